@@ -1,0 +1,45 @@
+#pragma once
+// The plugin contract. A query walks a chain of plugins inwards until one answers, then the same
+// plugins outwards, innermost first. The walk is one loop over an index, bounded at
+// `plugins_in_chain_max` plugins and `turns_max` turns. See docs/architecture.md.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <nameplane/query.hpp>
+#include <nameplane/reply.hpp>
+
+namespace nameplane {
+
+inline constexpr std::size_t plugins_in_chain_max = 32;
+inline constexpr std::size_t turns_max = 8;
+
+/// What a plugin did with a query.
+enum class Step : std::uint8_t {
+    next,   ///< not mine: ask the plugin behind me
+    done,   ///< answered: turn round and walk back out
+    drop,   ///< send nothing
+    again,  ///< on the way out only: I changed the question, walk in again behind me
+};
+
+/// One link of a chain. Built once for a server block, then read by all workers at the same time:
+/// therefore const. What changes while it runs lives in WorkerLocal<T> or a counter.
+class Plugin {
+public:
+    virtual ~Plugin() = default;
+
+    /// On the way in. Either fill `reply` and say done, or leave it alone and say next.
+    /// Must not block; memory comes from query.arena() and is gone when the reply is sent.
+    [[nodiscard]] virtual Step ask(Query& query, Reply& reply) const noexcept = 0;
+
+    /// On the way out, innermost first, for each plugin whose ask() said next.
+    [[nodiscard]] virtual Step tell(Query&, Reply&) const noexcept { return Step::done; }
+
+    /// While false, the agent reports not ready and names this plugin.
+    virtual bool ready() const noexcept { return true; }
+};
+
+using PluginPtr = std::unique_ptr<const Plugin>;
+
+}  // namespace nameplane

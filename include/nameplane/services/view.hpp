@@ -1,0 +1,53 @@
+#pragma once
+// ServiceView: what plugins and rules read. It looks into one immutable snapshot of the service
+// cache; every look-up is free of allocation and locks, and everything it returns lives as long as
+// the snapshot (on a worker: until the query is answered).
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+#include <string>
+
+#include <nameplane/base/ip.hpp>
+
+namespace nameplane::services {
+
+class Snapshot;
+enum class Protocol : std::uint8_t;
+enum class ServiceType : std::uint8_t;
+struct ServiceEntry;
+
+/// An endpoint found by its address, with the Service it belongs to.
+struct EndpointOf {
+    const ServiceEntry* service = nullptr;
+    std::uint32_t endpoint = 0;  ///< index into service->endpoints
+};
+
+/// A cheap value: one pointer. Any thread.
+class ServiceView {
+public:
+    ServiceView() = default;  ///< sees nothing
+    explicit ServiceView(const Snapshot& snapshot) noexcept : snapshot_{&snapshot} {}
+
+    /// The Service `name` in `ns` (both lower case), or nullptr.
+    const ServiceEntry* find(std::string_view ns, std::string_view name) const noexcept;
+    bool has_namespace(std::string_view ns) const noexcept;
+    /// The Service that has `address` among its clusterIPs, or nullptr.
+    const ServiceEntry* by_cluster_ip(const IpAddress& address) const noexcept;
+    /// Every (Service, endpoint) with that address, ready or not; ordered by namespace and name.
+    std::span<const EndpointOf> by_endpoint(const IpAddress& address) const noexcept;
+    /// Whether a pod of namespace `ns`, not finished and not terminating, has that address.
+    bool has_pod(std::string_view ns, const IpAddress& address) const noexcept;
+    /// Whether every kind that the source lists has been listed once.
+    bool synced() const noexcept;
+    /// Number of the snapshot; grows by at least one with each change.
+    std::uint64_t version() const noexcept;
+    /// Unix seconds of the last change seen, the SOA serial; 0 before any.
+    std::uint32_t serial() const noexcept;
+
+private:
+    const Snapshot* snapshot_ = nullptr;
+};
+
+}  // namespace nameplane::services

@@ -1,0 +1,29 @@
+#pragma once
+// Setup: what a plugin gets when it is built, on the control thread, before any query.
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/metrics.hpp>
+#include <nameplane/dns/name.hpp>
+#include <nameplane/services/view.hpp>
+
+namespace nameplane {
+
+/// Valid during make() only; what the references name lives as long as the agent.
+struct Setup {
+    /// Zones of the server block, lower case.
+    std::span<const dns::Name> zones;
+    std::size_t workers = 1;
+    metrics::Registry& metrics;
+    /// This machine's own addresses (interfaces, and those we are bound to), loopback left out:
+    /// what an NS record of ours may name.
+    std::span<const IpAddress> own_addresses;
+    /// Whether the published snapshot is synced; safe from any thread.
+    std::function<bool()> services_synced;
+};
+
+}  // namespace nameplane

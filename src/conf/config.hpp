@@ -1,0 +1,100 @@
+#pragma once
+// Config: what the agent shall do, typed, checked and complete. Every default stands here or in an
+// option table and nowhere else. What may change while running (RuntimeConfig) and what may not
+// (StartConfig) are two types.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/log.hpp>
+#include <nameplane/conf/options.hpp>
+#include <nameplane/dns/name.hpp>
+
+namespace nameplane::conf {
+
+struct DnsConfig {
+    std::vector<IpAddress> listen;  ///< 0.0.0.0 and :: by default
+    std::uint16_t port = 53;
+    std::uint16_t threads = 0;  ///< 0: one a processor we may run on
+    std::uint16_t udp_size_max = 1232;
+    std::chrono::milliseconds tcp_idle{10'000};
+    std::uint32_t tcp_connections_max = 1000;
+    friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
+};
+
+struct ServicesConfig {
+    std::string manifests;  ///< path of a file or folder; --manifests overrides it
+    std::vector<Cidr> service_cidrs;  ///< at most one of each family
+    Ports node_ports{30000, 32767};
+    friend bool operator==(const ServicesConfig&, const ServicesConfig&) = default;
+};
+
+enum class RulesMode : std::uint8_t { off, iptables };
+enum class DetectLocalMode : std::uint8_t {
+    cluster_cidr, node_cidr, bridge_interface, interface_name_prefix, none,
+};
+
+struct RulesConfig {
+    RulesMode mode = RulesMode::off;
+    std::uint8_t masquerade_bit = 14;
+    bool masquerade_all = false;
+    DetectLocalMode detect_local = DetectLocalMode::none;
+    std::vector<Cidr> cluster_cidrs;
+    std::string bridge_interface;
+    std::string interface_name_prefix;
+    std::vector<Cidr> node_port_addresses;  ///< empty: all
+    bool localhost_node_ports = true;
+    std::chrono::milliseconds publish_wait{1000};
+    std::chrono::milliseconds full_sync{3'600'000};
+    friend bool operator==(const RulesConfig&, const RulesConfig&) = default;
+};
+
+struct NodeConfig {
+    std::string name;  ///< empty: this machine's host name
+    friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
+};
+
+struct AdminConfig {
+    std::string health;   ///< "host:port" of /health; empty: off
+    std::string ready;    ///< /ready
+    std::string metrics;  ///< /metrics
+    friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
+};
+
+struct PluginConfig {
+    std::string name;
+    Options options;
+    friend bool operator==(const PluginConfig&, const PluginConfig&) = default;
+};
+/// Plugins stand in the order of the chain (plugins/meson.build), not of the file.
+struct ServerConfig {
+    std::vector<dns::Name> zones;
+    std::vector<PluginConfig> plugins;
+    friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
+};
+
+/// Changing one of these needs a restart.
+struct StartConfig {
+    DnsConfig dns;
+    ServicesConfig services;
+    RulesConfig rules;
+    NodeConfig node;
+    AdminConfig admin;
+    friend bool operator==(const StartConfig&, const StartConfig&) = default;
+};
+/// These may be swapped while running.
+struct RuntimeConfig {
+    log::Level log_level = log::Level::info;
+    std::vector<ServerConfig> servers;
+    friend bool operator==(const RuntimeConfig&, const RuntimeConfig&) = default;
+};
+struct Config {
+    StartConfig start;
+    RuntimeConfig runtime;
+    friend bool operator==(const Config&, const Config&) = default;
+};
+
+}  // namespace nameplane::conf

@@ -1,0 +1,39 @@
+#pragma once
+// Document: a configuration as it was written, before anybody asks what it means. Nothing here
+// knows any syntax or option; every front end (TOML now) produces one.
+
+#include <string>
+#include <vector>
+
+namespace nameplane::conf {
+
+/// Where something stood, for messages.
+struct Where {
+    std::string file;
+    unsigned line = 0;
+    /// "nameplane.toml:12".
+    std::string to_string() const;
+};
+
+/// A name, words behind it and perhaps a body. TOML: `ttl = 30` is {"ttl", {"30"}}; a table is a
+/// directive with a body; an array gives several words.
+struct Directive {
+    std::string name;
+    std::vector<std::string> words;
+    std::vector<Directive> body;
+    Where where;
+};
+
+/// A set of zones served by one chain.
+struct ServerBlock {
+    std::vector<std::string> zones;
+    std::vector<Directive> plugins;
+    Where where;
+};
+
+struct Document {
+    std::vector<Directive> settings;  ///< the agent's own tables: dns, services, rules, ...
+    std::vector<ServerBlock> servers;
+};
+
+}  // namespace nameplane::conf

@@ -1,0 +1,28 @@
+#pragma once
+// render: a Plan to KUBE-* chains, exactly as kube-proxy lays them out. Pure; decides nothing.
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "rules/iptables/rule.hpp"
+#include "rules/plan.hpp"
+
+namespace nameplane::rules::iptables {
+
+/// "KUBE-SVC-XPGD46QRK7WJZT7O" from prefix "KUBE-SVC-", the port's name and its protocol.
+std::string service_chain_name(std::string_view prefix, const PortPlan& port);
+/// "KUBE-SEP-SXIVWICOYRO3J4NJ".
+std::string endpoint_chain_name(const PortPlan& port, const PlanEndpoint& endpoint);
+
+BaseRules render_base(const PlanSettings& settings);
+/// `large`: no comments on endpoint rules (more than large_cluster_endpoints endpoints).
+ServiceRules render_service(const ServicePlan& service, const PlanSettings& settings, bool large);
+
+/// The whole plan as iptables-restore text: what `nameplane render --to iptables-restore` prints
+/// and what `iptables-restore --noflush` accepts. Jumps from built-in chains are included.
+std::string to_restore_text(const Plan& plan);
+/// One rule as iptables-restore reads it, without "-A CHAIN".
+std::string to_text(const Rule& rule, Family family);
+
+}  // namespace nameplane::rules::iptables

@@ -1,0 +1,39 @@
+#pragma once
+// policy: the only place that decides what happens to a Service's traffic. Pure functions from the
+// service cache and this node's facts to a Plan.
+
+#include <memory>
+#include <string_view>
+
+#include <nameplane/base/result.hpp>
+
+#include "rules/plan.hpp"
+#include "services/snapshot.hpp"
+
+namespace nameplane::rules {
+
+/// One Service in one family; nullptr when it needs no rules there (headless, ExternalName, no
+/// clusterIP of that family).
+std::shared_ptr<const ServicePlan> plan_service(const services::ServiceEntry& entry,
+                                                const NodeFacts& node,
+                                                const PlanSettings& settings);
+
+/// Keeps the plan of one family and remakes only what changed in the snapshot. One thread.
+class Planner {
+public:
+    explicit Planner(PlanSettings settings);
+    ~Planner();
+
+    /// The plan for `snapshot`. Everything is planned anew when facts or settings changed.
+    Plan plan(const std::shared_ptr<const services::Snapshot>& snapshot, const NodeFacts& node);
+    void set_settings(PlanSettings settings);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// This machine's own interfaces and addresses, `name` as the node's name.
+NodeFacts facts_of_this_machine(std::string_view name);
+
+}  // namespace nameplane::rules

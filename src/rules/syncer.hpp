@@ -1,0 +1,63 @@
+#pragma once
+// Syncer: the rule thread. Takes the newest snapshot, plans, lets the writer commit, reports what
+// is in the kernel. A busy syncer merges what arrives meanwhile; a failing one keeps the old rules,
+// retries with backoff and then writes in full.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/metrics.hpp>
+
+#include "rules/policy.hpp"
+#include "rules/writer.hpp"
+
+namespace nameplane::rules {
+
+/// One family: its settings and who writes it.
+struct SyncTarget {
+    PlanSettings settings;
+    std::unique_ptr<RuleWriter> writer;
+};
+
+struct SyncerOptions {
+    std::chrono::milliseconds retry_first{100};
+    std::chrono::milliseconds retry_max{30'000};
+    std::chrono::milliseconds full_sync{3'600'000};
+    bool forget_stale_flows = true;  ///< conntrack entries of UDP flows to endpoints that went
+};
+
+/// What health and readiness ask. Safe from any thread.
+struct SyncHealth {
+    std::uint64_t applied_version = 0;
+    std::uint64_t wanted_version = 0;
+    bool failing = false;
+    std::string last_error;
+    Monotonic last_success{};
+};
+
+class Syncer {
+public:
+    /// `applied` is called on the rule thread after all families hold that version.
+    Syncer(std::vector<SyncTarget> targets, NodeFacts node, SyncerOptions options,
+           metrics::Registry& metrics, const Clock& clock,
+           std::function<void(std::uint64_t version)> applied);
+    /// Stops the thread; rules stay in the kernel.
+    ~Syncer();
+
+    void start();
+    /// From the control thread: the newest snapshot wins.
+    void offer(std::shared_ptr<const services::Snapshot> snapshot);
+    /// Node labels or addresses changed.
+    void set_node(NodeFacts node);
+    SyncHealth health() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace nameplane::rules

@@ -1,0 +1,51 @@
+#pragma once
+// Server: sockets and workers. Each worker is a thread with its own loop, its own UDP sockets
+// (SO_REUSEPORT), its own TCP listeners and its own view of chains and services; workers share
+// nothing that is written.
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include <nameplane/base/metrics.hpp>
+#include <nameplane/base/result.hpp>
+
+#include "base/published.hpp"
+#include "chain/builder.hpp"
+#include "services/snapshot.hpp"
+
+namespace nameplane::server {
+
+struct ServerOptions {
+    std::vector<IpAddress> listen;
+    std::uint16_t port = 53;  ///< 0: any free one, the same for all sockets (tests)
+    std::size_t workers = 1;
+    std::uint16_t udp_size_max = 1232;
+    std::chrono::milliseconds tcp_idle{10'000};
+    std::size_t tcp_connections_max = 1000;  ///< over all workers
+};
+
+/// Made, started and stopped on the control thread.
+class Server {
+public:
+    /// Binds everything, so that errors come before the first answer: "bind 0.0.0.0:53: ...".
+    static Result<std::unique_ptr<Server>> bind(ServerOptions options,
+                                                const Published<chain::Chains>& chains,
+                                                const Published<services::Snapshot>& snapshots,
+                                                metrics::Registry& metrics);
+    ~Server();
+
+    void start();
+    /// Answers what was received, closes idle TCP connections at once and busy ones after their
+    /// answer (at most `grace`), joins the workers.
+    void drain(std::chrono::milliseconds grace);
+    /// The port that was bound.
+    std::uint16_t port() const noexcept;
+
+private:
+    struct State;
+    explicit Server(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace nameplane::server

@@ -1,0 +1,27 @@
+#pragma once
+// Event: one change of one object, or the bounds of a whole list. What a source (manifests, the
+// API) says to the store, in order, on the control thread.
+
+#include <variant>
+
+#include "services/model.hpp"
+
+namespace nameplane::services {
+
+/// A list of `kind` begins: what is not put before its EndList is gone.
+struct BeginList {
+    Kind kind;
+};
+/// The list is complete: objects of `kind` that it did not name are removed. The first EndList of
+/// a kind also marks that kind as synced.
+struct EndList {
+    Kind kind;
+};
+struct Remove {
+    Kind kind;
+    ObjectKey key;
+};
+/// Put an object: new, changed or the same as before.
+using Event = std::variant<BeginList, EndList, Remove, Service, EndpointSlice, Pod, Node, Namespace>;
+
+}  // namespace nameplane::services

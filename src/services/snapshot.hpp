@@ -1,0 +1,42 @@
+#pragma once
+// Snapshot: the whole cache at one moment, immutable, sharded by hash. A change copies the shards
+// it touches and shares the rest; snapshots may therefore be kept and compared cheaply.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include <nameplane/services/entry.hpp>
+#include <nameplane/services/view.hpp>
+
+#include "services/model.hpp"
+
+namespace nameplane::services {
+
+/// Made by Store only. Any thread may read; the last reference must be dropped by the writer
+/// (Published<T> sees to that).
+class Snapshot {
+public:
+    /// An empty one, version 0, not synced.
+    static std::shared_ptr<const Snapshot> empty();
+    ~Snapshot();
+
+    std::uint64_t version() const noexcept;
+    std::size_t service_count() const noexcept;
+    std::size_t endpoint_count() const noexcept;
+    /// Each Service once, order unspecified.
+    void for_each(const std::function<void(const ServiceEntry&)>& visit) const;
+    /// The Node of that name, or nullptr.
+    const Node* node(std::string_view name) const noexcept;
+    /// Its share of this object's memory, octets, without what it shares with `older`.
+    std::size_t memory_octets() const noexcept;
+
+    struct Data;  ///< the shards; private to src/services
+    explicit Snapshot(std::unique_ptr<const Data> data) noexcept;
+    const Data& data() const noexcept { return *data_; }
+
+private:
+    std::unique_ptr<const Data> data_;
+};
+
+}  // namespace nameplane::services

@@ -1,0 +1,42 @@
+#pragma once
+// Store: the one cache. A single writer (the control thread) applies events and publishes immutable
+// snapshots that the DNS workers and the rule thread share.
+
+#include <memory>
+
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/metrics.hpp>
+#include <nameplane/base/result.hpp>
+
+#include "services/event.hpp"
+#include "services/snapshot.hpp"
+
+namespace nameplane::services {
+
+/// What the store keeps besides Services, EndpointSlices and Namespaces.
+struct StoreOptions {
+    bool keep_pods = false;  ///< Pods are needed by `pods verified` only
+};
+
+/// Control thread only. Must outlive every snapshot it made (strings are interned here).
+class Store {
+public:
+    explicit Store(StoreOptions options, const Clock& clock);
+    ~Store();
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+
+    /// Applies one event; equal to what we have: nothing happens. Objects that break a limit (name
+    /// longer than 253 octets, no name) are refused with their name and change nothing.
+    Status apply(Event event);
+    /// Whether anything changed since the last snapshot().
+    bool changed() const noexcept;
+    /// A snapshot of everything applied so far; the same object as before if nothing changed.
+    std::shared_ptr<const Snapshot> snapshot();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace nameplane::services
