@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""The checks, checked: small texts that must and must not raise a complaint."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import floors  # noqa: E402
+import hot_path  # noqa: E402
+
+
+class Floors(unittest.TestCase):
+    def complaints(self, path, line):
+        return floors.check_text(path, line)
+
+    def test_down_is_allowed(self):
+        for path, line in [
+            ("src/dns/name.cpp", "#include <nameplane/base/arena.hpp>"),
+            ("src/server/udp.cpp", '#include "chain/builder.hpp"'),
+            ("src/rules/policy.cpp", '#include "services/snapshot.hpp"'),
+            ("plugins/whoami/whoami.cpp", '#include "plugins/whoami/whoami.hpp"'),
+            ("src/net/loop.cpp", "#include <uv.h>"),
+            ("src/agent/agent.cpp", '#include "rules/syncer.hpp"'),
+        ]:
+            self.assertEqual(self.complaints(path, line), [], line)
+
+    def test_up_and_sideways_are_not(self):
+        for path, line in [
+            ("src/dns/name.cpp", '#include "services/store.hpp"'),
+            ("src/rules/policy.cpp", "#include <nameplane/dns/name.hpp>"),
+            ("src/kube/decode.cpp", "#include <nameplane/dns/name.hpp>"),
+            ("src/services/store.cpp", '#include "kube/manifests.hpp"'),
+            ("plugins/whoami/whoami.cpp", '#include "plugins/kubernetes/names.hpp"'),
+            ("plugins/whoami/whoami.cpp", '#include "server/server.hpp"'),
+            ("src/server/udp.cpp", "#include <uv.h>"),
+            ("src/kube/decode.cpp", "#include <libiptc/libiptc.h>"),
+            ("src/conf/compile.cpp", "#include <toml++/toml.h>"),
+        ]:
+            self.assertEqual(len(self.complaints(path, line)), 1, line)
+
+
+class HotPath(unittest.TestCase):
+    def complaints(self, body):
+        return hot_path.check_text("x.cpp", "// hot path\n" + body)
+
+    def test_cold_files_are_left_alone(self):
+        self.assertIsNone(hot_path.check_text("x.cpp", "std::string a;"))
+
+    def test_banned(self):
+        for body in ["std::string a;", "auto* p = new T;", "list.push_back(1);", "std::mutex m;",
+                     "std::function<void()> f;", "std::map<int, int> m;", "NP_LOG_INFO(1);",
+                     "void* p = malloc(3);", "std::shared_ptr<T> p;"]:
+            self.assertEqual(len(self.complaints(body)), 1, body)
+
+    def test_allowed(self):
+        for body in ["std::string_view a;", "new (memory) T;", "// a new std::string",
+                     "/* std::mutex */ int a;", 'auto a = "std::string new";', "int renew = 1'000;"]:
+            self.assertEqual(self.complaints(body), [], body)
+
+
+if __name__ == "__main__":
+    unittest.main()
