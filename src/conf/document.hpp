@@ -13,7 +13,17 @@ struct Where {
     unsigned line = 0;
     /// "nameplane.toml:12".
     std::string to_string() const;
+    friend bool operator==(const Where&, const Where&) = default;
 };
+
+/// Something wrong in a document: "file:line: what, expected what".
+struct Problem {
+    Where where;
+    std::string text;
+    std::string to_string() const;
+};
+/// Sorted by place: file, then line; problems of one line stay in order.
+void sort_by_place(std::vector<Problem>& problems);
 
 /// A name, words behind it and perhaps a body. TOML: `ttl = 30` is {"ttl", {"30"}}; a table is a
 /// directive with a body; an array gives several words.

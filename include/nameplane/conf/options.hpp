@@ -56,8 +56,10 @@ struct Text {
 struct Words {};
 /// Domain names, absolute; unset is none.
 struct Zones {};
-/// Networks; unset is none.
-struct Cidrs {};
+/// Networks; `unset` is a space-separated list.
+struct Cidrs {
+    std::string_view unset;
+};
 /// Addresses without port; `unset` is a space-separated list.
 struct Addresses {
     std::string_view unset;
@@ -120,7 +122,8 @@ private:
     struct Entry {
         Value value;
         bool given = false;
-        friend bool operator==(const Entry&, const Entry&) = default;
+        /// Two options mean the same whether a value was written down or is the default.
+        friend bool operator==(const Entry& a, const Entry& b) { return a.value == b.value; }
     };
     const Entry& entry(std::string_view name) const;
 

@@ -1,0 +1,23 @@
+#pragma once
+// reader: a directive and an option table to Options. Every table of the agent and of the plugins
+// is read here, so that all of them report mistakes in the same words.
+
+#include <span>
+#include <vector>
+
+#include <nameplane/conf/options.hpp>
+
+#include "conf/document.hpp"
+
+namespace nameplane::conf {
+
+/// The body of `directive` read by `table`. Whatever is wrong is added to `problems` (unknown
+/// names with the nearest known one, values out of bounds, options given twice) and the option
+/// keeps its default. `table` must be static.
+Options read_options(const Directive& directive, std::span<const Option> table,
+                     std::vector<Problem>& problems);
+
+/// Where `option` stands in the body of `directive`, or where the directive itself stands.
+const Where& where_of(const Directive& directive, std::string_view option) noexcept;
+
+}  // namespace nameplane::conf
