@@ -95,6 +95,8 @@ using Target = std::variant<NoTarget, Jump, Verdict, Reject, Dnat, Masquerade, S
 struct Rule {
     std::optional<Cidr> source;
     bool source_negated = false;
+    /// Text only: a host is written with its prefix length, as kube-proxy writes configured ranges.
+    bool source_is_range = false;
     std::optional<Cidr> destination;
     bool destination_negated = false;
     std::string in_interface;  ///< a final '+' matches any that begin so
