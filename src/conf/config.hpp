@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@
 namespace nameplane::conf {
 
 struct DnsConfig {
-    std::vector<IpAddress> listen;  ///< 0.0.0.0 and :: by default
+    std::vector<IpAddress> listen;  ///< empty: names are not served at all
     std::uint16_t port = 53;
     std::uint16_t threads = 0;  ///< 0: one a processor we may run on
     std::uint16_t udp_size_max = 1232;
@@ -29,6 +30,7 @@ struct ServicesConfig {
     std::string manifests;  ///< path of a file or folder; --manifests overrides it
     std::vector<Cidr> service_cidrs;  ///< at most one of each family
     Ports node_ports{30000, 32767};
+    std::string state_file;  ///< remembers what was chosen for manifests; empty: nothing does
     friend bool operator==(const ServicesConfig&, const ServicesConfig&) = default;
 };
 
@@ -57,10 +59,12 @@ struct NodeConfig {
     friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 
+/// Where the admin pages are served; unset is off. Pages with the same address share a listener.
+/// The address :: stands for all addresses of both families.
 struct AdminConfig {
-    std::string health;   ///< "host:port" of /health; empty: off
-    std::string ready;    ///< /ready
-    std::string metrics;  ///< /metrics
+    std::optional<SocketAddress> health;
+    std::optional<SocketAddress> ready;
+    std::optional<SocketAddress> metrics;
     friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
 };
 

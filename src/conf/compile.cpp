@@ -1,0 +1,272 @@
+#include "conf/compile.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "conf/nearest.hpp"
+#include "conf/reader.hpp"
+
+namespace nameplane::conf {
+
+namespace {
+
+struct DetectWord {
+    std::string_view word;
+    DetectLocalMode mode;
+};
+constexpr std::array<DetectWord, 5> detect_words{
+    {{"none", DetectLocalMode::none},
+     {"cluster_cidr", DetectLocalMode::cluster_cidr},
+     {"node_cidr", DetectLocalMode::node_cidr},
+     {"bridge_interface", DetectLocalMode::bridge_interface},
+     {"interface_name_prefix", DetectLocalMode::interface_name_prefix}}};
+
+std::vector<std::string_view> names_of(std::span<const OptionTable> tables) {
+    std::vector<std::string_view> names;
+    for (const OptionTable& table : tables) names.push_back(table.name);
+    return names;
+}
+
+const OptionTable* find_table(std::span<const OptionTable> tables, std::string_view name) {
+    const auto found = std::ranges::find(tables, name, &OptionTable::name);
+    return found == tables.end() ? nullptr : &*found;
+}
+
+ServerBlock default_server() {
+    ServerBlock block;
+    block.zones = {"cluster.local", "in-addr.arpa", "ip6.arpa"};
+    block.plugins = {{"kubernetes", {}, {}, {"(default)", 0}}};
+    block.where = {"(default)", 0};
+    return block;
+}
+
+class Compiler {
+public:
+    Compiler(const Document& document, std::span<const OptionTable> plugins)
+        : document_{document}, plugins_{plugins} {}
+
+    Compiled compile() && {
+        check_tables();
+        compile_log();
+        compile_dns();
+        compile_services();
+        compile_node();
+        compile_rules();
+        compile_admin();
+        compile_servers();
+        sort_by_place(compiled_.problems);
+        return std::move(compiled_);
+    }
+
+private:
+    // A table of the agent with its values and what is needed to say where one stood.
+    struct Table {
+        Options options;
+        Directive directive;
+    };
+
+    StartConfig& start() noexcept { return compiled_.config.start; }
+    void problem(const Where& where, std::string text) {
+        compiled_.problems.push_back({where, std::move(text)});
+    }
+
+    void check_tables() {
+        for (const Directive& table : document_.settings) {
+            if (find_table(agent_tables(), table.name) == nullptr) {
+                std::vector<std::string_view> known = names_of(agent_tables());
+                known.push_back("server");
+                problem(table.where,
+                        "unknown table '" + table.name + "'" + did_you_mean(table.name, known));
+            } else if (!table.words.empty()) {
+                problem(table.where, table.name + ": not a table, expected [" + table.name + "]");
+            }
+            const auto first =
+                std::ranges::find(document_.settings, table.name, &Directive::name);
+            if (&*first != &table) {
+                problem(table.where, "[" + table.name + "]: given twice, expected once (first at " +
+                                         first->where.to_string() + ")");
+            }
+        }
+    }
+
+    Table table(std::string_view name) {
+        const OptionTable* const known = find_table(agent_tables(), name);
+        NP_CHECK(known != nullptr, "the agent's tables have fixed names");
+        const auto given = std::ranges::find(document_.settings, name, &Directive::name);
+        if (given == document_.settings.end()) return {Options{known->options}, {}};
+        return {read_options(*given, known->options, compiled_.problems), *given};
+    }
+
+    void compile_log() {
+        const Options options = table("log").options;
+        const auto level = log::parse_level(options.word("level"));
+        NP_CHECK(level.has_value(), "the table names the levels that exist");
+        compiled_.config.runtime.log_level = *level;
+    }
+
+    void compile_dns() {
+        const Options options = table("dns").options;
+        DnsConfig& dns = start().dns;
+        dns.listen = options.addresses("listen");
+        dns.port = static_cast<std::uint16_t>(options.integer("port"));
+        dns.threads = static_cast<std::uint16_t>(options.integer("threads"));
+        dns.udp_size_max = static_cast<std::uint16_t>(options.integer("udp_size_max"));
+        dns.tcp_idle = options.milliseconds("tcp_idle");
+        dns.tcp_connections_max = static_cast<std::uint32_t>(options.integer("tcp_connections_max"));
+    }
+
+    void compile_services() {
+        const Table given = table("services");
+        ServicesConfig& services = start().services;
+        services.manifests = given.options.text("manifests");
+        services.service_cidrs = one_of_each_family(given, "service_cidr");
+        services.node_ports = given.options.ports("node_port_range");
+        services.state_file = given.options.text("state_file");
+    }
+
+    void compile_node() { start().node.name = table("node").options.text("name"); }
+
+    void compile_rules() {
+        const Table given = table("rules");
+        const Options& options = given.options;
+        RulesConfig& rules = start().rules;
+        rules.mode = options.word("mode") == "iptables" ? RulesMode::iptables : RulesMode::off;
+        rules.masquerade_bit = static_cast<std::uint8_t>(options.integer("masquerade_bit"));
+        rules.masquerade_all = options.flag("masquerade_all");
+        rules.detect_local =
+            std::ranges::find(detect_words, options.word("detect_local_mode"), &DetectWord::word)
+                ->mode;
+        rules.cluster_cidrs = one_of_each_family(given, "cluster_cidr");
+        rules.bridge_interface = options.text("bridge_interface");
+        rules.interface_name_prefix = options.text("interface_name_prefix");
+        rules.node_port_addresses = options.cidrs("node_port_addresses");
+        rules.localhost_node_ports = options.flag("localhost_node_ports");
+        rules.publish_wait = options.milliseconds("publish_wait");
+        rules.full_sync = options.milliseconds("full_sync");
+        check_detector(given.directive);
+    }
+
+    // A mode that needs another option is wrong without it.
+    void check_detector(const Directive& directive) {
+        const RulesConfig& rules = start().rules;
+        std::string_view missing;
+        switch (rules.detect_local) {
+        case DetectLocalMode::cluster_cidr:
+            if (rules.cluster_cidrs.empty()) missing = "cluster_cidr";
+            break;
+        case DetectLocalMode::bridge_interface:
+            if (rules.bridge_interface.empty()) missing = "bridge_interface";
+            break;
+        case DetectLocalMode::interface_name_prefix:
+            if (rules.interface_name_prefix.empty()) missing = "interface_name_prefix";
+            break;
+        case DetectLocalMode::node_cidr:
+        case DetectLocalMode::none: break;
+        }
+        if (missing.empty()) return;
+        problem(where_of(directive, "detect_local_mode"),
+                "detect_local_mode: '" + std::string{missing} + "' has no value, expected " +
+                    std::string{missing} + " to be set as well");
+    }
+
+    void compile_admin() {
+        const Table given = table("admin");
+        AdminConfig& admin = start().admin;
+        admin.health = admin_address(given, "health");
+        admin.ready = admin_address(given, "ready");
+        admin.metrics = admin_address(given, "metrics");
+    }
+
+    std::optional<SocketAddress> admin_address(const Table& table, std::string_view option) {
+        const std::string& text = table.options.text(option);
+        if (text.empty()) return std::nullopt;
+        const auto address = SocketAddress::parse(text.front() == ':' ? "[::]" + text : text);
+        if (!address) {
+            problem(where_of(table.directive, option),
+                    std::string{option} + ": '" + text +
+                        "', expected address:port such as '127.0.0.1:8080' or ':8080', or '' for off");
+        }
+        return address;
+    }
+
+    std::vector<Cidr> one_of_each_family(const Table& table, std::string_view option) {
+        const std::vector<Cidr>& cidrs = table.options.cidrs(option);
+        for (const Family family : {Family::ipv4, Family::ipv6}) {
+            if (std::ranges::count(cidrs, family, &Cidr::family) <= 1) continue;
+            problem(where_of(table.directive, option),
+                    std::string{option} + ": several networks of " +
+                        std::string{to_string(family)} + ", expected at most one of each family");
+        }
+        return cidrs;
+    }
+
+    void compile_servers() {
+        if (document_.servers.empty()) {
+            compiled_.config.runtime.servers.push_back(compile_server(default_server()));
+        }
+        for (const ServerBlock& block : document_.servers) {
+            compiled_.config.runtime.servers.push_back(compile_server(block));
+        }
+    }
+
+    ServerConfig compile_server(const ServerBlock& block) {
+        ServerConfig server;
+        server.zones = zones_of(block);
+        for (const Directive& plugin : block.plugins) check_plugin(block, plugin);
+        for (const OptionTable& kind : plugins_) {
+            const auto given = std::ranges::find(block.plugins, kind.name, &Directive::name);
+            if (given == block.plugins.end()) continue;
+            server.plugins.push_back({std::string{kind.name},
+                                      read_options(*given, kind.options, compiled_.problems)});
+        }
+        return server;
+    }
+
+    std::vector<dns::Name> zones_of(const ServerBlock& block) {
+        if (block.zones.empty()) {
+            problem(block.where, "server: no zones, expected zones such as [\"cluster.local\"]");
+        }
+        std::vector<dns::Name> zones;
+        for (const std::string& text : block.zones) {
+            const auto name = text.empty() ? std::nullopt : dns::Name::parse(text);
+            if (!name) {
+                problem(block.where, "zones: '" + text + "', expected a domain name");
+                continue;
+            }
+            zones.push_back(name->lower());
+            const auto [first, is_new] =
+                zone_places_.emplace(zones.back().to_string(), block.where);
+            if (is_new) continue;
+            problem(block.where, "zones: '" + text + "' is served twice, expected once (first at " +
+                                     first->second.to_string() + ")");
+        }
+        return zones;
+    }
+
+    void check_plugin(const ServerBlock& block, const Directive& plugin) {
+        if (find_table(plugins_, plugin.name) == nullptr) {
+            std::vector<std::string_view> known = names_of(plugins_);
+            known.push_back("zones");
+            problem(plugin.where,
+                    "unknown plugin '" + plugin.name + "'" + did_you_mean(plugin.name, known));
+        }
+        const auto first = std::ranges::find(block.plugins, plugin.name, &Directive::name);
+        if (&*first == &plugin) return;
+        problem(plugin.where, plugin.name + ": given twice in a server block, expected once (first at " +
+                                  first->where.to_string() + ")");
+    }
+
+    const Document& document_;
+    std::span<const OptionTable> plugins_;
+    Compiled compiled_;
+    std::map<std::string, Where> zone_places_;
+};
+
+}  // namespace
+
+Compiled compile(const Document& document, std::span<const OptionTable> plugins) {
+    return Compiler{document, plugins}.compile();
+}
+
+}  // namespace nameplane::conf

@@ -1,0 +1,24 @@
+#pragma once
+// compile: a Document to a Config. All checks are made here in one pass, and all that is wrong is
+// reported at once.
+
+#include <span>
+#include <vector>
+
+#include "conf/config.hpp"
+#include "conf/document.hpp"
+#include "conf/tables.hpp"
+
+namespace nameplane::conf {
+
+struct Compiled {
+    Config config;                  ///< to be used only when nothing is wrong
+    std::vector<Problem> problems;  ///< sorted by place
+};
+
+/// `plugins`: the kinds that exist, in chain order; the tables are static. What the document does
+/// not mention has its default; a document without server blocks gets the default one (cluster.local
+/// and the reverse zones, answered by `kubernetes`).
+Compiled compile(const Document& document, std::span<const OptionTable> plugins);
+
+}  // namespace nameplane::conf

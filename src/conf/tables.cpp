@@ -1,0 +1,83 @@
+#include "conf/tables.hpp"
+
+#include <array>
+
+#include <nameplane/base/metrics.hpp>
+
+#include "conf/config.hpp"
+
+namespace nameplane::conf {
+
+namespace {
+
+constexpr std::uint64_t second_ms = 1000;
+constexpr std::uint64_t hour_ms = 3600 * second_ms;
+
+constexpr std::uint64_t ms(std::chrono::milliseconds duration) {
+    return static_cast<std::uint64_t>(duration.count());
+}
+
+constexpr std::array log_options{
+    Option{"level", OneOf{{"debug", "info", "warning", "error", "off"}, "info"},
+           "lines below this level are dropped"}};
+
+constexpr std::array dns_options{
+    Option{"listen", Addresses{"0.0.0.0 ::"}, "addresses to answer on; [] serves no names"},
+    Option{"port", Integer{0, 65535, DnsConfig{}.port}, "UDP and TCP port; 0 takes a free one"},
+    Option{"threads", Integer{0, metrics::cells_max, DnsConfig{}.threads},
+           "worker threads; 0 is one a processor"},
+    Option{"udp_size_max", Integer{512, 4096, DnsConfig{}.udp_size_max},
+           "octets of the largest UDP answer"},
+    Option{"tcp_idle", Milliseconds{100, 600 * second_ms, ms(DnsConfig{}.tcp_idle)},
+           "a TCP connection without a query is closed after this"},
+    Option{"tcp_connections_max", Integer{1, 1'000'000, DnsConfig{}.tcp_connections_max},
+           "TCP connections at the same time"}};
+
+constexpr std::array services_options{
+    Option{"manifests", Text{""}, "file or folder of Kubernetes objects, watched for changes"},
+    Option{"service_cidr", Cidrs{"10.96.0.0/12 fd00:10:96::/112"},
+           "networks that clusterIPs are chosen from, at most one of each family"},
+    Option{"node_port_range", PortRange{"30000-32767"}, "ports that node ports are chosen from"},
+    Option{"state_file", Text{""}, "file that keeps the choices over a restart"}};
+
+constexpr std::array node_options{
+    Option{"name", Text{""}, "name of this machine's Node; empty is the host name"}};
+
+constexpr std::array rules_options{
+    Option{"mode", OneOf{{"off", "iptables"}, "off"}, "who writes Service rules into the kernel"},
+    Option{"masquerade_bit", Integer{0, 31, RulesConfig{}.masquerade_bit},
+           "bit of the packet mark that asks for masquerading"},
+    Option{"masquerade_all", Flag{RulesConfig{}.masquerade_all},
+           "masquerade everything sent to clusterIPs"},
+    Option{"detect_local_mode",
+           OneOf{{"none", "cluster_cidr", "node_cidr", "bridge_interface", "interface_name_prefix"},
+                 "none"},
+           "how traffic from pods is recognised"},
+    Option{"cluster_cidr", Cidrs{}, "networks of all pods, at most one of each family"},
+    Option{"bridge_interface", Text{""}, "the pods' bridge"},
+    Option{"interface_name_prefix", Text{""}, "how the pods' interfaces begin"},
+    Option{"node_port_addresses", Cidrs{}, "networks whose addresses answer node ports"},
+    Option{"localhost_node_ports", Flag{RulesConfig{}.localhost_node_ports},
+           "node ports answer on 127.0.0.1, too"},
+    Option{"publish_wait", Milliseconds{0, 60 * second_ms, ms(RulesConfig{}.publish_wait)},
+           "names wait at most this long for their rules"},
+    Option{"full_sync", Milliseconds{second_ms, 168 * hour_ms, ms(RulesConfig{}.full_sync)},
+           "all rules are compared with the kernel's this often"}};
+
+constexpr std::array admin_options{
+    Option{"health", Text{""}, "host:port of /health"},
+    Option{"ready", Text{""}, "host:port of /ready"},
+    Option{"metrics", Text{""}, "host:port of /metrics"}};
+
+constexpr std::array<OptionTable, 6> tables{{{"log", log_options},
+                                             {"dns", dns_options},
+                                             {"services", services_options},
+                                             {"node", node_options},
+                                             {"rules", rules_options},
+                                             {"admin", admin_options}}};
+
+}  // namespace
+
+std::span<const OptionTable> agent_tables() noexcept { return tables; }
+
+}  // namespace nameplane::conf

@@ -1,0 +1,20 @@
+#pragma once
+// tables: the option tables of the agent itself. Plugins declare theirs beside their code.
+
+#include <span>
+#include <string_view>
+
+#include <nameplane/conf/options.hpp>
+
+namespace nameplane::conf {
+
+/// A table of options under a name: [dns], [rules], or a plugin's [server.kubernetes].
+struct OptionTable {
+    std::string_view name;
+    std::span<const Option> options;
+};
+
+/// log, dns, services, node, rules, admin.
+std::span<const OptionTable> agent_tables() noexcept;
+
+}  // namespace nameplane::conf
