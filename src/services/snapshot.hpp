@@ -28,7 +28,8 @@ public:
     void for_each(const std::function<void(const ServiceEntry&)>& visit) const;
     /// The Node of that name, or nullptr.
     const Node* node(std::string_view name) const noexcept;
-    /// Its share of this object's memory, octets, without what it shares with `older`.
+    /// Octets reachable from here, shared with other snapshots or not, without allocator overhead.
+    /// Walks everything: for benchmarks and explanations.
     std::size_t memory_octets() const noexcept;
 
     struct Data;  ///< the shards; private to src/services

@@ -15,6 +15,7 @@ namespace nameplane::services {
 
 struct Service;
 struct EndpointPort;
+class StoredSlice;
 
 /// One endpoint of a Service: an address behind one set of ports. De-duplicated over slices by
 /// (address, hostname, port set); where copies differ, a ready one wins, then a serving one, then
@@ -50,8 +51,8 @@ struct ServiceEntry {
     std::vector<EndpointEntry> endpoints;
     /// Newest last-change-trigger-time of its slices, Unix nanoseconds; 0: none.
     std::int64_t change_trigger_ns = 0;
-    /// Characters that hostname and pod_name point into.
-    std::unique_ptr<const char[]> text;
+    /// What it was merged from; owns what node, zone, hostname and pod_name point to.
+    std::vector<std::shared_ptr<const StoredSlice>> slices;
 
     ServiceEntry();
     ~ServiceEntry();

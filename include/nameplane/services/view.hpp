@@ -3,11 +3,10 @@
 // cache; every look-up is free of allocation and locks, and everything it returns lives as long as
 // the snapshot (on a worker: until the query is answered).
 
+#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <iterator>
 #include <string_view>
-#include <vector>
-#include <string>
 
 #include <nameplane/base/ip.hpp>
 
@@ -17,11 +16,59 @@ class Snapshot;
 enum class Protocol : std::uint8_t;
 enum class ServiceType : std::uint8_t;
 struct ServiceEntry;
+struct AddressRecord;
 
 /// An endpoint found by its address, with the Service it belongs to.
 struct EndpointOf {
     const ServiceEntry* service = nullptr;
     std::uint32_t endpoint = 0;  ///< index into service->endpoints
+    friend bool operator==(const EndpointOf&, const EndpointOf&) = default;
+};
+
+/// The endpoints that have one address, found while one walks them: the index by address names
+/// Services only, so that it stays as it is while their endpoints change state. Lives as long as
+/// the snapshot.
+class EndpointRange {
+public:
+    class Iterator {
+    public:
+        using value_type = EndpointOf;
+        using reference = EndpointOf;
+        using pointer = const EndpointOf*;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;
+
+        Iterator() = default;
+        Iterator(const Snapshot& snapshot, const AddressRecord* at,
+                 const AddressRecord* last) noexcept;
+        EndpointOf operator*() const noexcept { return found_; }
+        const EndpointOf* operator->() const noexcept { return &found_; }
+        Iterator& operator++() noexcept;
+        Iterator operator++(int) noexcept {
+            Iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend bool operator==(const Iterator&, const Iterator&) = default;
+
+    private:
+        void enter_service() noexcept;
+
+        const Snapshot* snapshot_ = nullptr;
+        const AddressRecord* at_ = nullptr;
+        const AddressRecord* last_ = nullptr;
+        EndpointOf found_;
+    };
+
+    EndpointRange() = default;
+    EndpointRange(Iterator first, Iterator last) noexcept : first_{first}, last_{last} {}
+    Iterator begin() const noexcept { return first_; }
+    Iterator end() const noexcept { return last_; }
+    bool empty() const noexcept { return first_ == last_; }
+
+private:
+    Iterator first_;
+    Iterator last_;
 };
 
 /// A cheap value: one pointer. Any thread.
@@ -36,7 +83,7 @@ public:
     /// The Service that has `address` among its clusterIPs, or nullptr.
     const ServiceEntry* by_cluster_ip(const IpAddress& address) const noexcept;
     /// Every (Service, endpoint) with that address, ready or not; ordered by namespace and name.
-    std::span<const EndpointOf> by_endpoint(const IpAddress& address) const noexcept;
+    EndpointRange by_endpoint(const IpAddress& address) const noexcept;
     /// Whether a pod of namespace `ns`, not finished and not terminating, has that address.
     bool has_pod(std::string_view ns, const IpAddress& address) const noexcept;
     /// Whether every kind that the source lists has been listed once.
