@@ -1,1 +1,189 @@
-// Filled by its module.
+#include "net/loop.hpp"
+
+#include <uv.h>
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nameplane/base/check.hpp>
+
+namespace nameplane::net {
+
+namespace {
+
+void check_uv(int status, const char* why) { NP_CHECK(status == 0, why); }
+
+// What libuv holds on to until the close callback: the handle and what it calls. The owner may
+// therefore go at any time, also in the middle of its own callback.
+struct TimerHandle {
+    uv_timer_t uv{};
+    std::function<void()> fire;
+};
+struct PollHandle {
+    uv_poll_t uv{};
+    std::function<void(bool, bool)> ready;
+};
+struct SignalHandle {
+    uv_signal_t uv{};
+    std::function<void()> caught;
+};
+
+template <class Handle>
+uv_handle_t* base_of(Handle& handle) noexcept {
+    return reinterpret_cast<uv_handle_t*>(&handle.uv);
+}
+
+/// Closes `handle`; it is freed by the loop afterwards.
+template <class Handle>
+void close_later(Handle* handle) {
+    uv_close(base_of(*handle), [](uv_handle_t* closed) { delete static_cast<Handle*>(closed->data); });
+}
+
+class UvTimer final : public Timer {
+public:
+    UvTimer(uv_loop_t& loop, std::function<void()> fire) : handle_{new TimerHandle} {
+        check_uv(uv_timer_init(&loop, &handle_->uv), "a timer needs no resources");
+        handle_->uv.data = handle_;
+        handle_->fire = std::move(fire);
+    }
+    ~UvTimer() override { close_later(handle_); }
+    UvTimer(const UvTimer&) = delete;
+    UvTimer& operator=(const UvTimer&) = delete;
+
+    void start(std::chrono::milliseconds delay, std::chrono::milliseconds repeat) override {
+        // Timers count from the loop's idea of now, which is as old as the last turn.
+        uv_update_time(handle_->uv.loop);
+        const auto fire = [](uv_timer_t* timer) { static_cast<TimerHandle*>(timer->data)->fire(); };
+        check_uv(uv_timer_start(&handle_->uv, fire, static_cast<std::uint64_t>(delay.count()),
+                                static_cast<std::uint64_t>(repeat.count())),
+                 "a timer that is not closing starts");
+    }
+    void stop() override { uv_timer_stop(&handle_->uv); }
+
+private:
+    TimerHandle* handle_;
+};
+
+class UvFdWatch final : public FdWatch {
+public:
+    UvFdWatch(uv_loop_t& loop, int fd, std::function<void(bool, bool)> ready)
+        : handle_{new PollHandle} {
+        check_uv(uv_poll_init(&loop, &handle_->uv, fd), "the descriptor can be polled");
+        handle_->uv.data = handle_;
+        handle_->ready = std::move(ready);
+    }
+    ~UvFdWatch() override { close_later(handle_); }
+    UvFdWatch(const UvFdWatch&) = delete;
+    UvFdWatch& operator=(const UvFdWatch&) = delete;
+
+    void start(bool readable, bool writable) override {
+        const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+        if (events == 0) return stop();
+        const auto ready = [](uv_poll_t* poll, int status, int seen) {
+            // On an error both are reported: the next read or write tells what it was.
+            const bool failed = status < 0;
+            static_cast<PollHandle*>(poll->data)
+                ->ready(failed || (seen & UV_READABLE) != 0, failed || (seen & UV_WRITABLE) != 0);
+        };
+        check_uv(uv_poll_start(&handle_->uv, events, ready), "an open descriptor can be polled");
+    }
+    void stop() override { uv_poll_stop(&handle_->uv); }
+
+private:
+    PollHandle* handle_;
+};
+
+}  // namespace
+
+struct Loop::State {
+    uv_loop_t loop{};
+    uv_async_t wake{};
+    std::atomic<bool> stop{false};
+    std::mutex mutex;
+    std::vector<std::function<void()>> posted;  // guarded by mutex
+
+    State() {
+        check_uv(uv_loop_init(&loop), "the process has a descriptor for its loop");
+        check_uv(uv_async_init(&loop, &wake, [](uv_async_t* async) {
+                     static_cast<State*>(async->data)->woken();
+                 }),
+                 "the process has a descriptor for its loop");
+        wake.data = this;
+    }
+
+    void woken() {
+        std::vector<std::function<void()>> jobs;
+        {
+            const std::lock_guard lock{mutex};
+            jobs.swap(posted);
+        }
+        for (auto& job : jobs) job();
+        if (stop.load(std::memory_order_acquire)) uv_stop(&loop);
+    }
+
+    /// Signals have no owner outside of the loop.
+    static void close_if_signal(uv_handle_t* handle, void*) {
+        if (uv_is_closing(handle) != 0 || handle->type != UV_SIGNAL) return;
+        close_later(static_cast<SignalHandle*>(handle->data));
+    }
+
+    ~State() {
+        posted.clear();  // what the jobs hold may be handles of this loop
+        uv_close(reinterpret_cast<uv_handle_t*>(&wake), nullptr);
+        uv_walk(&loop, &State::close_if_signal, nullptr);
+        int status = UV_EBUSY;
+        // A turn runs the close callbacks; a signal on its way needs one more.
+        for (int turn = 0; turn < 100 && status == UV_EBUSY; ++turn) {
+            uv_run(&loop, UV_RUN_NOWAIT);
+            status = uv_loop_close(&loop);
+        }
+        check_uv(status, "timers and watches go before their loop");
+    }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+};
+
+Loop::Loop() : state_{std::make_unique<State>()} {}
+Loop::~Loop() = default;
+
+void Loop::run() {
+    while (!state_->stop.load(std::memory_order_acquire)) uv_run(&state_->loop, UV_RUN_DEFAULT);
+    state_->stop.store(false, std::memory_order_release);
+}
+
+void Loop::stop() noexcept {
+    state_->stop.store(true, std::memory_order_release);
+    uv_async_send(&state_->wake);
+}
+
+void Loop::post(std::function<void()> job) {
+    {
+        const std::lock_guard lock{state_->mutex};
+        state_->posted.push_back(std::move(job));
+    }
+    uv_async_send(&state_->wake);
+}
+
+std::unique_ptr<Timer> Loop::timer(std::function<void()> fire) {
+    return std::make_unique<UvTimer>(state_->loop, std::move(fire));
+}
+
+std::unique_ptr<FdWatch> Loop::watch(int fd, std::function<void(bool, bool)> ready) {
+    return std::make_unique<UvFdWatch>(state_->loop, fd, std::move(ready));
+}
+
+void Loop::on_signal(int number, std::function<void()> caught) {
+    auto* handle = new SignalHandle;
+    check_uv(uv_signal_init(&state_->loop, &handle->uv), "the process has pipes for signals");
+    handle->uv.data = handle;
+    handle->caught = std::move(caught);
+    const auto call = [](uv_signal_t* signal, int) {
+        static_cast<SignalHandle*>(signal->data)->caught();
+    };
+    check_uv(uv_signal_start(&handle->uv, call, number), "the signal can be caught");
+}
+
+}  // namespace nameplane::net
