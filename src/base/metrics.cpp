@@ -23,12 +23,13 @@ Histogram::Histogram(std::vector<double> bounds, std::size_t cells)
     }
 }
 
-void Histogram::observe(std::size_t worker, double value) noexcept {
+void Histogram::observe(std::size_t worker, double value, std::uint64_t times) noexcept {
     Cell& cell = cells_[worker];
     const auto at = std::ranges::lower_bound(bounds_, value) - bounds_.begin();
     auto& count = cell.counts[static_cast<std::size_t>(at)];
-    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    cell.sum.store(cell.sum.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+    count.store(count.load(std::memory_order_relaxed) + times, std::memory_order_relaxed);
+    cell.sum.store(cell.sum.load(std::memory_order_relaxed) + value * static_cast<double>(times),
+                   std::memory_order_relaxed);
 }
 
 Histogram::Reading Histogram::read() const {

@@ -56,7 +56,8 @@ class Histogram {
 public:
     Histogram(std::vector<double> bounds, std::size_t cells);
     /// Only one thread may use the same `worker`.
-    void observe(std::size_t worker, double value) noexcept;
+    /// Counts `value` `times` times.
+    void observe(std::size_t worker, double value, std::uint64_t times = 1) noexcept;
 
     struct Reading {
         std::vector<double> bounds;
