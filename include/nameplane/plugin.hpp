@@ -2,6 +2,16 @@
 // The plugin contract. A query walks a chain of plugins inwards until one answers, then the same
 // plugins outwards, innermost first. The walk is one loop over an index, bounded at
 // `plugins_in_chain_max` plugins and `turns_max` turns. See docs/architecture.md.
+//
+// A plugin is a folder plugins/<name>/ with a class of that name in CamelCase in the namespace
+// nameplane::plugins, and a line in plugins/meson.build, whose place there is its place in a chain.
+// Besides deriving from Plugin the class has
+//
+//     static constexpr std::array options{Option{...}, ...};   // what it can be told
+//     static Result<PluginPtr> make(const Options& given, Setup& setup);
+//
+// Who builds the reply: the plugin that says done. Who writes the wire, counts and sends: the
+// server, afterwards. Nobody logs. If everybody says next, the client gets REFUSED.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +30,8 @@ enum class Step : std::uint8_t {
     next,   ///< not mine: ask the plugin behind me
     done,   ///< answered: turn round and walk back out
     drop,   ///< send nothing
-    again,  ///< on the way out only: I changed the question, walk in again behind me
+    again,  ///< on the way out only: I changed the question, walk in again behind me; the reply
+            ///< starts anew, and after turns_max walks inwards it is SERVFAIL
 };
 
 /// One link of a chain. Built once for a server block, then read by all workers at the same time:
@@ -33,7 +44,8 @@ public:
     /// Must not block; memory comes from query.arena() and is gone when the reply is sent.
     [[nodiscard]] virtual Step ask(Query& query, Reply& reply) const noexcept = 0;
 
-    /// On the way out, innermost first, for each plugin whose ask() said next.
+    /// On the way out, innermost first, for each plugin whose ask() said next. `done` (or `next`,
+    /// which means the same here) goes on outwards.
     [[nodiscard]] virtual Step tell(Query&, Reply&) const noexcept { return Step::done; }
 
     /// While false, the agent reports not ready and names this plugin.

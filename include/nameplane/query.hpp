@@ -60,6 +60,14 @@ public:
     /// Memory until the answer is sent.
     Arena& arena() noexcept { return *parts_.arena; }
 
+    /// For a plugin that asks the ones behind it something else. `name` is lower case and lives
+    /// until the answer is sent. The client's question stays what it was; the plugin puts the old
+    /// name back on the way out.
+    void ask_instead(dns::NameView name, dns::Type type) noexcept {
+        parts_.name = name;
+        parts_.type = type;
+    }
+
 private:
     Parts parts_;
 };

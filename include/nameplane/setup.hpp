@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <functional>
 #include <span>
-#include <vector>
+#include <string_view>
 
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/metrics.hpp>
+#include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/services/view.hpp>
 
@@ -19,6 +20,8 @@ struct Setup {
     std::span<const dns::Name> zones;
     std::size_t workers = 1;
     metrics::Registry& metrics;
+    /// What the label "server" of metrics says, as CoreDNS has it.
+    std::string_view server_label = "dns://:53";
     /// This machine's own addresses (interfaces, and those we are bound to), loopback left out:
     /// what an NS record of ours may name.
     std::span<const IpAddress> own_addresses;

@@ -3,12 +3,15 @@
 // workers; a reload builds another beside it and swaps.
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
-#include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
+
+#include "chain/chain.hpp"
+#include "chain/router.hpp"
 
 namespace nameplane::conf {
 struct ServerConfig;
@@ -16,34 +19,32 @@ struct ServerConfig;
 
 namespace nameplane::chain {
 
-/// The plugins of one server block in chain order.
-class Chain {
+/// All chains and the zones that lead to them: longest zone wins, case-insensitive.
+class Chains {
 public:
-    explicit Chain(std::vector<PluginPtr> plugins, std::vector<std::string_view> names);
-    /// The walk in and out. Leaves `reply` REFUSED when nobody answered. Step is done or drop.
-    [[nodiscard]] Step walk(Query& query, Reply& reply) const noexcept;
+    /// `setup.zones` is set anew for each block. Fails on an unknown plugin, a block without zones,
+    /// a zone that stands twice, more than plugins_in_chain_max plugins in a block, and when a
+    /// plugin does: "server cluster.local.: plugin kubernetes: ...".
+    static Result<std::shared_ptr<const Chains>> build(
+        const std::vector<conf::ServerConfig>& servers, const Setup& setup);
+
+    ~Chains();
+
+    /// The zone that `name` (lower case) is in, or nullptr (REFUSED). No allocation.
+    const Zone* find(dns::NameView name) const noexcept { return router_.find(name); }
+    /// What counts the queries that belong to no zone, or never came so far.
+    const Traffic& dropped() const noexcept { return *dropped_; }
     /// Names of plugins that are not ready.
     std::vector<std::string_view> not_ready() const;
 
 private:
-    std::vector<PluginPtr> plugins_;
-    std::vector<std::string_view> names_;
-};
+    Chains() = default;
+    Status add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones);
 
-/// All chains and the zones that lead to them: longest zone wins, case-insensitive.
-class Chains {
-public:
-    /// `setup.zones` is set anew for each block.
-    static Result<std::shared_ptr<const Chains>> build(
-        const std::vector<conf::ServerConfig>& servers, const Setup& setup);
-    /// The chain for `name`, or nullptr (REFUSED). No allocation.
-    const Chain* find(dns::NameView name) const noexcept;
-    std::vector<std::string_view> not_ready() const;
-
-private:
-    Chains();
-    struct State;
-    std::shared_ptr<const State> state_;
+    std::vector<std::unique_ptr<const Chain>> chains_;
+    std::vector<std::unique_ptr<const Traffic>> traffic_;
+    std::unique_ptr<const Traffic> dropped_;
+    Router router_;
 };
 
 }  // namespace nameplane::chain

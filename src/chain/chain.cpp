@@ -1,1 +1,54 @@
-// Filled by its module.
+// hot path
+#include "chain/chain.hpp"
+
+#include <utility>
+
+#include <nameplane/base/check.hpp>
+
+namespace nameplane::chain {
+
+Chain::Chain(std::span<Link> links) {
+    NP_CHECK(links.size() <= plugins_in_chain_max, "the builder refuses longer chains");
+    for (Link& link : links) links_[size_++] = std::move(link);
+}
+
+Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) const noexcept {
+    for (std::size_t at = from; at < size_; ++at) {
+        switch (links_[at].plugin->ask(query, reply)) {
+        case Step::next: break;
+        case Step::done: return {Step::done, at};
+        case Step::drop: return {Step::drop, at};
+        case Step::again:
+            // A way out has not begun: the plugin is wrong, the client must not wait for it.
+            reply.fail();
+            return {Step::done, at};
+        }
+    }
+    return {Step::done, size_};
+}
+
+Step Chain::walk(Query& query, Reply& reply) const noexcept {
+    Inwards inwards = walk_in(0, query, reply);
+    std::size_t turns = 1;
+    std::size_t at = inwards.stopped_at;
+    while (inwards.step != Step::drop && at > 0) {
+        --at;
+        switch (links_[at].plugin->tell(query, reply)) {
+        case Step::next:
+        case Step::done: break;
+        case Step::drop: return Step::drop;
+        case Step::again:
+            if (turns++ == turns_max) {
+                reply.fail();
+                break;
+            }
+            reply = Reply{query.arena()};
+            inwards = walk_in(at + 1, query, reply);
+            at = inwards.stopped_at;
+            break;
+        }
+    }
+    return inwards.step;
+}
+
+}  // namespace nameplane::chain

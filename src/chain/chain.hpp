@@ -1,0 +1,44 @@
+// hot path
+#pragma once
+// Chain: the plugins of one server block in the order in which a query meets them, and the walk
+// through them. Knows no transport and no wire format.
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include <nameplane/plugin.hpp>
+
+namespace nameplane::chain {
+
+/// One plugin of a chain; the name is for people.
+struct Link {
+    PluginPtr plugin;
+    std::string_view name;
+};
+
+/// Immutable once built; any thread.
+class Chain {
+public:
+    /// Takes the plugins out of `links`, at most plugins_in_chain_max. The names must live as long
+    /// as the chain (they are those of the registry).
+    explicit Chain(std::span<Link> links);
+
+    /// The walk in and out. Leaves `reply` REFUSED when nobody answered, SERVFAIL when a plugin
+    /// turned round too often or broke the contract. The result is done or drop.
+    [[nodiscard]] Step walk(Query& query, Reply& reply) const noexcept;
+    std::span<const Link> links() const noexcept { return {links_.data(), size_}; }
+
+private:
+    struct Inwards {
+        Step step;
+        std::size_t stopped_at;  ///< the plugin that answered, or the number of plugins
+    };
+    Inwards walk_in(std::size_t from, Query& query, Reply& reply) const noexcept;
+
+    std::array<Link, plugins_in_chain_max> links_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace nameplane::chain
