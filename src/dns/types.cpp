@@ -1,1 +1,107 @@
-// Filled by its module.
+#include <nameplane/dns/types.hpp>
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include <nameplane/base/ip.hpp>
+
+namespace nameplane::dns {
+
+namespace {
+
+template <class T>
+using Named = std::pair<T, std::string_view>;
+
+constexpr std::array types{
+    Named<Type>{Type::a, "A"},           Named<Type>{Type::ns, "NS"},
+    Named<Type>{Type::cname, "CNAME"},   Named<Type>{Type::soa, "SOA"},
+    Named<Type>{Type::ptr, "PTR"},       Named<Type>{Type::hinfo, "HINFO"},
+    Named<Type>{Type::mx, "MX"},         Named<Type>{Type::txt, "TXT"},
+    Named<Type>{Type::aaaa, "AAAA"},     Named<Type>{Type::srv, "SRV"},
+    Named<Type>{Type::naptr, "NAPTR"},   Named<Type>{Type::opt, "OPT"},
+    Named<Type>{Type::ds, "DS"},         Named<Type>{Type::rrsig, "RRSIG"},
+    Named<Type>{Type::nsec, "NSEC"},     Named<Type>{Type::dnskey, "DNSKEY"},
+    Named<Type>{Type::tlsa, "TLSA"},     Named<Type>{Type::svcb, "SVCB"},
+    Named<Type>{Type::https, "HTTPS"},   Named<Type>{Type::tsig, "TSIG"},
+    Named<Type>{Type::ixfr, "IXFR"},     Named<Type>{Type::axfr, "AXFR"},
+    Named<Type>{Type::any, "ANY"},       Named<Type>{Type::caa, "CAA"},
+};
+
+constexpr std::array classes{
+    Named<Class>{Class::in, "IN"},     Named<Class>{Class::ch, "CH"},
+    Named<Class>{Class::hs, "HS"},     Named<Class>{Class::none, "NONE"},
+    Named<Class>{Class::any, "ANY"},
+};
+
+constexpr std::array rcodes{
+    Named<Rcode>{Rcode::no_error, "NOERROR"},   Named<Rcode>{Rcode::form_err, "FORMERR"},
+    Named<Rcode>{Rcode::serv_fail, "SERVFAIL"}, Named<Rcode>{Rcode::nx_domain, "NXDOMAIN"},
+    Named<Rcode>{Rcode::not_imp, "NOTIMP"},     Named<Rcode>{Rcode::refused, "REFUSED"},
+    Named<Rcode>{Rcode::not_auth, "NOTAUTH"},   Named<Rcode>{Rcode::not_zone, "NOTZONE"},
+    Named<Rcode>{Rcode::bad_vers, "BADVERS"},   Named<Rcode>{Rcode::bad_cookie, "BADCOOKIE"},
+};
+
+constexpr char upper(char c) noexcept {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+/// Whether `text` is `name` (upper case), case ignored.
+bool same(std::string_view text, std::string_view name) noexcept {
+    if (text.size() != name.size()) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (upper(text[i]) != name[i]) return false;
+    }
+    return true;
+}
+
+template <class T, std::size_t N>
+std::string name_of(T value, const std::array<Named<T>, N>& table, std::string_view prefix) {
+    for (const auto& [known, name] : table) {
+        if (known == value) return std::string{name};
+    }
+    return std::string{prefix} + std::to_string(static_cast<unsigned>(value));
+}
+
+/// A name of the table, or `prefix` and a decimal number from 0 to `max`.
+template <class T, std::size_t N>
+std::optional<T> value_of(std::string_view text, const std::array<Named<T>, N>& table,
+                          std::string_view prefix, unsigned max) noexcept {
+    for (const auto& [value, name] : table) {
+        if (same(text, name)) return value;
+    }
+    if (!same(text.substr(0, prefix.size()), prefix)) return std::nullopt;
+    const std::string_view digits = text.substr(prefix.size());
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    if (number > max) return std::nullopt;
+    return static_cast<T>(number);
+}
+
+constexpr unsigned u16_max = std::numeric_limits<std::uint16_t>::max();
+constexpr unsigned rcode_max = 0xfff;  // 12 bits with the EDNS extension
+
+}  // namespace
+
+std::string to_string(Type type) { return name_of(type, types, "TYPE"); }
+std::string to_string(Rcode rcode) { return name_of(rcode, rcodes, "RCODE"); }
+std::string to_string(Class klass) { return name_of(klass, classes, "CLASS"); }
+
+std::optional<Type> parse_type(std::string_view text) noexcept {
+    return value_of(text, types, "TYPE", u16_max);
+}
+std::optional<Rcode> parse_rcode(std::string_view text) noexcept {
+    return value_of(text, rcodes, "RCODE", rcode_max);
+}
+std::optional<Class> parse_class(std::string_view text) noexcept {
+    return value_of(text, classes, "CLASS", u16_max);
+}
+
+Type type_of(const IpAddress& address) noexcept {
+    return address.is_v4() ? Type::a : Type::aaaa;
+}
+
+}  // namespace nameplane::dns
