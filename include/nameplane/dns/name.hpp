@@ -4,7 +4,6 @@
 // made; after that every function may trust them.
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -66,8 +65,8 @@ class Name {
 public:
     Name() noexcept { octets_[0] = 0; }
     explicit Name(NameView view) noexcept;
-    /// From presentation form, "." and \DDD understood; a missing final dot is added. Nothing for
-    /// empty labels and what is too long.
+    /// From presentation form, ".", \. and \DDD understood; a missing final dot is added. Nothing
+    /// for the empty text, empty labels, broken escapes and what is too long.
     static std::optional<Name> parse(std::string_view text) noexcept;
 
     NameView view() const noexcept { return NameView::trusted(octets_.data(), size_); }
@@ -89,18 +88,22 @@ private:
 /// then gives nothing.
 class NameBuilder {
 public:
-    explicit NameBuilder(Arena& arena) noexcept;
+    explicit NameBuilder(Arena& arena) noexcept : arena_{&arena} {}
     /// One label of 1 to 63 octets; the text is taken as it is (dots are no separators).
     NameBuilder& label(std::string_view text) noexcept;
     /// "_" and `text` as one label.
     NameBuilder& underscored(std::string_view text) noexcept;
-    /// Appends `suffix` with its final zero.
+    /// Appends `suffix` with its final zero and puts the name into the arena. Nothing if a step
+    /// failed, the name has more than 255 octets or the arena is full.
     std::optional<NameView> finish(NameView suffix) noexcept;
 
 private:
-    std::span<std::uint8_t> room_;  ///< 255 octets in the arena, given back by finish()
+    NameBuilder& append(std::string_view prefix, std::string_view text) noexcept;
+
+    Arena* arena_;
     std::size_t used_ = 0;
     bool failed_ = false;
+    std::array<std::uint8_t, name_octets_max> octets_;  ///< the first `used_` are set
 };
 
 }  // namespace nameplane::dns
