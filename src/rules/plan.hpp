@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,11 @@ struct PlanEndpoint {
     IpAddress address;
     std::uint16_t port = 0;
     bool local = false;
+    static constexpr std::size_t text_max = 56;
     /// "10.0.0.1:80" or "[fd00::1]:80".
     std::string to_string() const;
+    /// The same without the heap; returns the number of characters.
+    std::size_t write_text(std::span<char, text_max> out) const noexcept;
     friend bool operator==(const PlanEndpoint&, const PlanEndpoint&) = default;
 };
 

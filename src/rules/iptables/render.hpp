@@ -1,7 +1,6 @@
 #pragma once
 // render: a Plan to KUBE-* chains, exactly as kube-proxy lays them out. Pure; decides nothing.
 
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,9 +19,11 @@ BaseRules render_base(const PlanSettings& settings);
 ServiceRules render_service(const ServicePlan& service, const PlanSettings& settings, bool large);
 
 /// The whole plan as iptables-restore text: what `nameplane render --to iptables-restore` prints
-/// and what `iptables-restore --noflush` accepts. Jumps from built-in chains are included.
+/// and what `iptables-restore --noflush` accepts, in the shape that kube-proxy writes. After that
+/// come the jumps from built-in chains, put at their head; reading the text in twice therefore
+/// repeats these.
 std::string to_restore_text(const Plan& plan);
 /// One rule as iptables-restore reads it, without "-A CHAIN".
-std::string to_text(const Rule& rule, Family family);
+std::string to_text(const Rule& rule);
 
 }  // namespace nameplane::rules::iptables
