@@ -2,9 +2,9 @@
 // Delta: what differs between two snapshots. Costs one pointer comparison for each shard that they
 // share. Consumers need nothing else.
 
-#include <functional>
-
 #include "services/snapshot.hpp"
+
+#include <functional>
 
 namespace nameplane::services {
 
@@ -14,4 +14,4 @@ void for_each_changed(
     const Snapshot& before, const Snapshot& after,
     const std::function<void(const ServiceEntry* before, const ServiceEntry* after)>& visit);
 
-}  // namespace nameplane::services
+} // namespace nameplane::services

@@ -2,9 +2,9 @@
 // Event: one change of one object, or the bounds of a whole list. What a source (manifests, the
 // API) says to the store, in order, on the control thread.
 
-#include <variant>
-
 #include "services/model.hpp"
+
+#include <variant>
 
 namespace nameplane::services {
 
@@ -22,6 +22,7 @@ struct Remove {
     ObjectKey key;
 };
 /// Put an object: new, changed or the same as before.
-using Event = std::variant<BeginList, EndList, Remove, Service, EndpointSlice, Pod, Node, Namespace>;
+using Event =
+    std::variant<BeginList, EndList, Remove, Service, EndpointSlice, Pod, Node, Namespace>;
 
-}  // namespace nameplane::services
+} // namespace nameplane::services

@@ -2,14 +2,13 @@
 // Gate: rules first, names second. DNS workers may see a snapshot once its rules are in the kernel;
 // a broken or slow writer delays them by `publish_wait` at most. With rules off there is no gate.
 
+#include "base/published.hpp"
+#include "services/snapshot.hpp"
+#include <nameplane/base/clock.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
-
-#include <nameplane/base/clock.hpp>
-
-#include "base/published.hpp"
-#include "services/snapshot.hpp"
 
 namespace nameplane::services {
 
@@ -48,4 +47,4 @@ private:
     std::uint64_t overtaken_ = 0;
 };
 
-}  // namespace nameplane::services
+} // namespace nameplane::services

@@ -2,19 +2,22 @@
 // Snapshot: the whole cache at one moment, immutable, sharded by hash. A change copies the shards
 // it touches and shares the rest; snapshots may therefore be kept and compared cheaply.
 
+#include "services/model.hpp"
+#include <nameplane/services/entry.hpp>
+#include <nameplane/services/view.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 
-#include <nameplane/services/entry.hpp>
-#include <nameplane/services/view.hpp>
-
-#include "services/model.hpp"
-
 namespace nameplane::services {
 
-/// Made by Store only. Any thread may read; the last reference must be dropped by the writer
-/// (Published<T> sees to that).
+/// How far apart the versions of successive snapshots of the store are; those between are for
+/// what the gate publishes while it holds one back.
+inline constexpr std::uint64_t snapshot_version_step = 128;
+
+/// Made by Store, and by Gate from those. Any thread may read; the last reference must be dropped
+/// by the writer (Published<T> sees to that).
 class Snapshot {
 public:
     /// An empty one, version 0, not synced.
@@ -32,7 +35,7 @@ public:
     /// Walks everything: for benchmarks and explanations.
     std::size_t memory_octets() const noexcept;
 
-    struct Data;  ///< the shards; private to src/services
+    struct Data; ///< the shards; private to src/services
     explicit Snapshot(std::unique_ptr<const Data> data) noexcept;
     const Data& data() const noexcept { return *data_; }
 
@@ -40,4 +43,4 @@ private:
     std::unique_ptr<const Data> data_;
 };
 
-}  // namespace nameplane::services
+} // namespace nameplane::services

@@ -2,20 +2,20 @@
 // Store: the one cache. A single writer (the control thread) applies events and publishes immutable
 // snapshots that the DNS workers and the rule thread share.
 
-#include <memory>
-
+#include "services/event.hpp"
+#include "services/snapshot.hpp"
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
 
-#include "services/event.hpp"
-#include "services/snapshot.hpp"
+#include <memory>
 
 namespace nameplane::services {
 
 /// What the store keeps besides Services, EndpointSlices and Namespaces.
 struct StoreOptions {
-    bool keep_pods = false;  ///< Pods are needed by `pods verified` only
+    bool keep_pods = false;               ///< Pods are needed by `pods verified` only
+    std::size_t services_max = 1'000'000; ///< further Services are refused
 };
 
 /// Control thread only. Must outlive every snapshot it made (strings are interned here).
@@ -26,17 +26,22 @@ public:
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
 
-    /// Applies one event; equal to what we have: nothing happens. Objects that break a limit (name
-    /// longer than 253 octets, no name) are refused with their name and change nothing.
+    /// Applies one event; equal to what we have: nothing happens. Objects that break a limit
+    /// (limits.hpp: names longer than 253 octets, no name ...) are refused with their name and
+    /// change nothing; a list that names them keeps what was known of them. So is the end of a list
+    /// that did not begin.
     Status apply(Event event);
-    /// Whether anything changed since the last snapshot().
+    /// Whether anything changed since the last snapshot(); also true if it was changed back.
     bool changed() const noexcept;
     /// A snapshot of everything applied so far; the same object as before if nothing changed.
+    /// Frees older ones that nobody else holds.
     std::shared_ptr<const Snapshot> snapshot();
+    /// Frees snapshots that nobody else holds, here and not where the last holder runs.
+    void sweep();
 
 private:
     struct State;
     std::unique_ptr<State> state_;
 };
 
-}  // namespace nameplane::services
+} // namespace nameplane::services

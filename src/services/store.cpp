@@ -1,0 +1,296 @@
+#include "services/store.hpp"
+
+#include "services/catalog.hpp"
+#include "services/data.hpp"
+#include "services/limits.hpp"
+#include "services/shelf.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+namespace nameplane::services {
+
+namespace {
+
+/// Where we are in listing one kind.
+struct Listing {
+    std::uint32_t round = 0; ///< of the newest list; objects remember who named them last
+    bool open = false;
+    bool synced = false;
+};
+
+constexpr std::size_t kind_count = 5;
+
+/// The addresses of a pod that is alive.
+struct PodAddresses {
+    std::vector<IpAddress> ips;
+    friend bool operator==(const PodAddresses&, const PodAddresses&) = default;
+};
+
+struct Nothing {
+    friend bool operator==(const Nothing&, const Nothing&) = default;
+};
+
+} // namespace
+
+struct Store::State {
+    State(StoreOptions given, const Clock& c)
+        : options{given}, clock{&c}, catalog{given.services_max} {}
+
+    Status apply(BeginList event);
+    Status apply(EndList event);
+    Status apply(const Remove& event);
+    Status apply(Service&& service);
+    Status apply(const EndpointSlice& slice);
+    Status apply(const Pod& pod);
+    Status apply(Node&& node);
+    Status apply(const Namespace& ns);
+
+    Listing& listing(Kind kind) noexcept { return listings[static_cast<std::size_t>(kind)]; }
+    std::uint32_t round(Kind kind) noexcept { return listing(kind).round; }
+    bool synced() noexcept;
+    Status noted(const Result<bool>& seen);
+    void note(bool seen);
+    bool remove_unnamed(Kind kind);
+    bool changed() const noexcept;
+    /// Each brings its part of `data` up to date and says whether anything differed.
+    bool publish(Snapshot::Data& data);
+    bool publish_namespaces(Snapshot::Data& data);
+    bool publish_pods(Snapshot::Data& data);
+    bool publish_nodes(Snapshot::Data& data);
+
+    StoreOptions options;
+    const Clock* clock;
+    std::array<Listing, kind_count> listings{};
+    Catalog catalog;
+    Shelf<Nothing> namespaces;
+    Shelf<PodAddresses> pods;
+    Shelf<Node> nodes;
+    std::uint32_t changed_at_s = 0; ///< Unix time of the newest change that may be seen
+    std::shared_ptr<const Snapshot> newest = Snapshot::empty();
+    /// Every snapshot that somebody may still hold, so that the last reference goes here.
+    std::vector<std::shared_ptr<const Snapshot>> kept;
+};
+
+bool Store::State::synced() noexcept {
+    return listing(Kind::service).synced && listing(Kind::endpoint_slice).synced &&
+           listing(Kind::namespace_).synced && (!options.keep_pods || listing(Kind::pod).synced);
+}
+
+void Store::State::note(bool seen) {
+    if (!seen)
+        return;
+    const auto now = clock->wall().time_since_epoch();
+    changed_at_s =
+        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+Status Store::State::noted(const Result<bool>& seen) {
+    if (!seen)
+        return seen.error();
+    note(*seen);
+    return {};
+}
+
+Status Store::State::apply(BeginList event) {
+    Listing& list = listing(event.kind);
+    ++list.round;
+    list.open = true;
+    return {};
+}
+
+Status Store::State::apply(EndList event) {
+    Listing& list = listing(event.kind);
+    if (!list.open) {
+        return Error{Errc::invalid,
+                     std::string{to_string(event.kind)} + ": the end of a list that did not begin"};
+    }
+    list.open = false;
+    list.synced = true;
+    note(remove_unnamed(event.kind));
+    return {};
+}
+
+bool Store::State::remove_unnamed(Kind kind) {
+    switch (kind) {
+    case Kind::service:
+        return catalog.remove_unnamed_services(round(kind));
+    case Kind::endpoint_slice:
+        return catalog.remove_unnamed_slices(round(kind));
+    case Kind::pod:
+        return pods.remove_unnamed(round(kind));
+    case Kind::node:
+        return nodes.remove_unnamed(round(kind));
+    case Kind::namespace_:
+        return namespaces.remove_unnamed(round(kind));
+    }
+    return false;
+}
+
+Status Store::State::apply(const Remove& event) {
+    switch (event.kind) {
+    case Kind::service:
+        note(catalog.remove_service(event.key));
+        break;
+    case Kind::endpoint_slice:
+        note(catalog.remove_slice(event.key));
+        break;
+    case Kind::pod:
+        note(pods.remove(event.key));
+        break;
+    case Kind::node:
+        note(nodes.remove(event.key));
+        break;
+    case Kind::namespace_:
+        note(namespaces.remove(event.key));
+        break;
+    }
+    return {};
+}
+
+// A refused object that was known before keeps its last good state, also at the end of a list.
+
+Status Store::State::apply(Service&& service) {
+    const std::uint32_t at = round(Kind::service);
+    if (Status status = check_limits(service); !status) {
+        catalog.keep_service(service.key, at);
+        return status;
+    }
+    return noted(catalog.put(std::move(service), at));
+}
+
+Status Store::State::apply(const EndpointSlice& slice) {
+    const std::uint32_t at = round(Kind::endpoint_slice);
+    if (Status status = check_limits(slice); !status) {
+        catalog.keep_slice(slice.key, at);
+        return status;
+    }
+    return noted(catalog.put(slice, at));
+}
+
+Status Store::State::apply(const Pod& pod) {
+    if (!options.keep_pods)
+        return {};
+    if (Status status = check_limits(pod); !status)
+        return status;
+    if (pod.finished || pod.terminating || pod.ips.empty()) {
+        note(pods.remove(pod.key));
+    } else {
+        note(pods.put(pod.key, PodAddresses{pod.ips}, round(Kind::pod)));
+    }
+    return {};
+}
+
+Status Store::State::apply(Node&& node) {
+    if (Status status = check_limits(node); !status)
+        return status;
+    const ObjectKey key = node.key;
+    note(nodes.put(key, std::move(node), round(Kind::node)));
+    return {};
+}
+
+Status Store::State::apply(const Namespace& ns) {
+    if (Status status = check_limits(ns); !status)
+        return status;
+    note(namespaces.put(ns.key, {}, round(Kind::namespace_)));
+    return {};
+}
+
+bool Store::State::changed() const noexcept {
+    return catalog.changed() || namespaces.changed() || pods.changed() || nodes.changed();
+}
+
+bool Store::State::publish(Snapshot::Data& data) {
+    const std::vector<EntryChange> changes = catalog.publish();
+    data.apply(changes);
+    bool any = !changes.empty();
+    any |= publish_namespaces(data);
+    any |= publish_pods(data);
+    any |= publish_nodes(data);
+    const bool was_synced = std::exchange(data.synced, synced());
+    return any || was_synced != data.synced;
+}
+
+bool Store::State::publish_namespaces(Snapshot::Data& data) {
+    std::vector<NamespaceRecord> removed;
+    std::vector<NamespaceRecord> added;
+    namespaces.publish([&](const ObjectKey& key, const auto& before, const auto&) {
+        auto& list = before != nullptr ? removed : added;
+        list.push_back({name_hash(key.name), std::make_shared<const std::string>(key.name)});
+    });
+    data.namespaces = data.namespaces.edited(
+        removed, added,
+        [](const NamespaceRecord& a, const NamespaceRecord& b) { return *a.name < *b.name; });
+    return !removed.empty() || !added.empty();
+}
+
+bool Store::State::publish_pods(Snapshot::Data& data) {
+    std::vector<PodRecord> removed;
+    std::vector<PodRecord> added;
+    pods.publish([&](const ObjectKey& key, const auto& before, const auto& after) {
+        const auto ns = std::make_shared<const std::string>(key.ns);
+        const auto put = [&](const auto& pod, std::vector<PodRecord>& list) {
+            if (pod == nullptr)
+                return;
+            for (const IpAddress& ip : pod->ips)
+                list.push_back({ip, ns});
+        };
+        put(before, removed);
+        put(after, added);
+    });
+    data.pods = data.pods.edited(removed, added, [](const PodRecord& a, const PodRecord& b) {
+        return a.address < b.address;
+    });
+    return !removed.empty() || !added.empty();
+}
+
+bool Store::State::publish_nodes(Snapshot::Data& data) {
+    std::vector<NodeRecord> removed;
+    std::vector<NodeRecord> added;
+    nodes.publish([&](const ObjectKey& key, const auto& before, const auto& after) {
+        const std::uint64_t hash = name_hash(key.name);
+        if (before != nullptr)
+            removed.push_back({hash, before});
+        if (after != nullptr)
+            added.push_back({hash, after});
+    });
+    data.nodes = data.nodes.edited(removed, added, [](const NodeRecord& a, const NodeRecord& b) {
+        return a.node->key.name < b.node->key.name;
+    });
+    return !removed.empty() || !added.empty();
+}
+
+Store::Store(StoreOptions options, const Clock& clock)
+    : state_{std::make_unique<State>(options, clock)} {}
+
+Store::~Store() = default;
+
+Status Store::apply(Event event) {
+    return std::visit([&](auto& object) { return state_->apply(std::move(object)); }, event);
+}
+
+bool Store::changed() const noexcept {
+    return state_->changed() || state_->synced() != state_->newest->data().synced;
+}
+
+void Store::sweep() {
+    std::erase_if(state_->kept, [](const auto& snapshot) { return snapshot.use_count() == 1; });
+}
+
+std::shared_ptr<const Snapshot> Store::snapshot() {
+    State& state = *state_;
+    sweep();
+    if (!changed())
+        return state.newest;
+    auto data = std::make_unique<Snapshot::Data>(state.newest->data());
+    if (!state.publish(*data))
+        return state.newest;
+    data->version += snapshot_version_step;
+    data->serial = state.changed_at_s;
+    state.newest = std::make_shared<const Snapshot>(std::move(data));
+    state.kept.push_back(state.newest);
+    return state.newest;
+}
+
+} // namespace nameplane::services

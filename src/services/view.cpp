@@ -1,0 +1,120 @@
+// hot path
+#include "services/data.hpp"
+#include <nameplane/services/view.hpp>
+
+#include <algorithm>
+#include <span>
+
+namespace nameplane::services {
+
+namespace {
+
+/// The records of exactly `address` among those of its bucket, where they stand together.
+std::span<const AddressRecord> of_address(std::span<const AddressRecord> bucket,
+                                          const IpAddress& address) noexcept {
+    const auto is_it = [&](const AddressRecord& record) { return record.address == address; };
+    const auto first = std::ranges::find_if(bucket, is_it);
+    const auto last = std::find_if_not(first, bucket.end(), is_it);
+    return {first, last};
+}
+
+} // namespace
+
+std::size_t Snapshot::Data::slot_of(std::string_view ns, std::string_view name) const noexcept {
+    const std::uint64_t hash = name_hash(ns, name);
+    for (const NameRecord& record : names.candidates(hash)) {
+        if (record.of_name != hash)
+            continue;
+        const ObjectKey& key = slots.at(record.slot)->service->key;
+        if (key.name == name && key.ns == ns)
+            return record.slot;
+    }
+    return slots.size();
+}
+
+const ServiceEntry* ServiceView::find(std::string_view ns, std::string_view name) const noexcept {
+    if (snapshot_ == nullptr)
+        return nullptr;
+    const Snapshot::Data& data = snapshot_->data();
+    return data.slots.at(data.slot_of(ns, name));
+}
+
+bool ServiceView::has_namespace(std::string_view ns) const noexcept {
+    if (snapshot_ == nullptr)
+        return false;
+    const auto bucket = snapshot_->data().namespaces.candidates(name_hash(ns));
+    return std::ranges::any_of(bucket,
+                               [&](const NamespaceRecord& record) { return *record.name == ns; });
+}
+
+const ServiceEntry* ServiceView::by_cluster_ip(const IpAddress& address) const noexcept {
+    if (snapshot_ == nullptr)
+        return nullptr;
+    const Snapshot::Data& data = snapshot_->data();
+    const auto records = of_address(data.cluster_ips.candidates(address.hash()), address);
+    return records.empty() ? nullptr : data.slots.at(records.front().slot);
+}
+
+EndpointRange ServiceView::by_endpoint(const IpAddress& address) const noexcept {
+    if (snapshot_ == nullptr)
+        return {};
+    const auto bucket = snapshot_->data().endpoints.candidates(address.hash());
+    const auto records = of_address(bucket, address);
+    if (records.empty())
+        return {};
+    const AddressRecord* last = records.data() + records.size();
+    return {{*snapshot_, records.data(), last}, {*snapshot_, last, last}};
+}
+
+bool ServiceView::has_pod(std::string_view ns, const IpAddress& address) const noexcept {
+    if (snapshot_ == nullptr)
+        return false;
+    const auto bucket = snapshot_->data().pods.candidates(address.hash());
+    return std::ranges::any_of(bucket, [&](const PodRecord& record) {
+        return record.address == address && *record.ns == ns;
+    });
+}
+
+bool ServiceView::synced() const noexcept {
+    return snapshot_ != nullptr && snapshot_->data().synced;
+}
+
+std::uint64_t ServiceView::version() const noexcept {
+    return snapshot_ == nullptr ? 0 : snapshot_->data().version;
+}
+
+std::uint32_t ServiceView::serial() const noexcept {
+    return snapshot_ == nullptr ? 0 : snapshot_->data().serial;
+}
+
+EndpointRange::Iterator::Iterator(const Snapshot& snapshot, const AddressRecord* at,
+                                  const AddressRecord* last) noexcept
+    : snapshot_{&snapshot}, at_{at}, last_{last} {
+    enter_service();
+}
+
+/// Stands on the first endpoint that has the address in the Service at hand; the index says that
+/// there is one.
+void EndpointRange::Iterator::enter_service() noexcept {
+    if (at_ == last_) {
+        found_ = {};
+        return;
+    }
+    found_.service = snapshot_->data().slots.at(at_->slot);
+    const auto& endpoints = found_.service->endpoints;
+    const auto first =
+        std::ranges::lower_bound(endpoints, at_->address, {}, &EndpointEntry::address);
+    found_.endpoint = static_cast<std::uint32_t>(first - endpoints.begin());
+}
+
+EndpointRange::Iterator& EndpointRange::Iterator::operator++() noexcept {
+    const auto& endpoints = found_.service->endpoints;
+    ++found_.endpoint;
+    if (found_.endpoint == endpoints.size() || endpoints[found_.endpoint].address != at_->address) {
+        ++at_;
+        enter_service();
+    }
+    return *this;
+}
+
+} // namespace nameplane::services
