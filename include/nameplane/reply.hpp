@@ -2,6 +2,7 @@
 // Reply: the answer while it walks through the chain. Sections hold views of records; memory comes
 // from the query's arena.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -17,16 +18,20 @@ public:
     std::span<const dns::Record> records() const noexcept { return {data_, size_}; }
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
+    /// Room for `count` records in all, so that adding them copies nothing and cannot fail. False
+    /// when the arena is full; the section is then unchanged.
+    bool reserve(Arena& arena, std::size_t count) noexcept {
+        if (count <= capacity_) return true;
+        const std::span<dns::Record> larger = arena.array<dns::Record>(count);
+        if (larger.empty()) return false;
+        for (std::uint32_t i = 0; i < size_; ++i) larger[i] = data_[i];
+        data_ = larger.data();
+        capacity_ = static_cast<std::uint32_t>(count);
+        return true;
+    }
     /// False when the arena is full; the section is then unchanged.
     bool add(Arena& arena, const dns::Record& record) noexcept {
-        if (size_ == capacity_) {
-            const std::uint32_t wanted = capacity_ == 0 ? 8 : capacity_ * 2;
-            const std::span<dns::Record> larger = arena.array<dns::Record>(wanted);
-            if (larger.empty()) return false;
-            for (std::uint32_t i = 0; i < size_; ++i) larger[i] = data_[i];
-            data_ = larger.data();
-            capacity_ = wanted;
-        }
+        if (size_ == capacity_ && !reserve(arena, capacity_ == 0 ? 8 : capacity_ * 2U)) return false;
         data_[size_++] = record;
         return true;
     }
