@@ -1,0 +1,61 @@
+#pragma once
+// kubernetes: the names of a cluster, from the service cache: Kubernetes' DNS specification 1.1 and
+// CoreDNS' choices where it is silent. README.md says what is answered and where it differs.
+//
+//     request     name -> shape                        pure
+//     locate      shape -> what it stands for          one look-up in the snapshot
+//     answer      what it stands for, type -> records  views only
+
+#include <array>
+#include <cstdint>
+#include <functional>
+
+#include <nameplane/base/metrics.hpp>
+#include <nameplane/conf/options.hpp>
+#include <nameplane/plugin.hpp>
+#include <nameplane/setup.hpp>
+
+#include "plugins/kubernetes/settings.hpp"
+
+namespace nameplane::plugins {
+
+/// Answers names in its zones, authoritatively. Names that do not exist go on to the next plugin
+/// where `fallthrough` says so.
+class Kubernetes final : public Plugin {
+public:
+    static constexpr std::array options{
+        Option{"zones", Zones{}, "zones to answer for; unset: those of the server block"},
+        Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 5}, "TTL of all answers"},
+        Option{"pods", OneOf{{"disabled", "insecure", "verified"}, "disabled"},
+               "which names of pods by address exist"},
+        Option{"namespaces", Words{}, "namespaces to speak of; unset: all"},
+        Option{"noendpoints", Flag{}, "leave endpoints out: headless Services have no names"},
+        Option{"endpoint_pod_names", Flag{},
+               "name endpoints without a hostname after their pod instead of their address"},
+        Option{"ignore", OneOf{{"empty_service"}, {}},
+               "empty_service: a Service without ready endpoints does not exist"},
+        Option{"fallthrough", Zones{}, "zones whose missing names go on to the next plugin"}};
+    static Result<PluginPtr> make(const Options& given, Setup& setup);
+
+    [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
+    bool ready() const noexcept override { return synced_(); }
+
+private:
+    struct Counters {
+        metrics::Counter* answers;
+        metrics::Counter* no_data;
+        metrics::Counter* name_errors;
+        metrics::Counter* unsynced;
+        metrics::Counter* fallen_through;
+    };
+
+    Kubernetes(kubernetes::Settings settings, const Counters& counters,
+               std::function<bool()> synced);
+    Step refuse_name(const kubernetes::Zone& zone, Query& query, Reply& reply) const noexcept;
+
+    kubernetes::Settings settings_;
+    Counters counters_;
+    std::function<bool()> synced_;
+};
+
+}  // namespace nameplane::plugins

@@ -1,0 +1,116 @@
+// Options to Settings, before the first query.
+
+#include <algorithm>
+
+#include "dns/reverse.hpp"
+#include "plugins/kubernetes/kubernetes.hpp"
+
+namespace nameplane::plugins {
+
+std::optional<kubernetes::Zone> kubernetes::Zone::make(const dns::Name& name) {
+    const std::string text = name.view().is_root() ? "" : name.to_string();
+    const auto mname = dns::Name::parse("ns.dns." + text);
+    const auto rname = dns::Name::parse("hostmaster." + text);
+    if (!mname || !rname) return std::nullopt;
+    const auto reverse_v4 = dns::Name::parse("in-addr.arpa.");
+    const bool above = reverse_v4->view().is_under(name);
+    return Zone{.name = name.lower(), .mname = mname->lower(), .rname = rname->lower(),
+                .holds_reverse = above || dns::is_reverse(name)};
+}
+
+namespace {
+
+using kubernetes::PodMode;
+using kubernetes::Settings;
+using kubernetes::Zone;
+
+Error bad_zone(std::string_view text) {
+    return {Errc::invalid, "zone '" + std::string{text} +
+                               "', expected a domain name or a network such as 10.96.0.0/12"};
+}
+
+/// A zone argument: a name, or a network that stands for its reverse zones.
+Status add_zones(std::string_view text, std::vector<dns::Name>& zones) {
+    if (text.find('/') != text.npos) {
+        const auto network = Cidr::parse(text);
+        if (!network) return bad_zone(text);
+        for (const dns::Name& zone : dns::reverse_zones(*network)) zones.push_back(zone);
+        return {};
+    }
+    const auto name = dns::Name::parse(text);
+    if (!name) return bad_zone(text);
+    zones.push_back(name->lower());
+    return {};
+}
+
+/// What was written behind the plugin's name, else the option, else the server block's zones.
+Result<std::vector<dns::Name>> zone_names(const Options& given, const Setup& setup) {
+    std::vector<dns::Name> names;
+    for (const std::string& text : given.arguments()) {
+        if (Status added = add_zones(text, names); !added) return std::move(added).error();
+    }
+    if (names.empty()) names = given.zones("zones");
+    if (names.empty()) names.assign(setup.zones.begin(), setup.zones.end());
+    return names;
+}
+
+Status set_zones(const std::vector<dns::Name>& names, Settings& settings) {
+    const auto primary = std::ranges::find_if_not(
+        names, [](const dns::Name& name) { return dns::is_reverse(name); });
+    if (primary == names.end()) {
+        return Error{Errc::invalid, "no zone but reverse ones, expected one such as cluster.local"};
+    }
+    settings.primary = *primary;
+    for (const dns::Name& name : names) {
+        auto zone = Zone::make(name);
+        if (!zone) return bad_zone(name.to_string());
+        settings.zones.push_back(*zone);
+    }
+    std::ranges::stable_sort(settings.zones, std::greater<>{}, [](const Zone& zone) {
+        return zone.name.view().label_count();
+    });
+    return {};
+}
+
+PodMode pod_mode(std::string_view word) {
+    if (word == "insecure") return PodMode::insecure;
+    return word == "verified" ? PodMode::verified : PodMode::disabled;
+}
+
+}  // namespace
+
+Kubernetes::Kubernetes(Settings settings, const Counters& counters, std::function<bool()> synced)
+    : settings_{std::move(settings)}, counters_{counters}, synced_{std::move(synced)} {}
+
+Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
+    Settings settings;
+    auto names = zone_names(given, setup);
+    if (!names) return std::move(names).error();
+    if (Status set = set_zones(*names, settings); !set) return std::move(set).error();
+    settings.ttl = given.seconds("ttl");
+    settings.pods = pod_mode(given.word("pods"));
+    settings.namespaces = given.words("namespaces");
+    std::ranges::sort(settings.namespaces);
+    settings.noendpoints = given.flag("noendpoints");
+    settings.endpoint_pod_names = given.flag("endpoint_pod_names");
+    settings.ignore_empty_service = given.word("ignore") == "empty_service";
+    settings.fallthrough = given.zones("fallthrough");
+    if (given.given("fallthrough") && settings.fallthrough.empty()) {
+        settings.fallthrough.emplace_back();
+    }
+    settings.own_addresses.assign(setup.own_addresses.begin(), setup.own_addresses.end());
+
+    const auto counter = [&](std::string_view result) {
+        return &setup.metrics.counter("nameplane_kubernetes_queries_total",
+                                      "Queries that the plugin kubernetes decided, by result.",
+                                      {{"result", std::string{result}}});
+    };
+    const Counters counters{.answers = counter("answer"),
+                            .no_data = counter("nodata"),
+                            .name_errors = counter("nxdomain"),
+                            .unsynced = counter("unsynced"),
+                            .fallen_through = counter("fallthrough")};
+    return PluginPtr{new Kubernetes{std::move(settings), counters, setup.services_synced}};
+}
+
+}  // namespace nameplane::plugins

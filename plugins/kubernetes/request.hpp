@@ -1,0 +1,47 @@
+#pragma once
+// Request: what a name below a cluster zone asks for, by its shape alone. Nothing is looked up here:
+// parse_request() is a pure function, and its table of shapes is the grammar of the cluster's names.
+//
+//     ns.svc            ns.pod               a namespace
+//     svc.ns.svc        1-2-3-4.ns.pod       a Service; a pod by its address
+//     host.svc.ns.svc                        an endpoint of a Service
+//     _port._proto.svc.ns.svc                a port of a Service (underscores may be missing)
+//     "", svc, pod, dns, ns.dns, dns-version the fixed names
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <nameplane/dns/name.hpp>
+
+namespace nameplane::plugins::kubernetes {
+
+enum class Shape : std::uint8_t {
+    invalid,      ///< no name of this grammar
+    apex,         ///< the zone itself
+    fixed,        ///< "svc", "pod" or "dns": exists and holds nothing
+    name_server,  ///< "ns.dns"
+    version,      ///< "dns-version"
+    name_space,   ///< ns.svc or ns.pod
+    service,      ///< svc.ns.svc
+    endpoint,     ///< host.svc.ns.svc
+    port,         ///< _port._proto.svc.ns.svc
+    pod,          ///< 1-2-3-4.ns.pod, and one or two labels in front, which count for nothing
+};
+
+/// The labels are views into the name that was parsed.
+struct Request {
+    Shape shape = Shape::invalid;
+    bool below_pod = false;       ///< name_space only: ns.pod and not ns.svc
+    std::uint8_t service_at = 0;  ///< octets in front of the label `service`
+    std::string_view ns;
+    std::string_view service;   ///< for a pod: the label with its address
+    std::string_view endpoint;  ///< endpoint only
+    std::string_view port;      ///< without its underscore; empty: any port
+    std::string_view protocol;  ///< likewise
+};
+
+/// `name` is in lower case and `zone` or below it.
+Request parse_request(dns::NameView name, dns::NameView zone) noexcept;
+
+}  // namespace nameplane::plugins::kubernetes

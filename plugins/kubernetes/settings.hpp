@@ -1,0 +1,54 @@
+#pragma once
+// Settings: what a server block told the plugin, with all that can be made from it before the
+// first query. Built on the control thread, then read by all workers.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nameplane/base/ip.hpp>
+#include <nameplane/dns/name.hpp>
+#include <nameplane/dns/types.hpp>
+
+namespace nameplane::plugins::kubernetes {
+
+/// Which names 1-2-3-4.ns.pod exist.
+enum class PodMode : std::uint8_t {
+    disabled,  ///< none
+    insecure,  ///< every address, in a namespace that exists
+    verified,  ///< those of pods of that namespace
+};
+
+/// One of our zones and the names that its SOA needs.
+struct Zone {
+    dns::Name name;
+    dns::Name mname;             ///< ns.dns.<zone>
+    dns::Name rname;             ///< hostmaster.<zone>
+    bool holds_reverse = false;  ///< reverse names may lie in it
+
+    /// Nothing if the zone is too long to have names below it.
+    static std::optional<Zone> make(const dns::Name& name);
+};
+
+struct Settings {
+    std::vector<Zone> zones;  ///< longest first
+    dns::Name primary;        ///< the first one that is no reverse zone: what PTR records name
+    dns::Ttl ttl = 5;
+    PodMode pods = PodMode::disabled;
+    std::vector<std::string> namespaces;  ///< sorted; empty: all
+    bool noendpoints = false;
+    bool endpoint_pod_names = false;
+    bool ignore_empty_service = false;
+    std::vector<dns::Name> fallthrough;  ///< the root for all names; empty: none
+    std::vector<IpAddress> own_addresses;
+
+    /// The longest zone that holds `name`, or nullptr.
+    const Zone* zone_of(dns::NameView name) const noexcept;
+    bool falls_through(dns::NameView name) const noexcept;
+    /// Whether the option `namespaces` lets us speak of `ns`.
+    bool allows(std::string_view ns) const noexcept;
+};
+
+}  // namespace nameplane::plugins::kubernetes
