@@ -1,0 +1,81 @@
+// What the writer puts into a real kernel, read back by the legacy tools and as octets.
+
+#include "kernel/rules_case.hpp"
+#include "rules/iptables/apply_pass.hpp"
+#include "rules/iptables/render.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace nameplane;
+using namespace nameplane::test;
+using rules::iptables::TableName;
+
+namespace {
+
+const auto families = {Family::ipv4, Family::ipv6};
+
+void must(const Result<rules::Applied>& applied) {
+    if (!applied)
+        FAIL(applied.error().text);
+}
+
+} // namespace
+
+TEST_CASE("the legacy tools show the same after our commit and after restoring our render") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns ours = Netns::make("ours");
+        const Netns theirs = Netns::make("theirs");
+        NetnsWriter writer{ours, family};
+        must(writer.apply(plan));
+        restore(theirs, family, rules::iptables::to_restore_text(plan));
+        for (const char* table : {"filter", "nat", "mangle"}) {
+            CHECK(saved(ours, family, table) == saved(theirs, family, table));
+        }
+        CHECK(saved(ours, family, "nat").find("-A KUBE-SEP-") != std::string::npos);
+    }
+}
+
+TEST_CASE("rules that the legacy tools wrote are taken over without a write") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("takeover");
+        restore(netns, family, rules::iptables::to_restore_text(plan));
+        NetnsWriter writer{netns, family};
+        const auto applied = writer.apply(plan);
+        must(applied);
+        CHECK_FALSE(applied->wrote);
+        CHECK(applied->rules_written == 0);
+        CHECK(applied->chains_written == 0);
+        CHECK(applied->version == plan.version);
+    }
+}
+
+TEST_CASE("a second apply, and a restart, write nothing") {
+    for (const Family family : families) {
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("again");
+        NetnsWriter first{netns, family};
+        const auto written = first.apply(plan);
+        must(written);
+        CHECK(written->wrote);
+        for (const bool full : {false, true}) {
+            const auto again = first.apply(plan, full);
+            must(again);
+            CHECK_FALSE(again->wrote);
+            CHECK(again->nat_rules == written->nat_rules);
+        }
+        NetnsWriter restarted{netns, family};
+        const auto after = restarted.apply(plan);
+        must(after);
+        CHECK_FALSE(after->wrote);
+        const std::string nat = saved(netns, family, "nat");
+        const auto lines = static_cast<std::size_t>(std::count(nat.begin(), nat.end(), '\n'));
+        const auto chains = static_cast<std::size_t>(std::count(nat.begin(), nat.end(), ':'));
+        CHECK(after->nat_rules > 0);
+        CHECK(after->nat_rules < lines);
+        CHECK(chains > 0);
+    }
+}
