@@ -10,6 +10,8 @@ namespace {
 
 // Longer words are not compared: a table of names has none, and the cost is the product of lengths.
 constexpr std::size_t word_octets_max = 64;
+// In so short a word two mistakes leave nothing to recognise.
+constexpr std::size_t short_word_octets = 4;
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -44,8 +46,8 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
     for (const std::string_view candidate : known) {
         if (candidate.size() > word_octets_max) continue;
         const std::size_t longer = std::max(word.size(), candidate.size());
-        // Nothing in common is no likeness, however short the words.
-        const std::size_t allowed = std::min(std::max<std::size_t>(2, longer / 3), longer - 1);
+        const std::size_t allowed =
+            longer <= short_word_octets ? 1 : std::max<std::size_t>(2, longer / 3);
         const std::size_t apart = distance(word, candidate);
         if (apart > allowed || apart >= best_distance) continue;
         best = candidate;

@@ -1,0 +1,219 @@
+#include "agent/command_line.hpp"
+
+#include <nameplane/base/metrics.hpp>
+
+#include "conf/nearest.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace nameplane::agent {
+
+namespace {
+
+constexpr std::string_view description =
+    "Answers a cluster's names and programs its Service rules, from one service cache.\n";
+constexpr std::string_view footer =
+    "Exit codes: 0 done, 1 it did not work, 2 wrong use or configuration.\n"
+    "Every option of FILE is explained in config/nameplane.toml.";
+
+// Everything the parser writes into; one field an option.
+struct Given {
+    Overrides overrides;
+    std::string port_file;
+    std::vector<std::string> listen;
+    std::string log_level;
+    std::string rules;
+    std::string manifests;
+    std::string node_name;
+    std::uint16_t threads = 0;
+    std::uint16_t port = 0;
+    std::string node_facts;
+    std::string to;
+    std::string family = "ipv4";
+};
+
+std::string wrong_word(std::string_view given, std::string_view expected) {
+    return "'" + std::string{given} + "', expected " + std::string{expected};
+}
+
+const auto is_address = [](const std::string& text) {
+    return IpAddress::parse(text) ? std::string{} : wrong_word(text, "an IP address");
+};
+
+// Checks of our own: CLI11's would print their tables into the help page.
+auto number_up_to(unsigned most) {
+    return [most](const std::string& text) {
+        unsigned number = 0;
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, number);
+        if (error == std::errc{} && stop == end && number <= most) return std::string{};
+        return wrong_word(text, "a number from 0 to " + std::to_string(most));
+    };
+}
+
+auto one_of(std::vector<std::string> words) {
+    return [words = std::move(words)](const std::string& text) {
+        if (std::ranges::find(words, text) != words.end()) return std::string{};
+        std::string all;
+        for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
+        const std::vector<std::string_view> views{words.begin(), words.end()};
+        return wrong_word(text, "one of " + all) + conf::did_you_mean(text, views);
+    };
+}
+
+void add_config(CLI::App& app, Given& given) {
+    app.add_option("--config", given.overrides.config_path, "TOML file; without it the defaults")
+        ->type_name("FILE");
+}
+
+void add_manifests(CLI::App& app, Given& given) {
+    app.add_option("--manifests", given.manifests, "file or folder of Kubernetes objects")
+        ->type_name("PATH");
+}
+
+void add_run_options(CLI::App& app, Given& given) {
+    add_config(app, given);
+    add_manifests(app, given);
+    app.add_option("--listen", given.listen, "answer names on this address (repeatable)")
+        ->type_name("ADDR")
+        ->expected(1)
+        ->check(is_address)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_option("--port", given.port, "UDP and TCP port of names; 0 takes a free one")
+        ->type_name("N")
+        ->check(number_up_to(65535));
+    app.add_option("--threads", given.threads, "threads that answer; 0 is one a processor")
+        ->type_name("N")
+        ->check(number_up_to(metrics::cells_max));
+    app.add_option("--rules", given.rules, "who writes Service rules: off or iptables")
+        ->type_name("MODE")
+        ->check(one_of({"off", "iptables"}));
+    app.add_option("--node-name", given.node_name, "name of this machine's Node")
+        ->type_name("NAME");
+    app.add_option("--log-level", given.log_level, "debug, info, warning, error or off")
+        ->type_name("LEVEL")
+        ->check(one_of({"debug", "info", "warning", "error", "off"}));
+    app.add_option("--port-file", given.port_file, "write the ports that were bound to FILE")
+        ->type_name("FILE");
+}
+
+CLI::App* add_check(CLI::App& app, Given& given) {
+    CLI::App* const check = app.add_subcommand("check", "say all that is wrong in a configuration");
+    check->add_option("FILE", given.overrides.config_path, "TOML file; without it the defaults")
+        ->type_name("");
+    return check;
+}
+
+CLI::App* add_render(CLI::App& app, Given& given) {
+    CLI::App* const render = app.add_subcommand("render", "print the rules; no root, no kernel");
+    add_manifests(*render, given);
+    add_config(*render, given);
+    render->add_option("--node-facts", given.node_facts, "YAML; without it this machine's")
+        ->type_name("FILE");
+    render->add_option("--node-name", given.node_name, "name of this machine's Node")
+        ->type_name("NAME");
+    render->add_option("--to", given.to, "plan, iptables-restore or nft")
+        ->type_name("FORM")
+        ->required()
+        ->check(one_of({"plan", "iptables-restore", "nft"}));
+    render->add_option("--family", given.family, "ipv4 (default) or ipv6")
+        ->type_name("FAMILY")
+        ->check(one_of({"ipv4", "ipv6"}));
+    return render;
+}
+
+Overrides overrides_of(const Given& given, const CLI::App& app) {
+    const auto has = [&](const std::string& name) {
+        const CLI::Option* const option = app.get_option_no_throw(name);
+        return option != nullptr && option->count() > 0;
+    };
+    Overrides overrides = given.overrides;
+    if (has("--manifests")) overrides.manifests = given.manifests;
+    if (has("--threads")) overrides.threads = given.threads;
+    if (has("--port")) overrides.port = given.port;
+    if (has("--log-level")) overrides.log_level = log::parse_level(given.log_level);
+    if (has("--node-name")) overrides.node_name = given.node_name;
+    if (has("--rules")) {
+        overrides.rules =
+            given.rules == "iptables" ? conf::RulesMode::iptables : conf::RulesMode::off;
+    }
+    for (const std::string& text : given.listen) overrides.listen.push_back(*IpAddress::parse(text));
+    return overrides;
+}
+
+RenderTo form_of(std::string_view word) {
+    if (word == "iptables-restore") return RenderTo::iptables_restore;
+    return word == "nft" ? RenderTo::nft : RenderTo::plan;
+}
+
+// The first argument that nobody wanted, with the nearest thing one could have meant.
+std::string unexpected_argument(const CLI::App& app, const CLI::App& active) {
+    const std::vector<std::string> left = app.remaining(true);
+    const std::string word = left.empty() ? std::string{} : left.front();
+    const std::string name = word.substr(0, word.find('='));
+    std::vector<std::string> known;
+    if (name.starts_with("-")) {
+        for (const CLI::Option* const option : active.get_options()) {
+            for (const std::string& known_name : option->get_lnames()) {
+                known.push_back("--" + known_name);
+            }
+        }
+    } else if (&active == &app) {
+        for (const CLI::App* const sub : app.get_subcommands({})) known.push_back(sub->get_name());
+    }
+    const std::vector<std::string_view> views{known.begin(), known.end()};
+    std::string_view what = "unknown command '";
+    if (&active != &app) what = "unexpected argument '";
+    if (name.starts_with("-")) what = "unknown option '";
+    return std::string{what} + name + "'" + conf::did_you_mean(name, views);
+}
+
+}  // namespace
+
+Command parse_command_line(const std::vector<std::string>& arguments) {
+    Given given;
+    CLI::App app{std::string{description}, "nameplane"};
+    app.footer(std::string{footer});
+    app.get_formatter()->column_width(26);
+    app.set_help_flag("-h,--help", "this page");
+    app.set_version_flag("--version", "nameplane " NAMEPLANE_VERSION, "the version");
+    app.require_subcommand(0, 1);
+    add_run_options(app, given);
+    const CLI::App* const check = add_check(app, given);
+    const CLI::App* const render = add_render(app, given);
+    const CLI::App* const cleanup =
+        app.add_subcommand("cleanup", "take our rules out of the kernel and nothing else");
+
+    const auto active = [&]() -> const CLI::App& {
+        const auto subs = app.get_subcommands();
+        return subs.empty() ? app : *subs.front();
+    };
+    try {
+        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::CallForHelp&) {
+        return SayCommand{active().help(&active() == &app ? "" : app.get_name()), exit_ok};
+    } catch (const CLI::CallForVersion& version) {
+        return SayCommand{std::string{version.what()} + '\n', exit_ok};
+    } catch (const CLI::ExtrasError&) {
+        return SayCommand{"nameplane: " + unexpected_argument(app, active()) +
+                              "\nTry 'nameplane --help'.\n",
+                          exit_usage};
+    } catch (const CLI::ParseError& error) {
+        return SayCommand{"nameplane: " + std::string{error.what()} + "\nTry 'nameplane --help'.\n",
+                          exit_usage};
+    }
+
+    const Overrides overrides = overrides_of(given, active());
+    if (check->parsed()) return CheckCommand{overrides};
+    if (cleanup->parsed()) return CleanupCommand{};
+    if (render->parsed()) {
+        return RenderCommand{overrides, given.node_facts, form_of(given.to),
+                             given.family == "ipv6" ? Family::ipv6 : Family::ipv4};
+    }
+    return RunCommand{overrides, given.port_file};
+}
+
+}  // namespace nameplane::agent

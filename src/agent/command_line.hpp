@@ -1,0 +1,44 @@
+#pragma once
+// command_line: what was typed, as one of five commands. Knows the words; does nothing.
+
+#include <string>
+#include <variant>
+
+#include <nameplane/base/ip.hpp>
+
+#include "agent/settings.hpp"
+
+namespace nameplane::agent {
+
+/// Exit codes of the program.
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_failed = 1;  ///< it did not work
+inline constexpr int exit_usage = 2;   ///< wrong use or a wrong configuration
+
+/// Print `text` and leave with `code`: help, version, or what was wrong with the arguments.
+struct SayCommand {
+    std::string text;
+    int code = exit_ok;
+};
+struct RunCommand {
+    Overrides overrides;
+    std::string port_file;  ///< gets the ports that were bound, one "name port" a line
+};
+struct CheckCommand {
+    Overrides overrides;
+};
+enum class RenderTo : std::uint8_t { plan, iptables_restore, nft };
+struct RenderCommand {
+    Overrides overrides;
+    std::string node_facts;  ///< YAML file; empty: this machine
+    RenderTo to = RenderTo::plan;
+    Family family = Family::ipv4;
+};
+struct CleanupCommand {};
+
+using Command = std::variant<SayCommand, RunCommand, CheckCommand, RenderCommand, CleanupCommand>;
+
+/// `arguments` without the program's own name.
+Command parse_command_line(const std::vector<std::string>& arguments);
+
+}  // namespace nameplane::agent

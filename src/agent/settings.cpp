@@ -1,0 +1,123 @@
+#include "agent/settings.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "chain/registry.hpp"
+#include "conf/toml.hpp"
+
+namespace nameplane::agent {
+
+namespace {
+
+// A configuration is a page or ten; more is the wrong file.
+constexpr std::size_t config_octets_max = 16U << 20;
+
+Result<std::string> read_text(const std::string& path) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "re"),
+                                                               &std::fclose};
+    if (!file) return errno_error(errno, "open");
+    std::string text;
+    std::array<char, 16384> buffer{};
+    while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+        text.append(buffer.data(), got);
+        if (text.size() > config_octets_max) return Error{Errc::exhausted, "larger than 16 MiB"};
+    }
+    if (std::ferror(file.get()) != 0) return errno_error(errno, "read");
+    return text;
+}
+
+void lay_over(const Overrides& overrides, conf::Config& config) {
+    conf::StartConfig& start = config.start;
+    if (overrides.manifests) start.services.manifests = *overrides.manifests;
+    if (overrides.threads) start.dns.threads = *overrides.threads;
+    if (overrides.port) start.dns.port = *overrides.port;
+    if (!overrides.listen.empty()) start.dns.listen = overrides.listen;
+    if (overrides.log_level) config.runtime.log_level = *overrides.log_level;
+    if (overrides.rules) start.rules.mode = *overrides.rules;
+    if (overrides.node_name) start.node.name = *overrides.node_name;
+}
+
+class Differences {
+public:
+    template <class T>
+    void note(std::string_view option, const T& before, const T& after) {
+        if (!(before == after)) names_.push_back(option);
+    }
+    std::vector<std::string_view> finish() && { return std::move(names_); }
+
+private:
+    std::vector<std::string_view> names_;
+};
+
+}  // namespace
+
+std::vector<conf::OptionTable> plugin_tables() {
+    std::vector<conf::OptionTable> tables;
+    for (const chain::PluginKind& kind : chain::plugin_kinds()) {
+        tables.push_back({kind.name, kind.options});
+    }
+    return tables;
+}
+
+conf::Compiled compile_text(std::string_view text, std::string_view file) {
+    conf::TomlReading reading = conf::read_toml(text, file);
+    conf::Compiled compiled = conf::compile(reading.document, plugin_tables());
+    compiled.problems.insert(compiled.problems.begin(), reading.problems.begin(),
+                             reading.problems.end());
+    conf::sort_by_place(compiled.problems);
+    return compiled;
+}
+
+conf::Compiled load_settings(const Overrides& overrides) {
+    conf::Compiled compiled;
+    if (overrides.config_path.empty()) {
+        compiled = compile_text("", "(default)");
+    } else if (const Result<std::string> text = read_text(overrides.config_path)) {
+        compiled = compile_text(*text, overrides.config_path);
+    } else {
+        compiled.problems.push_back(
+            {{overrides.config_path, 0}, text.error().text + ", expected a readable file"});
+    }
+    lay_over(overrides, compiled.config);
+    return compiled;
+}
+
+std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
+                                             const conf::StartConfig& after) {
+    Differences all;
+    all.note("dns.listen", before.dns.listen, after.dns.listen);
+    all.note("dns.port", before.dns.port, after.dns.port);
+    all.note("dns.threads", before.dns.threads, after.dns.threads);
+    all.note("dns.udp_size_max", before.dns.udp_size_max, after.dns.udp_size_max);
+    all.note("dns.tcp_idle", before.dns.tcp_idle, after.dns.tcp_idle);
+    all.note("dns.tcp_connections_max", before.dns.tcp_connections_max,
+             after.dns.tcp_connections_max);
+    all.note("services.manifests", before.services.manifests, after.services.manifests);
+    all.note("services.service_cidr", before.services.service_cidrs, after.services.service_cidrs);
+    all.note("services.node_port_range", before.services.node_ports, after.services.node_ports);
+    all.note("services.state_file", before.services.state_file, after.services.state_file);
+    all.note("node.name", before.node.name, after.node.name);
+    all.note("rules.mode", before.rules.mode, after.rules.mode);
+    all.note("rules.masquerade_bit", before.rules.masquerade_bit, after.rules.masquerade_bit);
+    all.note("rules.masquerade_all", before.rules.masquerade_all, after.rules.masquerade_all);
+    all.note("rules.detect_local_mode", before.rules.detect_local, after.rules.detect_local);
+    all.note("rules.cluster_cidr", before.rules.cluster_cidrs, after.rules.cluster_cidrs);
+    all.note("rules.bridge_interface", before.rules.bridge_interface,
+             after.rules.bridge_interface);
+    all.note("rules.interface_name_prefix", before.rules.interface_name_prefix,
+             after.rules.interface_name_prefix);
+    all.note("rules.node_port_addresses", before.rules.node_port_addresses,
+             after.rules.node_port_addresses);
+    all.note("rules.localhost_node_ports", before.rules.localhost_node_ports,
+             after.rules.localhost_node_ports);
+    all.note("rules.publish_wait", before.rules.publish_wait, after.rules.publish_wait);
+    all.note("rules.full_sync", before.rules.full_sync, after.rules.full_sync);
+    all.note("admin.health", before.admin.health, after.admin.health);
+    all.note("admin.ready", before.admin.ready, after.admin.ready);
+    all.note("admin.metrics", before.admin.metrics, after.admin.metrics);
+    return std::move(all).finish();
+}
+
+}  // namespace nameplane::agent

@@ -1,0 +1,40 @@
+#pragma once
+// settings: the configuration as one run wants it: the file (or the defaults), and over it what the
+// command line says. A reload goes through the same door.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/compile.hpp"
+
+namespace nameplane::agent {
+
+/// What the command line says; it wins over the file.
+struct Overrides {
+    std::string config_path;  ///< empty: the defaults
+    std::optional<std::string> manifests;
+    std::optional<std::uint16_t> threads;
+    std::optional<std::uint16_t> port;
+    std::vector<IpAddress> listen;  ///< empty: as the file says
+    std::optional<log::Level> log_level;
+    std::optional<conf::RulesMode> rules;
+    std::optional<std::string> node_name;
+};
+
+/// The option tables of all plugins, in chain order.
+std::vector<conf::OptionTable> plugin_tables();
+
+/// Reads and compiles `overrides.config_path` and lays the overrides over it. A file that cannot be
+/// read is a problem like any other.
+conf::Compiled load_settings(const Overrides& overrides);
+
+/// The same from text, as if it stood in a file called `file`; no overrides.
+conf::Compiled compile_text(std::string_view text, std::string_view file);
+
+/// The names of the options ("dns.port") that differ; all of them need a restart.
+std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
+                                             const conf::StartConfig& after);
+
+}  // namespace nameplane::agent
