@@ -35,7 +35,10 @@ public:
         reading_.document = {};
         problem({file_, line}, std::string{text} + ", expected TOML");
     }
-    TomlReading finish() && { return std::move(reading_); }
+    TomlReading finish() && {
+        sort_by_place(reading_.problems);
+        return std::move(reading_);
+    }
 
 private:
     Where where(const toml::key& key) const { return {file_, key.source().begin.line}; }

@@ -1,0 +1,219 @@
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "conf/compile.hpp"
+#include "conf/toml.hpp"
+#include "row.hpp"
+
+using namespace nameplane;
+using namespace nameplane::conf;
+using namespace std::chrono_literals;
+using nameplane::test::Row;
+
+namespace {
+
+constexpr std::array kubernetes_options{
+    Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 5}, "TTL of answers"}};
+constexpr std::array<OptionTable, 3> plugins{
+    {{"loadbalance", {}}, {"kubernetes", kubernetes_options}, {"whoami", {}}}};
+
+Compiled compile_toml(std::string_view toml) {
+    const TomlReading reading = read_toml(toml, "t.toml");
+    REQUIRE(reading.problems.empty());
+    return compile(reading.document, plugins);
+}
+
+Config good(std::string_view toml) {
+    const Compiled compiled = compile_toml(toml);
+    for (const Problem& problem : compiled.problems) FAIL_CHECK(problem.to_string());
+    return compiled.config;
+}
+
+std::vector<std::string> problems_of(std::string_view toml) {
+    std::vector<std::string> all;
+    for (const Problem& problem : compile_toml(toml).problems) all.push_back(problem.to_string());
+    return all;
+}
+
+std::vector<std::string> names(const std::vector<dns::Name>& zones) {
+    std::vector<std::string> all;
+    for (const dns::Name& zone : zones) all.push_back(zone.to_string());
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("an empty document is the default configuration") {
+    const Config config = good("");
+    const DnsConfig& dns = config.start.dns;
+    CHECK(dns.listen == std::vector{*IpAddress::parse("0.0.0.0"), *IpAddress::parse("::")});
+    CHECK(dns.port == 53);
+    CHECK(dns.threads == 0);
+    CHECK(dns.udp_size_max == 1232);
+    CHECK(dns.tcp_idle == 10s);
+    CHECK(dns.tcp_connections_max == 1000);
+    const ServicesConfig& services = config.start.services;
+    CHECK(services.manifests.empty());
+    CHECK(services.service_cidrs ==
+          std::vector{*Cidr::parse("10.96.0.0/12"), *Cidr::parse("fd00:10:96::/112")});
+    CHECK(services.node_ports == Ports{30000, 32767});
+    CHECK(services.state_file.empty());
+    CHECK(config.start.node.name.empty());
+    const RulesConfig& rules = config.start.rules;
+    CHECK(rules == RulesConfig{});
+    CHECK(rules.mode == RulesMode::off);
+    CHECK(config.start.admin == AdminConfig{});
+    CHECK(config.runtime.log_level == log::Level::info);
+    REQUIRE(config.runtime.servers.size() == 1);
+    CHECK(names(config.runtime.servers[0].zones) ==
+          std::vector<std::string>{"cluster.local.", "in-addr.arpa.", "ip6.arpa."});
+    REQUIRE(config.runtime.servers[0].plugins.size() == 1);
+    CHECK(config.runtime.servers[0].plugins[0].name == "kubernetes");
+    CHECK(config.runtime.servers[0].plugins[0].options.seconds("ttl") == 5);
+}
+
+TEST_CASE("each option reaches its field") {
+    const Config config = good(R"([log]
+level = "debug"
+[dns]
+listen = ["127.0.0.1"]
+port = 5353
+threads = 4
+udp_size_max = 4096
+tcp_idle = "1m"
+tcp_connections_max = 7
+[services]
+manifests = "/etc/manifests"
+service_cidr = "10.1.0.0/16"
+node_port_range = "31000-31001"
+state_file = "/var/lib/state"
+[node]
+name = "node-1"
+[rules]
+mode = "iptables"
+masquerade_bit = 5
+masquerade_all = true
+detect_local_mode = "cluster_cidr"
+cluster_cidr = ["10.2.0.0/16", "fd02::/64"]
+bridge_interface = "cni0"
+interface_name_prefix = "veth"
+node_port_addresses = "192.0.2.0/24"
+localhost_node_ports = false
+publish_wait = "0s"
+full_sync = "2h"
+[admin]
+health = "127.0.0.1:8080"
+ready = "[::1]:8181"
+metrics = ":9153"
+[[server]]
+zones = ["Example.ORG", "a"]
+[server.whoami]
+[server.kubernetes]
+ttl = 9
+[[server]]
+zones = "b"
+)");
+    CHECK(config.runtime.log_level == log::Level::debug);
+    CHECK(config.start.dns == DnsConfig{{IpAddress::v4(127, 0, 0, 1)}, 5353, 4, 4096, 60s, 7});
+    CHECK(config.start.services == ServicesConfig{"/etc/manifests",
+                                                  {*Cidr::parse("10.1.0.0/16")},
+                                                  {31000, 31001},
+                                                  "/var/lib/state"});
+    CHECK(config.start.node == NodeConfig{"node-1"});
+    CHECK(config.start.rules ==
+          RulesConfig{RulesMode::iptables, 5, true, DetectLocalMode::cluster_cidr,
+                      {*Cidr::parse("10.2.0.0/16"), *Cidr::parse("fd02::/64")}, "cni0", "veth",
+                      {*Cidr::parse("192.0.2.0/24")}, false, 0s, 2h});
+    CHECK(config.start.admin == AdminConfig{SocketAddress::parse("127.0.0.1:8080"),
+                                            SocketAddress::parse("[::1]:8181"),
+                                            SocketAddress::parse("[::]:9153")});
+    REQUIRE(config.runtime.servers.size() == 2);
+    const ServerConfig& first = config.runtime.servers[0];
+    CHECK(names(first.zones) == std::vector<std::string>{"example.org.", "a."});
+    // The order is the chain's and not the file's.
+    REQUIRE(first.plugins.size() == 2);
+    CHECK(first.plugins[0].name == "kubernetes");
+    CHECK(first.plugins[0].options.seconds("ttl") == 9);
+    CHECK(first.plugins[1].name == "whoami");
+    CHECK(config.runtime.servers[1].plugins.empty());
+}
+
+TEST_CASE("every word of a mode leads to a mode of its own") {
+    std::vector<DetectLocalMode> seen;
+    for (const std::string word :
+         {"none", "cluster_cidr", "node_cidr", "bridge_interface", "interface_name_prefix"}) {
+        seen.push_back(good("[rules]\ncluster_cidr = \"10.0.0.0/8\"\nbridge_interface = \"b\"\n"
+                            "interface_name_prefix = \"i\"\ndetect_local_mode = \"" +
+                            word + "\"\n")
+                           .start.rules.detect_local);
+    }
+    std::ranges::sort(seen);
+    CHECK(std::ranges::unique(seen).empty());
+    for (const std::string word : {"debug", "info", "warning", "error", "off"}) {
+        CHECK(good("[log]\nlevel = \"" + word + "\"\n").runtime.log_level ==
+              log::parse_level(word));
+    }
+}
+
+TEST_CASE("no listen address means that no names are served") {
+    CHECK(good("[dns]\nlisten = []\n").start.dns.listen.empty());
+}
+
+TEST_CASE("all that is wrong is reported at once, by place") {
+    CHECK(problems_of(R"([dns]
+prot = 5
+port = 65536
+[rule]
+[rules]
+mode = "nftables"
+detect_local_mode = "bridge_interface"
+cluster_cidr = ["10.0.0.0/8", "10.2.0.0/16"]
+[admin]
+health = "localhost:80"
+[[server]]
+zones = ["a..b", "ok"]
+[server.kubernets]
+[[server]]
+[server.kubernetes]
+tll = 5
+[[server]]
+zones = "OK."
+)") == std::vector<std::string>{
+           "t.toml:2: unknown option 'prot', did you mean 'port'?",
+           "t.toml:3: port: '65536', expected a number from 0 to 65535",
+           "t.toml:4: unknown table 'rule', did you mean 'rules'?",
+           "t.toml:6: mode: 'nftables', expected one of 'off' 'iptables'",
+           "t.toml:7: detect_local_mode: 'bridge_interface' has no value, expected "
+           "bridge_interface to be set as well",
+           "t.toml:8: cluster_cidr: several networks of ipv4, expected at most one of each family",
+           "t.toml:10: health: 'localhost:80', expected address:port such as '127.0.0.1:8080' or "
+           "':8080', or '' for off",
+           "t.toml:11: zones: 'a..b', expected a domain name",
+           "t.toml:13: unknown plugin 'kubernets', did you mean 'kubernetes'?",
+           "t.toml:14: server: no zones, expected zones such as [\"cluster.local\"]",
+           "t.toml:16: unknown option 'tll', did you mean 'ttl'?",
+           "t.toml:17: zones: 'OK.' is served twice, expected once (first at t.toml:11)"});
+}
+
+TEST_CASE("what is no table, or stands twice, is said") {
+    CHECK(problems_of("dns = 5\n") ==
+          std::vector<std::string>{"t.toml:1: dns: not a table, expected [dns]"});
+    CHECK(problems_of("[[dns]]\nport = 1\n[[dns]]\nport = 2\n") ==
+          std::vector<std::string>{
+              "t.toml:3: [dns]: given twice, expected once (first at t.toml:1)"});
+    CHECK(problems_of("[[server]]\nzones = \"a\"\n[[server.whoami]]\n[[server.whoami]]\n") ==
+          std::vector<std::string>{"t.toml:4: whoami: given twice in a server block, expected once "
+                                   "(first at t.toml:3)"});
+    for (const char* mode : {"cluster_cidr", "interface_name_prefix"}) {
+        CHECK(problems_of("[rules]\ndetect_local_mode = \"" + std::string{mode} + "\"\n").size() ==
+              1);
+    }
+}
+
+TEST_CASE("two configurations that say the same are equal") {
+    CHECK(good("") == good("[dns]\nport = 53\n[rules]\npublish_wait = \"1000ms\"\n"));
+    CHECK(good("[[server]]\nzones = \"a\"\nkubernetes = {ttl = 5}\n") ==
+          good("[[server]]\nzones = [\"A.\"]\n[server.kubernetes]\n"));
+    CHECK_FALSE(good("") == good("[dns]\nport = 54\n"));
+}
