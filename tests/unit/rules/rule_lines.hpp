@@ -1,18 +1,17 @@
 #pragma once
 // Rules as the lines that people read, for tests that compare whole chains.
 
+#include "rules/iptables/render.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "rules/iptables/render.hpp"
 
 namespace nameplane::tests {
 
 using Lines = std::vector<std::string>;
 
-inline void add_lines(Lines& lines, std::string_view chain,
-                      const rules::iptables::Chain& rules) {
+inline void add_lines(Lines& lines, std::string_view chain, const rules::iptables::Chain& rules) {
     for (const rules::iptables::Rule& rule : rules) {
         const std::string text = to_text(rule);
         lines.push_back("-A " + std::string{chain} + (text.empty() ? "" : " ") + text);
@@ -23,7 +22,8 @@ inline Lines nat_lines(const rules::iptables::ServiceRules& rules) {
     Lines lines;
     add_lines(lines, "KUBE-SERVICES", rules.nat_services);
     add_lines(lines, "KUBE-NODEPORTS", rules.nat_nodeports);
-    for (const auto& chain : rules.nat_chains) add_lines(lines, chain.name, chain.rules);
+    for (const auto& chain : rules.nat_chains)
+        add_lines(lines, chain.name, chain.rules);
     return lines;
 }
 
@@ -36,4 +36,4 @@ inline Lines filter_lines(const rules::iptables::ServiceRules& rules) {
     return lines;
 }
 
-}  // namespace nameplane::tests
+} // namespace nameplane::tests

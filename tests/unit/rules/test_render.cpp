@@ -1,7 +1,7 @@
 // Whole chains of single Service ports, as kube-proxy writes them.
-#include <catch2/catch.hpp>
-
 #include "rule_lines.hpp"
+
+#include <catch2/catch.hpp>
 
 namespace nameplane::rules::iptables {
 namespace {
@@ -10,7 +10,9 @@ using tests::filter_lines;
 using tests::Lines;
 using tests::nat_lines;
 
-IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
+IpAddress ip(std::string_view text) {
+    return *IpAddress::parse(text);
+}
 
 PlanEndpoint endpoint(std::string_view address, std::uint16_t port = 80, bool local = false) {
     return {.address = ip(address), .port = port, .local = local};
@@ -62,11 +64,10 @@ TEST_CASE("a cluster IP leads to its endpoint", "[rules][render]") {
     CHECK(filter_lines(rules).empty());
 }
 
-TEST_CASE("pods are recognised by source, bridge or interface, or not at all",
-          "[rules][render]") {
+TEST_CASE("pods are recognised by source, bridge or interface, or not at all", "[rules][render]") {
     struct Row {
         PlanSettings settings;
-        const char* tail;  ///< of the masquerade rule; empty: there is none
+        const char* tail; ///< of the masquerade rule; empty: there is none
     };
     const auto row = GENERATE(values<Row>({
         {PlanSettings{}, ""},
@@ -101,8 +102,8 @@ TEST_CASE("each endpoint gets its share: 1/n, 1/(n-1), and the last what is left
     CHECK(to_text(chain[1]) == "-m comment --comment \"ns1/svc1:p80 -> 10.0.0.2:80\" -m statistic "
                                "--mode random --probability 0.5000000000 -j " +
                                    rules.nat_chains.at(2).name);
-    CHECK(to_text(chain[2]) == "-m comment --comment \"ns1/svc1:p80 -> 10.0.0.3:80\" -j " +
-                                   rules.nat_chains.at(3).name);
+    CHECK(to_text(chain[2]) ==
+          "-m comment --comment \"ns1/svc1:p80 -> 10.0.0.3:80\" -j " + rules.nat_chains.at(3).name);
 }
 
 TEST_CASE("probabilities have ten decimals", "[rules][render]") {
@@ -138,8 +139,7 @@ TEST_CASE("a load balancer, external policy Cluster", "[rules][render]") {
     CHECK(filter_lines(rules).empty());
 }
 
-TEST_CASE("external policy Local: pods and the node still reach all endpoints",
-          "[rules][render]") {
+TEST_CASE("external policy Local: pods and the node still reach all endpoints", "[rules][render]") {
     PortPlan port = load_balancer_port();
     port.external_local = true;
     port.health_check_node_port = 30000;
@@ -290,8 +290,9 @@ TEST_CASE("internal policy Local uses KUBE-SVL for the cluster IP", "[rules][ren
         CHECK(to_text(rules.nat_services.at(0)).ends_with("-j KUBE-SVL-XPGD46QRK7WJZT7O"));
         REQUIRE(rules.nat_chains.size() == 2);
         CHECK(rules.nat_chains[0].name == "KUBE-SVL-XPGD46QRK7WJZT7O");
-        CHECK(to_text(rules.nat_chains[0].rules.at(0)).ends_with("! -s 10.0.0.0/8 -j "
-                                                                 "KUBE-MARK-MASQ"));
+        CHECK(to_text(rules.nat_chains[0].rules.at(0))
+                  .ends_with("! -s 10.0.0.0/8 -j "
+                             "KUBE-MARK-MASQ"));
     }
     SECTION("without") {
         port.cluster_endpoints.clear();
@@ -307,12 +308,13 @@ TEST_CASE("internal policy Local uses KUBE-SVL for the cluster IP", "[rules][ren
 TEST_CASE("an endpoint that both policies use has one chain", "[rules][render]") {
     PortPlan port = load_balancer_port();
     port.external_local = true;
-    port.cluster_endpoints = {endpoint("10.180.0.2")};  // topology left out the local one
+    port.cluster_endpoints = {endpoint("10.180.0.2")}; // topology left out the local one
     port.local_endpoints = {endpoint("10.180.0.1", 80, true), endpoint("10.180.0.2")};
     const ServiceRules rules = render(port);
     std::vector<std::string> endpoints;
     for (const NamedChain& chain : rules.nat_chains) {
-        if (chain.name.starts_with("KUBE-SEP-")) endpoints.push_back(chain.name);
+        if (chain.name.starts_with("KUBE-SEP-"))
+            endpoints.push_back(chain.name);
     }
     std::ranges::sort(endpoints);
     CHECK(endpoints.size() == 2);
@@ -332,12 +334,12 @@ TEST_CASE("a large cluster goes without comments on endpoints", "[rules][render]
                                     "--to-destination 10.180.0.1:80") == 1);
     CHECK(std::ranges::count_if(lines, [](const std::string& line) {
               return line.find("--comment") != std::string::npos;
-          }) == 7);  // five ways in, masquerading of the cluster IP and of external traffic
+          }) == 7); // five ways in, masquerading of the cluster IP and of external traffic
 }
 
 TEST_CASE("UDP, SCTP and IPv6 in rules", "[rules][render]") {
     PortPlan port;
-    port.name = "ns1/svc1";  // an unnamed port
+    port.name = "ns1/svc1"; // an unnamed port
     port.protocol = GENERATE(services::Protocol::udp, services::Protocol::sctp);
     port.port = 53;
     port.node_port = 30053;
@@ -347,11 +349,12 @@ TEST_CASE("UDP, SCTP and IPv6 in rules", "[rules][render]") {
     port.has_endpoints = true;
     const ServiceRules rules = render(port, {.family = Family::ipv6});
     const std::string p = port.protocol == services::Protocol::udp ? "udp" : "sctp";
-    CHECK(to_text(rules.nat_services.at(0)).starts_with(
-        "-m comment --comment \"ns1/svc1 cluster IP\" -m " + p + " -p " + p +
-        " -d fd00:10:96::a --dport 53 -j KUBE-SVC-"));
-    CHECK(to_text(rules.nat_nodeports.at(0)).starts_with("-m comment --comment ns1/svc1 -m " + p +
-                                                         " -p " + p + " --dport 30053 -j "));
+    CHECK(to_text(rules.nat_services.at(0))
+              .starts_with("-m comment --comment \"ns1/svc1 cluster IP\" -m " + p + " -p " + p +
+                           " -d fd00:10:96::a --dport 53 -j KUBE-SVC-"));
+    CHECK(to_text(rules.nat_nodeports.at(0))
+              .starts_with("-m comment --comment ns1/svc1 -m " + p + " -p " + p +
+                           " --dport 30053 -j "));
     CHECK(to_text(rules.nat_chains.back().rules.at(1)) ==
           "-m comment --comment ns1/svc1 -m " + p + " -p " + p +
               " -j DNAT --to-destination [fd00::5]:5353");
@@ -373,5 +376,5 @@ TEST_CASE("rules of several ports stand in the order of the ports", "[rules][ren
     CHECK(rules.nat_chains.size() == 4);
 }
 
-}  // namespace
-}  // namespace nameplane::rules::iptables
+} // namespace
+} // namespace nameplane::rules::iptables

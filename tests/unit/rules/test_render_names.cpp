@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "rules/iptables/render.hpp"
+
+#include <catch2/catch.hpp>
 
 namespace nameplane::rules::iptables {
 namespace {
@@ -65,5 +65,5 @@ TEST_CASE("endpoints are written as address and port", "[rules][plan]") {
           "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
 }
 
-}  // namespace
-}  // namespace nameplane::rules::iptables
+} // namespace
+} // namespace nameplane::rules::iptables
