@@ -22,6 +22,9 @@ struct ManifestOptions {
     std::string path;
     std::vector<Cidr> service_cidrs;  ///< at most one of each family
     Ports node_ports{30000, 32767};
+    /// Remembers over restarts what Services were given, so that none moves when others come; empty:
+    /// nothing is remembered (a hash of the name leads to the same address most of the time).
+    std::string state_file;
 };
 
 /// Control thread only.

@@ -1,0 +1,189 @@
+#include "kube/folder.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "base/fd.hpp"
+
+namespace nameplane::kube {
+namespace {
+
+struct CloseFolder {
+    void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+};
+
+std::int64_t nanoseconds(const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+Signature signature_of(const struct stat& info) {
+    return {.device = info.st_dev,
+            .inode = info.st_ino,
+            .modified_ns = nanoseconds(info.st_mtim),
+            .changed_ns = nanoseconds(info.st_ctim),
+            .bytes = info.st_size};
+}
+
+std::string folder_of(std::string_view path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) return ".";
+    return std::string{path.substr(0, std::max<std::size_t>(slash, 1))};
+}
+
+/// Walks a folder tree; each folder is entered once, so links in a circle end.
+class Walk {
+public:
+    explicit Walk(const std::function<void(const std::string&)>& enter) : enter_{enter} {}
+
+    Listing finish() && {
+        std::ranges::sort(out_.files, {}, &FileEntry::path);
+        std::ranges::sort(out_.foreign);
+        const auto doubled = std::ranges::unique(out_.foreign);
+        out_.foreign.erase(doubled.begin(), doubled.end());
+        return std::move(out_);
+    }
+
+    Status folder(const std::string& path, const struct stat& info, unsigned level) {
+        if (!entered_.emplace(info.st_dev, info.st_ino).second) return {};
+        if (level > folder_levels_max) {
+            problem(path, "folder deeper than " + std::to_string(folder_levels_max) +
+                              " levels, expected it nearer to the top");
+            return {};
+        }
+        enter_(path);
+        const std::unique_ptr<DIR, CloseFolder> folder{::opendir(path.c_str())};
+        if (!folder) return errno_error(errno, "read " + path);
+        out_.folders.push_back(path);
+        std::vector<std::string> names;
+        while (const dirent* entry = ::readdir(folder.get()))
+            if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+        std::ranges::sort(names);
+        for (const std::string& name : names) child(path, name, level);
+        return {};
+    }
+
+    void file(const std::string& path, const struct stat& info) {
+        if (out_.files.size() == files_max) {
+            if (!std::exchange(full_, true))
+                problem(path, "more than " + std::to_string(files_max) +
+                                  " files, expected fewer; this and later ones are left out");
+            return;
+        }
+        out_.files.push_back({path, signature_of(info)});
+        link_target(path);
+    }
+
+    /// Where a link leads is watched as well.
+    void link_target(const std::string& path) {
+        struct stat own {};
+        if (::lstat(path.c_str(), &own) != 0 || !S_ISLNK(own.st_mode)) return;
+        const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
+                                                              &std::free};
+        if (real) out_.foreign.push_back(folder_of(real.get()));
+    }
+
+private:
+    void child(const std::string& folder_path, const std::string& name, unsigned level) {
+        std::string path = folder_path;
+        if (!path.ends_with('/')) path += '/';
+        path += name;
+        struct stat info {};
+        if (::stat(path.c_str(), &info) != 0) {
+            // A link to nowhere, or gone since.
+            if (is_manifest_name(name) && errno != ENOENT)
+                problem(path, errno_error(errno, "cannot be read").text + ", expected a file");
+            return;
+        }
+        if (S_ISDIR(info.st_mode)) {
+            if (const Status status = folder(path, info, level + 1); !status)
+                problem(path, status.error().text + ", expected a readable folder");
+            return;
+        }
+        if (S_ISREG(info.st_mode) && is_manifest_name(name)) file(path, info);
+    }
+    void problem(const std::string& path, const std::string& what) {
+        out_.problems.push_back(path + ":1: " + what);
+    }
+
+    const std::function<void(const std::string&)>& enter_;
+    Listing out_;
+    std::set<std::pair<dev_t, ino_t>> entered_;
+    bool full_ = false;
+};
+
+}  // namespace
+
+bool is_json_name(std::string_view name) noexcept { return name.ends_with(".json"); }
+
+bool is_manifest_name(std::string_view name) noexcept {
+    // A backup ("web.yaml~", "#web.yaml#", ".web.yaml.swp") fails one of these tests by itself.
+    if (name.starts_with('.') || name.starts_with('#')) return false;
+    return name.ends_with(".yaml") || name.ends_with(".yml") || is_json_name(name);
+}
+
+Result<Listing> list_manifests(const std::string& root,
+                               const std::function<void(const std::string& folder)>& enter) {
+    struct stat info {};
+    if (::stat(root.c_str(), &info) != 0) return errno_error(errno, "read " + root);
+    Walk walk{enter};
+    if (S_ISDIR(info.st_mode)) {
+        if (Status status = walk.folder(root, info, 1); !status)
+            return std::move(status).error();
+    } else if (S_ISREG(info.st_mode)) {
+        walk.file(root, info);
+    } else {
+        return Error{Errc::invalid, "read " + root + ": neither a file nor a folder"};
+    }
+    return std::move(walk).finish();
+}
+
+Result<std::string> read_file(const std::string& path) {
+    const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (!fd) return errno_error(errno, "cannot be read");
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) return errno_error(errno, "cannot be read");
+    if (!S_ISREG(info.st_mode)) return Error{Errc::invalid, "is not a file"};
+    std::string text;
+    text.resize(std::min(static_cast<std::size_t>(info.st_size), file_bytes_max) + 1);
+    std::size_t filled = 0;
+    while (true) {
+        const ssize_t got = ::read(fd.get(), text.data() + filled, text.size() - filled);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return errno_error(errno, "cannot be read");
+        if (got == 0) break;
+        filled += static_cast<std::size_t>(got);
+        if (filled > file_bytes_max)
+            return Error{Errc::exhausted,
+                         "is larger than " + std::to_string(file_bytes_max) + " bytes"};
+        if (filled == text.size()) text.resize(std::min(text.size() * 2, file_bytes_max + 1));
+    }
+    text.resize(filled);
+    return text;
+}
+
+Status write_file_atomically(const std::string& path, std::string_view content) {
+    const std::string next = path + ".new";
+    UniqueFd fd{::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    if (!fd) return errno_error(errno, "write " + next);
+    while (!content.empty()) {
+        const ssize_t wrote = ::write(fd.get(), content.data(), content.size());
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote < 0) return errno_error(errno, "write " + next);
+        content.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+    if (::fsync(fd.get()) != 0) return errno_error(errno, "write " + next);
+    fd.reset();
+    if (::rename(next.c_str(), path.c_str()) != 0) return errno_error(errno, "write " + path);
+    return {};
+}
+
+}  // namespace nameplane::kube
