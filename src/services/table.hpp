@@ -81,6 +81,8 @@ public:
         }
         return octets;
     }
+    /// Whether they share everything; two tables with equal records need not.
+    bool is_same_as(const Table& other) const noexcept { return shards_ == other.shards_; }
     /// How many shards are not the very same objects in `other`.
     std::size_t shards_differing(const Table& other) const noexcept {
         std::size_t count = 0;

@@ -83,5 +83,184 @@ TEST_CASE("a Service with two slices is found by name and by address", "[service
     CHECK(entry->endpoints[0].zone->empty());
 }
 
+TEST_CASE("what is equal changes nothing", "[services]") {
+    Fixture f;
+    f.put(cluster_ip_service("default", "web", "10.96.0.10"));
+    f.put(slice("default", "web", "web-1", {endpoint("10.0.0.1")}));
+    f.put(name_space("default"));
+    f.put(Node{.key = {"", "node-a"}});
+    const auto first = f.store.snapshot();
+    f.clock.turn(std::chrono::seconds{10});
+
+    f.put(cluster_ip_service("default", "web", "10.96.0.10"));
+    f.put(slice("default", "web", "web-1", {endpoint("10.0.0.1")}));
+    f.put(name_space("default"));
+    f.put(Node{.key = {"", "node-a"}});
+    Service labelled = cluster_ip_service("default", "web", "10.96.0.10");
+    labelled.labels = {{"app", "web"}};
+    labelled.selector = {{"app", "web"}};
+    f.put(labelled);
+
+    CHECK_FALSE(f.store.changed());
+    CHECK(f.store.snapshot() == first);
+    CHECK(ServiceView{*first}.serial() == 1'700'000'000);
+    CHECK(ServiceView{*first}.find("default", "web")->service->selector.empty());
+}
+
+TEST_CASE("a change that is taken back leaves entry and snapshot as they were", "[services]") {
+    Fixture f;
+    f.put(cluster_ip_service("default", "web", "10.96.0.10"));
+    f.put(slice("default", "web", "web-1", {endpoint("10.0.0.1")}));
+    const auto first = f.store.snapshot();
+    f.put(slice("default", "web", "web-1", {endpoint("10.0.0.1", "", false)}));
+    f.put(slice("default", "web", "web-1", {endpoint("10.0.0.1")}));
+    CHECK(f.store.changed());
+    CHECK(f.store.snapshot() == first);
+    CHECK_FALSE(f.store.changed());
+}
+
+TEST_CASE("version and serial tell of every change", "[services]") {
+    struct Row {
+        const char* what;
+        Event event;
+        bool changes;
+    };
+    Fixture f;
+    f.put(cluster_ip_service("default", "web", "10.96.0.10"));
+    auto before = f.store.snapshot();
+    const std::vector<Row> rows = {
+        {"a slice of the Service", slice("default", "web", "s1", {endpoint("10.0.0.1")}), true},
+        {"a slice of nobody", slice("default", "none", "s2", {endpoint("10.0.0.2")}), false},
+        {"a slice without a Service's name", slice("default", "", "s3", {}), false},
+        {"a namespace", name_space("default"), true},
+        {"a node", Node{.key = {"", "node-a"}}, true},
+        {"a pod, which is not kept", Pod{.key = {"default", "p"}, .ips = {ip("10.0.0.1")}}, false},
+        {"an unknown object removed", Remove{Kind::service, {"default", "x"}}, false},
+        {"the node removed", Remove{Kind::node, {"", "node-a"}}, true},
+        {"the namespace removed", Remove{Kind::namespace_, {"", "default"}}, true},
+        {"the slice of nobody removed", Remove{Kind::endpoint_slice, {"default", "s2"}}, false},
+        {"the Service removed", Remove{Kind::service, {"default", "web"}}, true},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        f.clock.turn(std::chrono::seconds{1});
+        f.put(row.event);
+        const auto after = f.store.snapshot();
+        CHECK((after->version() > before->version()) == row.changes);
+        CHECK((ServiceView{*after}.serial() > ServiceView{*before}.serial()) == row.changes);
+        before = after;
+    }
+    CHECK(ServiceView{*before}.serial() == 1'700'000'011);
+    CHECK(before->service_count() == 0);
+    CHECK(before->endpoint_count() == 0);
+}
+
+TEST_CASE("slices wait for their Service and outlive it", "[services]") {
+    Fixture f;
+    f.put(slice("default", "web", "web-1", {endpoint("10.0.0.1")}));
+    CHECK(f.view().find("default", "web") == nullptr);
+    CHECK(services_at(f.view(), "10.0.0.1").empty());
+
+    f.put(cluster_ip_service("default", "web", "10.96.0.10"));
+    CHECK(endpoints_of(*f.view().find("default", "web")) == "10.0.0.1");
+
+    f.put(Remove{Kind::service, {"default", "web"}});
+    CHECK(f.view().find("default", "web") == nullptr);
+    CHECK(f.view().by_cluster_ip(ip("10.96.0.10")) == nullptr);
+    CHECK(services_at(f.view(), "10.0.0.1").empty());
+
+    f.put(slice("default", "web", "web-2", {endpoint("10.0.0.2")}));
+    f.put(headless_service("default", "web"));
+    CHECK(endpoints_of(*f.view().find("default", "web")) == "10.0.0.1 10.0.0.2");
+}
+
+TEST_CASE("a slice may move from one Service to another, or to none", "[services]") {
+    Fixture f;
+    f.put(cluster_ip_service("default", "a", "10.96.0.1"));
+    f.put(cluster_ip_service("default", "b", "10.96.0.2"));
+    f.put(slice("default", "a", "s", {endpoint("10.0.0.1")}));
+    CHECK(services_at(f.view(), "10.0.0.1") == std::vector<std::string>{"default/a#0"});
+    f.put(slice("default", "b", "s", {endpoint("10.0.0.1")}));
+    CHECK(services_at(f.view(), "10.0.0.1") == std::vector<std::string>{"default/b#0"});
+    f.put(slice("default", "", "s", {endpoint("10.0.0.1")}));
+    CHECK(services_at(f.view(), "10.0.0.1").empty());
+    CHECK(f.view().find("default", "b")->endpoints.empty());
+}
+
+TEST_CASE("one address behind several Services is found in all, in order", "[services]") {
+    Fixture f;
+    f.put(headless_service("prod", "a"));
+    f.put(headless_service("default", "z"));
+    f.put(headless_service("default", "b"));
+    f.put(slice("prod", "a", "1", {endpoint("10.0.0.9"), endpoint("10.0.0.1")}));
+    f.put(slice("default", "z", "2", {endpoint("10.0.0.9", "h-1"), endpoint("10.0.0.9", "h-0")}));
+    CHECK(services_at(f.view(), "10.0.0.9") ==
+          std::vector<std::string>{"default/z#0", "default/z#1", "prod/a#1"});
+    f.put(slice("default", "b", "3", {endpoint("10.0.0.9", "", false)}));
+    CHECK(services_at(f.view(), "10.0.0.9") ==
+          std::vector<std::string>{"default/b#0", "default/z#0", "default/z#1", "prod/a#1"});
+    f.put(Remove{Kind::service, {"default", "z"}});
+    CHECK(services_at(f.view(), "10.0.0.9") == std::vector<std::string>{"default/b#0", "prod/a#1"});
+}
+
+TEST_CASE("a cluster IP leads to one Service, also while it passes on", "[services]") {
+    Fixture f;
+    f.put(cluster_ip_service("default", "b", "10.96.0.1"));
+    Service dual = cluster_ip_service("default", "c", "10.96.0.2");
+    dual.cluster_ips.push_back(ip("fd00::2"));
+    f.put(dual);
+    CHECK(f.view().by_cluster_ip(ip("fd00::2")) == f.view().find("default", "c"));
+
+    f.put(cluster_ip_service("default", "a", "10.96.0.1"));
+    CHECK(f.view().by_cluster_ip(ip("10.96.0.1"))->service->key.name == "a");
+    f.put(Remove{Kind::service, {"default", "a"}});
+    CHECK(f.view().by_cluster_ip(ip("10.96.0.1"))->service->key.name == "b");
+    f.put(cluster_ip_service("default", "b", "10.96.0.3"));
+    CHECK(f.view().by_cluster_ip(ip("10.96.0.1")) == nullptr);
+    CHECK(f.view().by_cluster_ip(ip("10.96.0.3"))->service->key.name == "b");
+}
+
+TEST_CASE("pods are found while they live, by namespace and address", "[services]") {
+    HandClock clock;
+    Store store{{.keep_pods = true}, clock};
+    const auto put = [&](Pod pod) { REQUIRE(store.apply(std::move(pod))); };
+    const auto has = [&](std::string_view ns, std::string_view address) {
+        return ServiceView{*store.snapshot()}.has_pod(ns, ip(address));
+    };
+    const Pod a{.key = {"default", "a"}, .ips = {ip("10.0.0.1"), ip("fd00::1")}};
+    put(a);
+    put({.key = {"default", "b"}, .ips = {ip("10.0.0.1")}, .host_network = true});
+    put({.key = {"prod", "c"}, .ips = {ip("10.0.0.2")}});
+    CHECK(has("default", "10.0.0.1"));
+    CHECK(has("default", "fd00::1"));
+    CHECK_FALSE(has("prod", "10.0.0.1"));
+    CHECK(has("prod", "10.0.0.2"));
+
+    Pod ending = a;
+    ending.terminating = true;
+    put(ending);
+    CHECK(has("default", "10.0.0.1")); // b has it, too
+    CHECK_FALSE(has("default", "fd00::1"));
+    REQUIRE(store.apply(Remove{Kind::pod, {"default", "b"}}));
+    CHECK_FALSE(has("default", "10.0.0.1"));
+    put({.key = {"prod", "c"}, .ips = {ip("10.0.0.2")}, .finished = true});
+    CHECK_FALSE(has("prod", "10.0.0.2"));
+    put(a);
+    CHECK(has("default", "fd00::1"));
+    REQUIRE(store.apply(BeginList{Kind::pod}));
+    REQUIRE(store.apply(EndList{Kind::pod}));
+    CHECK_FALSE(has("default", "fd00::1"));
+}
+
+TEST_CASE("nodes are found by name with what they have", "[services]") {
+    Fixture f;
+    f.put(Node{.key = {"", "a"}, .labels = {{"zone", "1"}}});
+    CHECK(f.store.snapshot()->node("a")->labels.at("zone") == "1");
+    f.put(Node{.key = {"", "a"}, .labels = {{"zone", "2"}}});
+    CHECK(f.store.snapshot()->node("a")->labels.at("zone") == "2");
+    f.put(Remove{Kind::node, {"", "a"}});
+    CHECK(f.store.snapshot()->node("a") == nullptr);
+}
+
 } // namespace
 } // namespace nameplane::services
