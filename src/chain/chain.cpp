@@ -38,10 +38,11 @@ Step Chain::walk(Query& query, Reply& reply) const noexcept {
         case Step::done: break;
         case Step::drop: return Step::drop;
         case Step::again:
-            if (turns++ == turns_max) {
+            if (turns == turns_max) {
                 reply.fail();
                 break;
             }
+            ++turns;
             reply = Reply{query.arena()};
             inwards = walk_in(at + 1, query, reply);
             at = inwards.stopped_at;

@@ -1,0 +1,27 @@
+#pragma once
+// Plugins and a registry for the tests of chains: what they do is set from outside, and what was
+// called is written into a list.
+
+#include <string>
+#include <vector>
+
+#include <nameplane/plugin.hpp>
+
+namespace nameplane::test {
+
+/// What the plugins of a test do and have done. A test empties it first.
+struct Script {
+    std::vector<std::string> calls;
+    static Script& current();
+};
+
+/// Steps of one plugin: the n-th call of ask() or tell() gives the n-th step, the last one for ever.
+struct Steps {
+    std::vector<Step> ask{Step::next};
+    std::vector<Step> tell{Step::done};
+};
+
+/// A plugin that follows `steps` and answers NOERROR whenever it says done.
+PluginPtr scripted(std::string name, Steps steps);
+
+}  // namespace nameplane::test

@@ -1,0 +1,142 @@
+#include <catch2/catch.hpp>
+
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "chain/chain.hpp"
+#include "fakes.hpp"
+
+using namespace nameplane;
+using namespace nameplane::test;
+using chain::Chain;
+using chain::Link;
+
+namespace {
+
+struct Outcome {
+    Step step;
+    dns::Rcode rcode;
+    std::size_t answers;
+    std::vector<std::string> calls;
+};
+
+/// Walks a query for name.example. through plugins a, b, c ... with these steps.
+Outcome walk(const std::vector<Steps>& plugins) {
+    std::vector<Link> links;
+    for (std::size_t i = 0; i < plugins.size(); ++i) {
+        const std::string name(1, static_cast<char>('a' + i));
+        links.push_back({scripted(name, plugins[i]), "scripted"});
+    }
+    const Chain chain{links};
+    Arena arena{64 << 10};
+    const dns::Name name = *dns::Name::parse("name.example.");
+    Query query{{.name = name, .asked = name, .arena = &arena}};
+    Reply reply{arena};
+    Script::current().calls.clear();
+    const Step step = chain.walk(query, reply);
+    return {step, reply.rcode, reply.answers().size(), Script::current().calls};
+}
+
+constexpr Step next = Step::next;
+constexpr Step done = Step::done;
+constexpr Step drop = Step::drop;
+constexpr Step again = Step::again;
+
+struct Case {
+    std::string what;
+    std::vector<Steps> plugins;
+    Step step;
+    dns::Rcode rcode;
+    std::vector<std::string> calls;
+    std::source_location at = std::source_location::current();
+};
+
+}  // namespace
+
+TEST_CASE("the walk in and out") {
+    using enum dns::Rcode;
+    const Case cases[] = {
+        {"no plugins", {}, done, refused, {}},
+        {"nobody answers: refused, and everybody is told, innermost first",
+         {{}, {}},
+         done,
+         refused,
+         {"ask a name.example.", "ask b name.example.", "tell b REFUSED", "tell a REFUSED"}},
+        {"who answers is not told, nor those behind",
+         {{}, {.ask = {done}}, {}},
+         done,
+         no_error,
+         {"ask a name.example.", "ask b name.example.", "tell a NOERROR"}},
+        {"the first one answers", {{.ask = {done}}, {}}, done, no_error, {"ask a name.example."}},
+        {"tell() that says next goes on outwards",
+         {{}, {.tell = {next}}, {.ask = {done}}},
+         done,
+         no_error,
+         {"ask a name.example.", "ask b name.example.", "ask c name.example.", "tell b NOERROR",
+          "tell a NOERROR"}},
+        {"drop on the way in ends it, nobody is told",
+         {{}, {.ask = {drop}}, {}},
+         drop,
+         refused,
+         {"ask a name.example.", "ask b name.example."}},
+        {"drop on the way out ends it",
+         {{}, {.tell = {drop}}, {.ask = {done}}},
+         drop,
+         no_error,
+         {"ask a name.example.", "ask b name.example.", "ask c name.example.", "tell b NOERROR"}},
+        {"again walks in behind the one who said it, with the changed question",
+         {{}, {.tell = {again, done}}, {}},
+         done,
+         refused,
+         {"ask a name.example.", "ask b name.example.", "ask c name.example.", "tell c REFUSED",
+          "tell b REFUSED", "ask c other.example.", "tell c REFUSED", "tell b REFUSED",
+          "tell a REFUSED"}},
+        {"again on the way in is against the contract: SERVFAIL, not a hang",
+         {{}, {.ask = {again}}, {}},
+         done,
+         serv_fail,
+         {"ask a name.example.", "ask b name.example.", "tell a SERVFAIL"}},
+        {"drop behind an again ends it",
+         {{}, {.tell = {again}}, {.ask = {done, drop}}},
+         drop,
+         refused,
+         {"ask a name.example.", "ask b name.example.", "ask c name.example.", "tell b NOERROR",
+          "ask c other.example."}},
+    };
+    for (const Case& row : cases) {
+        INFO("row at line " << row.at.line() << ": " << row.what);
+        const Outcome outcome = walk(row.plugins);
+        CHECK(outcome.step == row.step);
+        CHECK(outcome.rcode == row.rcode);
+        CHECK(outcome.calls == row.calls);
+    }
+}
+
+TEST_CASE("each turn starts with an empty reply") {
+    const Outcome outcome = walk({{.tell = {again, again, done}}, {.ask = {done}}});
+    CHECK(outcome.rcode == dns::Rcode::no_error);
+    CHECK(outcome.answers == 1);
+}
+
+TEST_CASE("a plugin that turns round for ever is stopped after turns_max walks inwards") {
+    const Outcome outcome = walk({{}, {.tell = {again}}, {.ask = {done}}});
+    CHECK(outcome.step == done);
+    CHECK(outcome.rcode == dns::Rcode::serv_fail);
+    CHECK(outcome.answers == 0);
+    CHECK(std::ranges::count(outcome.calls, "ask c other.example.") == turns_max - 1);
+    CHECK(outcome.calls.back() == "tell a SERVFAIL");
+}
+
+TEST_CASE("two plugins that turn round share the bound") {
+    const Outcome outcome = walk({{.tell = {again}}, {.tell = {again}}, {.ask = {done}}});
+    CHECK(outcome.rcode == dns::Rcode::serv_fail);
+    const auto asked = std::ranges::count_if(
+        outcome.calls, [](const std::string& call) { return call.starts_with("ask c"); });
+    CHECK(asked == turns_max);
+}
+
+TEST_CASE("the longest chain is walked whole") {
+    std::vector<Steps> plugins(plugins_in_chain_max);
+    CHECK(walk(plugins).calls.size() == 2 * plugins_in_chain_max);
+}
