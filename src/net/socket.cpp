@@ -11,6 +11,10 @@ bool set_option(int fd, int level, int name, int value) noexcept {
     return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+bool has_ipv6() noexcept {
+    return static_cast<bool>(UniqueFd{::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)});
+}
+
 SocketAddress local_address(int fd) noexcept {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;

@@ -1,5 +1,5 @@
 #pragma once
-// socket: what UDP and TCP sockets of ours have in common. Internal to src/net.
+// socket: what UDP and TCP sockets of ours have in common.
 
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
@@ -16,6 +16,9 @@ enum class Share : unsigned char { first, also };
 /// A non-blocking socket of `type` (SOCK_DGRAM, SOCK_STREAM) bound to `local`; an IPv6 socket takes
 /// no IPv4. Errors say "bind 0.0.0.0:53: ...".
 Result<UniqueFd> bound_socket(int type, const SocketAddress& local, Share share);
+
+/// Whether the kernel has IPv6 at all.
+bool has_ipv6() noexcept;
 
 /// The address `fd` is bound to.
 SocketAddress local_address(int fd) noexcept;

@@ -1,0 +1,51 @@
+// hot path
+#pragma once
+// Batches: what both transports of a worker answer from, taken anew for each batch of messages.
+
+#include <chrono>
+
+#include "base/published.hpp"
+#include "chain/builder.hpp"
+#include "server/handler.hpp"
+#include "services/snapshot.hpp"
+
+namespace nameplane::server {
+
+/// One a worker. Everything between begin() and end() sees one snapshot and one set of chains.
+class Batches {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    Batches(Handler& handler, const Published<chain::Chains>& chains,
+            const Published<services::Snapshot>& snapshots)
+        : handler_{&handler}, chains_{chains}, snapshots_{snapshots} {
+        refresh();
+    }
+
+    /// Messages have been received.
+    Handler& begin() {
+        refresh();
+        began_ = std::chrono::steady_clock::now();
+        return *handler_;
+    }
+    /// Their answers have been sent, or lie where they wait for it. The time is that of end().
+    Time end() noexcept {
+        const Time now = std::chrono::steady_clock::now();
+        handler_->batch_took(std::chrono::duration<double>(now - began_).count());
+        return now;
+    }
+    Handler& handler() noexcept { return *handler_; }
+    /// Lets go of what is no longer the newest: for a worker that gets no queries.
+    void refresh() {
+        const chain::Chains& chains = chains_.refresh();
+        handler_->use(chains, services::ServiceView{snapshots_.refresh()});
+    }
+
+private:
+    Handler* handler_;
+    Reader<chain::Chains> chains_;
+    Reader<services::Snapshot> snapshots_;
+    Time began_{};
+};
+
+}  // namespace nameplane::server

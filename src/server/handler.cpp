@@ -1,0 +1,134 @@
+// hot path
+#include "server/handler.hpp"
+
+#include "chain/traffic.hpp"
+
+namespace nameplane::server {
+
+namespace {
+
+/// What only a zone's owner may fetch, and nobody from us yet.
+bool is_transfer(dns::Type type) noexcept {
+    return type == dns::Type::axfr || type == dns::Type::ixfr;
+}
+
+}  // namespace
+
+Handler::Handler(std::size_t worker, Limits limits, const Oddities& oddities)
+    : worker_{worker}, limits_{limits}, oddities_{&oddities} {}
+
+std::size_t Handler::answer(std::span<const std::uint8_t> message, const Arrival& arrival,
+                            std::span<std::uint8_t> out) noexcept {
+    dns::Question question;
+    const dns::ParseError error = dns::parse_query(message, question);
+    const std::size_t octets = error == dns::ParseError::none
+                                   ? answer_question(question, message.size(), arrival, out)
+                                   : answer_error(error, question, arrival, out);
+    arena_.clear();
+    return octets;
+}
+
+std::size_t Handler::answer_question(const dns::Question& question, std::size_t message_octets,
+                                     const Arrival& arrival, std::span<std::uint8_t> out) noexcept {
+    // As CoreDNS: only the Internet class leads to a chain.
+    const chain::Zone* zone =
+        question.klass == dns::Class::in ? chains_->find(question.name) : nullptr;
+    const chain::Traffic& traffic = zone == nullptr ? chains_->dropped() : *zone->traffic;
+    traffic.asked(worker_, {.transport = arrival.transport,
+                            .family = arrival.client.address.family(),
+                            .type = question.type,
+                            .octets = message_octets});
+    note_asked(traffic);
+    Reply reply{arena_};
+    if (zone != nullptr && !is_transfer(question.type) &&
+        ask_chain(*zone, question, arrival, reply) == Step::drop) {
+        oddities_->by_plugin.add(worker_);
+        return 0;
+    }
+    const std::size_t octets = encode(question, reply, arrival, out);
+    if (octets != 0) traffic.answered(worker_, arrival.transport, reply.rcode, octets);
+    return octets;
+}
+
+Step Handler::ask_chain(const chain::Zone& zone, const dns::Question& question,
+                        const Arrival& arrival, Reply& reply) noexcept {
+    Query query{{.name = question.name,
+                 .asked = question.asked,
+                 .type = question.type,
+                 .klass = question.klass,
+                 .recursion_desired = question.recursion_desired,
+                 .checking_disabled = question.checking_disabled,
+                 .dnssec_ok = question.edns && question.edns->dnssec_ok,
+                 .has_edns = question.edns.has_value(),
+                 .edns_options = question.edns ? question.edns->options
+                                               : std::span<const std::uint8_t>{},
+                 .client = arrival.client,
+                 .server = arrival.server,
+                 .transport = arrival.transport,
+                 .worker = worker_,
+                 .services = services_,
+                 .arena = &arena_}};
+    return zone.chain->walk(query, reply);
+}
+
+std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& question,
+                                  const Arrival& arrival, std::span<std::uint8_t> out) noexcept {
+    dns::Rcode rcode = dns::Rcode::form_err;
+    switch (error) {
+    case dns::ParseError::none: return 0;
+    case dns::ParseError::too_short: oddities_->too_short.add(worker_); return 0;
+    case dns::ParseError::response: oddities_->response.add(worker_); return 0;
+    case dns::ParseError::opcode:
+        oddities_->opcode.add(worker_);
+        rcode = dns::Rcode::not_imp;
+        break;
+    case dns::ParseError::malformed: oddities_->malformed.add(worker_); break;
+    case dns::ParseError::no_question: oddities_->no_question.add(worker_); break;
+    case dns::ParseError::edns_version:
+        oddities_->edns_version.add(worker_);
+        rcode = dns::Rcode::bad_vers;
+        break;
+    }
+    std::size_t octets = 0;
+    if (rcode == dns::Rcode::bad_vers) {
+        Reply reply{arena_};
+        reply.rcode = rcode;
+        octets = encode(question, reply, arrival, out);
+    } else {
+        octets = dns::encode_header_only(question, rcode, out);
+    }
+    if (octets != 0) chains_->dropped().answered(worker_, arrival.transport, rcode, octets);
+    return octets;
+}
+
+std::size_t Handler::encode(const dns::Question& question, const Reply& reply,
+                            const Arrival& arrival, std::span<std::uint8_t> out) noexcept {
+    const std::size_t octets =
+        dns::encode(question, reply,
+                    {.tcp = arrival.transport == Transport::tcp,
+                     .udp_size_max = limits_.udp_size_max,
+                     .udp_size_advertised = limits_.udp_size_max},
+                    out);
+    if (octets == 0) oddities_->unencodable.add(worker_);
+    return octets;
+}
+
+void Handler::note_asked(const chain::Traffic& traffic) noexcept {
+    for (std::size_t i = 0; i < asked_size_; ++i) {
+        if (asked_[i].traffic == &traffic) {
+            ++asked_[i].queries;
+            return;
+        }
+    }
+    // Only a stream of queries into more zones than that counts the first ones' time alone.
+    if (asked_size_ < asked_.size()) asked_[asked_size_++] = {&traffic, 1};
+}
+
+void Handler::batch_took(double seconds) noexcept {
+    for (std::size_t i = 0; i < asked_size_; ++i) {
+        asked_[i].traffic->took(worker_, seconds, asked_[i].queries);
+    }
+    asked_size_ = 0;
+}
+
+}  // namespace nameplane::server

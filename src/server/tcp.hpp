@@ -1,0 +1,94 @@
+#pragma once
+// TcpService: the TCP connections of a worker (RFC 7766). Two octets of length before each message;
+// several queries may be on their way on one connection, their answers come in the same order.
+//
+// What a client can cost us is bounded: a connection keeps at most one unfinished query and the
+// answers that the kernel did not take, and is not read from while those wait. It counts as alive
+// only by whole queries and by answers taken whole, not by octets: one that sends or reads a drop
+// at a time is closed like an idle one, `idle` after its last deed.
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "net/loop.hpp"
+#include "net/tcp.hpp"
+#include "server/batches.hpp"
+#include "server/tcp_budget.hpp"
+
+namespace nameplane::server {
+
+/// Belongs to its loop's thread from start() on.
+class TcpService {
+public:
+    /// Runs a job with the TcpService of another worker, on that worker's thread.
+    using PostTo = std::function<void(std::size_t worker, std::function<void(TcpService&)>)>;
+
+    struct Options {
+        std::chrono::milliseconds idle;
+        std::size_t worker;
+    };
+    TcpService(net::Loop& loop, Batches& batches, TcpBudget& budget, Options options,
+               PostTo post_to);
+    ~TcpService();
+    TcpService(const TcpService&) = delete;
+    TcpService& operator=(const TcpService&) = delete;
+
+    void listen(net::TcpListener listener);
+    void start();
+    /// Takes in who is waiting to be accepted, listens no more, closes idle connections at once and
+    /// the others as soon as they have their answers; then calls `done`, perhaps at once.
+    void drain(std::function<void()> done);
+
+private:
+    using Time = Batches::Time;
+    struct Connection;
+    using Connections = std::list<Connection>;
+    struct Listening;
+
+    static constexpr std::size_t length_octets = 2;
+    static constexpr std::size_t frame_octets_max = length_octets + Handler::tcp_octets_max;
+    static constexpr std::size_t room_octets = frame_octets_max + (16 << 10);
+
+    bool accept(Listening& listening);
+    void admit(net::TcpStream stream);
+    void add(net::TcpStream stream);
+    bool hand_over_oldest_idle();
+    void make_room_elsewhere(std::size_t worker, net::TcpStream stream);
+
+    void ready(Connections::iterator at, bool writable);
+    bool finish_writing(Connection& connection);
+    bool read_and_answer(Connection& connection);
+    bool answer_frames(Connection& connection, std::size_t octets);
+    bool write_out(Connection& connection, std::size_t octets);
+    void close(Connections::iterator at);
+    void touched(Connections::iterator at);
+    bool may_go(const Connection& connection) const;
+
+    void close_expired();
+    void arm_timer();
+    void publish_oldest_idle();
+    void check_drained();
+
+    net::Loop* loop_;
+    Batches* batches_;
+    TcpBudget* budget_;
+    Options options_;
+    PostTo post_to_;
+    std::list<Listening> listening_;
+    Connections connections_;  // the one whose last deed is longest ago first
+    std::unique_ptr<net::Timer> expiry_;
+    bool expiry_armed_ = false;
+    std::unique_ptr<net::Timer> starved_;
+    std::function<void()> drained_;
+    bool draining_ = false;
+    // Shared by all connections; what stays of a connection is put away in it.
+    std::vector<std::uint8_t> in_;
+    std::vector<std::uint8_t> out_;
+};
+
+}  // namespace nameplane::server

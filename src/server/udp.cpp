@@ -1,0 +1,71 @@
+// hot path
+#include "server/udp.hpp"
+
+#include <utility>
+
+namespace nameplane::server {
+
+UdpService::UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches)
+    : socket_{std::move(socket)},
+      batches_{&batches},
+      watch_{loop.watch(socket_.fd(), [this](bool, bool) { ready(); })} {}
+
+void UdpService::start() { watch_->start(true, false); }
+
+bool UdpService::finish_sending() {
+    const bool all_sent = socket_.send();
+    if (socket_.send_errors() != send_errors_seen_) {
+        const Handler& handler = batches_->handler();
+        handler.oddities().send_failed.add(handler.worker(),
+                                           socket_.send_errors() - send_errors_seen_);
+        send_errors_seen_ = socket_.send_errors();
+    }
+    return all_sent;
+}
+
+UdpService::Went UdpService::serve_batch() {
+    const std::size_t count = socket_.receive();
+    if (count == 0) return Went::nothing_there;
+    Handler& handler = batches_->begin();
+    for (std::size_t i = 0; i < count; ++i) {
+        const net::UdpSocket::Datagram datagram = socket_.datagram(i);
+        if (datagram.cut_off) {
+            handler.oddities().cut_off.add(handler.worker());
+            continue;
+        }
+        const Arrival arrival{
+            .client = datagram.client, .server = datagram.server, .transport = Transport::udp};
+        const std::size_t octets =
+            handler.answer(datagram.message, arrival, socket_.answer_room(i));
+        if (octets != 0) socket_.answer(i, octets);
+    }
+    const bool all_sent = finish_sending();
+    batches_->end();
+    if (!all_sent) return Went::blocked;
+    return count == net::UdpSocket::batch_max ? Went::full : Went::some;
+}
+
+void UdpService::ready() {
+    if (socket_.has_unsent()) {
+        if (!finish_sending()) return;
+        watch_->start(true, false);
+    }
+    Went went = Went::full;
+    for (int i = 0; i < batches_in_a_row_max && went == Went::full; ++i) went = serve_batch();
+    // Nothing is received meanwhile: the queue in the kernel is the one that overflows.
+    if (went == Went::blocked) watch_->start(false, true);
+}
+
+bool UdpService::drain() {
+    watch_->stop();
+    if (socket_.has_unsent() && !finish_sending()) return false;
+    // What keeps coming belongs to others of the port; so many batches empty any queue.
+    for (int i = 0; i < 128; ++i) {
+        const Went went = serve_batch();
+        if (went == Went::nothing_there) return true;
+        if (went == Went::blocked) return false;
+    }
+    return true;
+}
+
+}  // namespace nameplane::server

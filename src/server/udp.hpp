@@ -1,0 +1,39 @@
+// hot path
+#pragma once
+// UdpService: one UDP socket of a worker. Datagrams in, through the handler, datagrams out.
+
+#include <memory>
+
+#include "net/loop.hpp"
+#include "net/udp.hpp"
+#include "server/batches.hpp"
+
+namespace nameplane::server {
+
+/// Belongs to its loop's thread from start() on.
+class UdpService {
+public:
+    UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches);
+
+    void start();
+    /// Answers what has been received so far and stops. True when all is sent; else the kernel
+    /// takes no more at the moment: call again, soon.
+    [[nodiscard]] bool drain();
+    SocketAddress local() const noexcept { return socket_.local(); }
+
+private:
+    /// A worker has other sockets, too: so many batches in a row, then they get their turn.
+    static constexpr int batches_in_a_row_max = 16;
+
+    void ready();
+    enum class Went : std::uint8_t { nothing_there, some, full, blocked };
+    Went serve_batch();
+    bool finish_sending();
+
+    net::UdpSocket socket_;
+    Batches* batches_;
+    std::uint64_t send_errors_seen_ = 0;
+    std::unique_ptr<net::FdWatch> watch_;
+};
+
+}  // namespace nameplane::server

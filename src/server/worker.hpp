@@ -1,0 +1,64 @@
+#pragma once
+// Worker: a thread with its loop, its sockets and its handler. Shares nothing that is written with
+// other workers but the TCP budget.
+
+#include <chrono>
+#include <list>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "net/loop.hpp"
+#include "server/batches.hpp"
+#include "server/tcp.hpp"
+#include "server/udp.hpp"
+
+namespace nameplane::server {
+
+/// Made, started and joined on the control thread; the sockets are added before start().
+class Worker {
+public:
+    struct Parts {
+        std::size_t number;
+        Handler::Limits limits;
+        std::chrono::milliseconds tcp_idle;
+        const Oddities& oddities;
+        const Published<chain::Chains>& chains;
+        const Published<services::Snapshot>& snapshots;
+        TcpBudget& budget;
+        /// Finds the other workers; all of them live until all have been joined.
+        const std::vector<std::unique_ptr<Worker>>& all;
+    };
+    explicit Worker(const Parts& parts);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    void add(net::UdpSocket socket);
+    void add(net::TcpListener listener);
+    void start();
+    /// Begins to drain, from any thread; after `grace` it ends whatever is left.
+    void drain(std::chrono::milliseconds grace);
+    /// Waits for the end of drain(). Not started: nothing.
+    void join();
+
+private:
+    void run();
+    void drain_udp();
+    void end_when_drained();
+
+    std::size_t number_;
+    net::Loop loop_;
+    Handler handler_;
+    Batches batches_;
+    TcpService tcp_;
+    std::list<UdpService> udp_;
+    std::unique_ptr<net::Timer> refresh_;
+    std::unique_ptr<net::Timer> udp_retry_;
+    std::unique_ptr<net::Timer> grace_over_;
+    bool udp_drained_ = false;
+    bool tcp_drained_ = false;
+    std::thread thread_;
+};
+
+}  // namespace nameplane::server
