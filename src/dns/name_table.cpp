@@ -42,15 +42,11 @@ NameTable::NameTable(const std::uint8_t* message) noexcept : message_{message} {
 }
 
 std::uint16_t NameTable::find(const std::uint8_t* label, std::uint16_t parent) const noexcept {
-    const std::size_t octets = 1U + label[0];
     std::uint32_t at = hash(label, parent);
     for (std::uint32_t probe = 0; probe < probes_max; ++probe, ++at) {
         const Slot slot = slots_[at & mask_];
         if (slot.offset == 0) return 0;
-        const std::uint8_t* const known = message_ + slot.offset;
-        if (slot.parent == parent && known[0] == label[0] && equal_folded(known, label, octets)) {
-            return slot.offset;
-        }
+        if (slot.parent == parent && same_label(message_ + slot.offset, label)) return slot.offset;
     }
     return 0;
 }

@@ -46,7 +46,9 @@ inline void copy_folded(std::uint8_t* to, const std::uint8_t* from, std::size_t 
 /// Whether `count` octets are the same, case ignored.
 inline bool equal_folded(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) noexcept {
     const auto differ = [&]<class Word>(std::size_t at, Word) {
-        return fold(load<Word>(a + at)) != fold(load<Word>(b + at));
+        const Word left = load<Word>(a + at);
+        const Word right = load<Word>(b + at);
+        return left != right && fold(left) != fold(right);
     };
     if (count >= 8) {
         for (std::size_t at = 0; at + 8 <= count; at += 8) {
@@ -57,6 +59,11 @@ inline bool equal_folded(const std::uint8_t* a, const std::uint8_t* b, std::size
     if (count >= 4) return !differ(0, std::uint32_t{}) && !differ(count - 4, std::uint32_t{});
     if (count >= 2) return !differ(0, std::uint16_t{}) && !differ(count - 2, std::uint16_t{});
     return count == 0 || !differ(0, std::uint8_t{});
+}
+
+/// Whether two labels, each behind its length octet, are the same, case ignored.
+inline bool same_label(const std::uint8_t* a, const std::uint8_t* b) noexcept {
+    return a[0] == b[0] && equal_folded(a + 1, b + 1, a[0]);
 }
 
 inline void store16(std::uint8_t* to, std::uint16_t value) noexcept {

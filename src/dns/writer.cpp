@@ -1,7 +1,6 @@
 // hot path
 #include "dns/writer.hpp"
 
-#include <array>
 #include <cstring>
 
 #include "dns/octets.hpp"
@@ -11,7 +10,6 @@ namespace nameplane::dns {
 namespace {
 
 constexpr std::size_t question_place = 12;
-constexpr std::size_t labels_max = name_octets_max / 2;
 
 /// Types of RFC 1035, whose names in rdata every receiver decompresses. No later type may be
 /// compressed (RFC 3597 4), SRV in particular (RFC 2782).
@@ -29,6 +27,12 @@ std::optional<std::size_t> place_within(NameView part, NameView whole) noexcept 
 }
 
 }  // namespace
+
+Writer::Labels::Labels(NameView name) noexcept {
+    for (std::size_t offset = 0; name.data()[offset] != 0; offset += 1U + name.data()[offset]) {
+        at[count++] = static_cast<std::uint8_t>(offset);
+    }
+}
 
 bool Writer::question(const Question& question) noexcept {
     const std::size_t name_size = question.asked.size();
@@ -63,7 +67,7 @@ bool Writer::name(NameView name, Compress compress) noexcept {
             return pointer(last_place_);
         }
     }
-    return name_by_table(name, compress);
+    return name_by_label(name, compress);
 }
 
 bool Writer::pointer(std::size_t target) noexcept {
@@ -80,15 +84,24 @@ std::size_t Writer::place_in_question(NameView name) const noexcept {
     return 0;
 }
 
-bool Writer::name_by_table(NameView name, Compress compress) noexcept {
-    std::array<std::uint8_t, labels_max> labels;  // where each label starts in the name
-    std::size_t fresh = 0;                        // labels in front that are not in the message
-    for (std::size_t at = 0; name.data()[at] != 0; at += 1U + name.data()[at]) {
-        labels[fresh++] = static_cast<std::uint8_t>(at);
+bool Writer::name_by_label(NameView name, Compress compress) noexcept {
+    const Labels labels{name};
+    // From the root on: first as far as the question goes along, then by the table.
+    std::size_t fresh = labels.count;  // labels in front that are not in the message
+    const Labels& question = question_labels();
+    std::size_t shared = question.count;
+    while (fresh != 0 && shared != 0 &&
+           same_label(name.data() + labels.at[fresh - 1], lowered_.data() + question.at[shared - 1])) {
+        --fresh;
+        --shared;
     }
     std::uint16_t place = 0;
+    if (fresh != labels.count) {
+        place = static_cast<std::uint16_t>(question_place + question.at[shared]);
+    }
+    if (fresh != 0 && !table_) table_.emplace(out_.data());
     while (fresh != 0) {
-        const std::uint16_t longer = table().find(name.data() + labels[fresh - 1], place);
+        const std::uint16_t longer = table_->find(name.data() + labels.at[fresh - 1], place);
         if (longer == 0) break;
         place = longer;
         --fresh;
@@ -96,15 +109,15 @@ bool Writer::name_by_table(NameView name, Compress compress) noexcept {
 
     const std::size_t start = at_;
     if (compress == Compress::yes && place != 0) {
-        const std::size_t known = labels[fresh];  // set: a known label is behind the fresh ones
-        if (!octets(name.wire().first(known)) || !pointer(place)) return false;
+        const std::size_t fresh_octets = labels.at[fresh];
+        if (!octets(name.wire().first(fresh_octets)) || !pointer(place)) return false;
     } else if (!octets(name.wire())) {
         return false;
     }
 
     for (; fresh != 0; --fresh) {
-        const std::size_t at = start + labels[fresh - 1];
-        if (!table().add(at, place)) break;
+        const std::size_t at = start + labels.at[fresh - 1];
+        if (!table_->add(at, place)) break;
         place = static_cast<std::uint16_t>(at);
     }
     last_ = name;
@@ -112,26 +125,9 @@ bool Writer::name_by_table(NameView name, Compress compress) noexcept {
     return true;
 }
 
-NameTable& Writer::table() noexcept {
-    if (!table_) {
-        table_.emplace(out_.data());
-        add_question_to_table();
-    }
-    return *table_;
-}
-
-void Writer::add_question_to_table() noexcept {
-    std::array<std::uint8_t, labels_max> labels;
-    std::size_t count = 0;
-    for (std::size_t at = 0; asked_.data()[at] != 0; at += 1U + asked_.data()[at]) {
-        labels[count++] = static_cast<std::uint8_t>(at);
-    }
-    std::uint16_t place = 0;
-    for (; count != 0; --count) {
-        const std::size_t at = question_place + labels[count - 1];
-        if (!table_->add(at, place)) return;
-        place = static_cast<std::uint16_t>(at);
-    }
+const Writer::Labels& Writer::question_labels() noexcept {
+    if (!question_labels_) question_labels_.emplace(lowered_);
+    return *question_labels_;
 }
 
 bool Writer::rdata(const Record& record) noexcept {

@@ -4,6 +4,7 @@
 // Nothing is written behind the limit: a step that does not fit says so and is to be undone with
 // rewind().
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -40,13 +41,18 @@ public:
 
 private:
     enum class Compress : bool { no, yes };
+    /// Where a name's labels start in it.
+    struct Labels {
+        explicit Labels(NameView name) noexcept;
+        std::size_t count = 0;
+        std::array<std::uint8_t, name_octets_max / 2> at;  ///< the first `count` are set
+    };
 
     bool name(NameView name, Compress compress) noexcept;
     bool pointer(std::size_t target) noexcept;
     std::size_t place_in_question(NameView name) const noexcept;
-    bool name_by_table(NameView name, Compress compress) noexcept;
-    NameTable& table() noexcept;
-    void add_question_to_table() noexcept;
+    bool name_by_label(NameView name, Compress compress) noexcept;
+    const Labels& question_labels() noexcept;
 
     bool rdata(const Record& record) noexcept;
     bool address(const IpAddress& address) noexcept;
@@ -61,7 +67,9 @@ private:
     NameView lowered_;  ///< the same in lower case: most owners are this very view
     NameView last_;     ///< the name written last, by its address; at last_place_ unless that is 0
     std::size_t last_place_ = 0;
-    std::optional<NameTable> table_;  ///< made when a name is met that is not the question's
+    // Both are made when a name is met that is not the question's by address.
+    std::optional<Labels> question_labels_;
+    std::optional<NameTable> table_;  ///< names that the question does not have
 };
 
 }  // namespace nameplane::dns
