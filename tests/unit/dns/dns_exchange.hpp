@@ -52,7 +52,7 @@ public:
         return names_.back()->view();
     }
 
-    Arena arena{1 << 20};
+    Arena arena{4 << 20};
     dns::Question question;
     Reply reply{arena};
 
