@@ -21,7 +21,8 @@ constexpr std::size_t v6_reverse_octets = v6_labels * 2 + sizeof ip6_arpa_wire;
 
 /// "0" to "255"; "010" is nothing, since it would be a second name for an address.
 std::optional<std::uint8_t> octet_of(std::string_view label) noexcept {
-    if (label.empty() || label.size() > 3 || (label.size() > 1 && label[0] == '0')) return std::nullopt;
+    if (label.empty() || label.size() > 3 || (label.size() > 1 && label[0] == '0'))
+        return std::nullopt;
     unsigned value = 0;
     for (const char c : label) {
         if (c < '0' || c > '9') return std::nullopt;
@@ -81,10 +82,9 @@ private:
     std::size_t used_ = 0;
 };
 
-/// The name of the first `count` octets (IPv6: nibbles) of `address`.
-NameView fill(Labels& labels, const IpAddress& address, std::size_t count) noexcept {
+NameView fill(Labels& labels, const IpAddress& address) noexcept {
     const std::span<const std::uint8_t> octets = address.bytes();
-    for (std::size_t i = count; i-- > 0;) {
+    for (std::size_t i = address.is_v4() ? v4_labels : v6_labels; i-- > 0;) {
         if (address.is_v4()) {
             std::array<char, 3> digits{};
             const auto end = std::to_chars(digits.data(), digits.data() + 3, octets[i]).ptr;
@@ -95,10 +95,6 @@ NameView fill(Labels& labels, const IpAddress& address, std::size_t count) noexc
         }
     }
     return labels.close(address.is_v4() ? in_addr_arpa : ip6_arpa);
-}
-
-std::size_t labels_of(const IpAddress& address) noexcept {
-    return address.is_v4() ? v4_labels : v6_labels;
 }
 
 }  // namespace
@@ -115,34 +111,12 @@ bool is_reverse(NameView name) noexcept {
 
 Name reverse_name(const IpAddress& address) noexcept {
     Labels labels;
-    return Name{fill(labels, address, labels_of(address))};
+    return Name{fill(labels, address)};
 }
 
 std::optional<NameView> reverse_name(const IpAddress& address, Arena& arena) noexcept {
     Labels labels;
-    return fill(labels, address, labels_of(address)).copy_to(arena);
-}
-
-std::vector<Name> reverse_zones(const Cidr& network) {
-    const IpAddress& first = network.address();
-    const unsigned bits_a_label = first.is_v4() ? 8 : 4;
-    const unsigned count = (network.prefix() + bits_a_label - 1) / bits_a_label;
-    const unsigned spare_bits = count * bits_a_label - network.prefix();
-    std::vector<Name> zones(std::size_t{1} << spare_bits);
-    std::array<std::uint8_t, 16> octets{};
-    std::ranges::copy(first.bytes(), octets.begin());
-    for (std::size_t i = 0; i < zones.size(); ++i) {
-        Labels labels;
-        const IpAddress at = *IpAddress::from_bytes(std::span{octets}.first(first.bytes().size()));
-        zones[i] = Name{fill(labels, at, count)};
-        // The last label counts up; an octet holds one label or two.
-        if (count != 0) {
-            const std::size_t octet = first.is_v4() ? count - 1 : (count - 1) / 2;
-            const bool upper_nibble = first.is_v6() && count % 2 == 1;
-            octets[octet] = static_cast<std::uint8_t>(octets[octet] + (upper_nibble ? 16 : 1));
-        }
-    }
-    return zones;
+    return fill(labels, address).copy_to(arena);
 }
 
 }  // namespace nameplane::dns
