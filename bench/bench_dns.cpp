@@ -22,8 +22,7 @@ namespace {
 /// Keeps the compiler from leaving out what nobody reads.
 void use(const void* value) { asm volatile("" : : "g"(value) : "memory"); }
 
-template <class F>
-void measure(const char* what, std::size_t rounds, F&& f) {
+template <class F> void measure(const char* what, std::size_t rounds, F&& f) {
     using Clock = std::chrono::steady_clock;
     double best = 1e18;
     for (int run = 0; run < 7; ++run) {
@@ -110,7 +109,8 @@ void bench_srv(std::size_t rounds, std::size_t count, const EncodeLimits& limits
         const std::string label = "web-" + std::to_string(i);
         const NameView target =
             *NameBuilder{srv.arena}.label(label).finish(srv.question.name.parent().parent());
-        srv.reply.answer(srv_record(srv.question.name, 5, {.weight = 1, .port = 80, .target = target}));
+        srv.reply.answer(
+            srv_record(srv.question.name, 5, {.weight = 1, .port = 80, .target = target}));
         srv.reply.additional(address_record(target, 5, ip));
     }
     srv.encode_for(("encode, SRV and A of " + std::to_string(count)).c_str(), rounds, limits);

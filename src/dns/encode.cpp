@@ -88,7 +88,8 @@ void write_opt(std::uint8_t* to, const Edns& asked, Rcode rcode, std::uint16_t u
     to[0] = 0;
     store16(to + 1, static_cast<std::uint16_t>(Type::opt));
     store16(to + 3, udp_size);
-    store32(to + 5, static_cast<std::uint32_t>(rcode) >> 4 << 24 | (asked.dnssec_ok ? 0x8000U : 0U));
+    store32(to + 5,
+            static_cast<std::uint32_t>(rcode) >> 4 << 24 | (asked.dnssec_ok ? 0x8000U : 0U));
     store16(to + 9, 0);
 }
 

@@ -15,7 +15,8 @@ namespace nameplane::dns {
 /// How large an answer may be.
 struct EncodeLimits {
     bool tcp = false;
-    std::uint16_t udp_size_max = 1232;  ///< ours; the client's EDNS size counts too, and 512 without
+    std::uint16_t udp_size_max =
+        1232;  ///< ours; the client's EDNS size counts too, and 512 without
     std::uint16_t udp_size_advertised = 1232;
 };
 

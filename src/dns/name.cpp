@@ -55,9 +55,7 @@ Name Name::lower() const noexcept {
     return folded;
 }
 
-NameBuilder& NameBuilder::label(std::string_view text) noexcept {
-    return append({}, text);
-}
+NameBuilder& NameBuilder::label(std::string_view text) noexcept { return append({}, text); }
 
 NameBuilder& NameBuilder::underscored(std::string_view text) noexcept {
     if (text.empty()) failed_ = true;

@@ -9,8 +9,7 @@
 
 namespace nameplane::dns {
 
-template <class Word>
-Word load(const std::uint8_t* from) noexcept {
+template <class Word> Word load(const std::uint8_t* from) noexcept {
     Word word;
     std::memcpy(&word, from, sizeof word);
     return word;

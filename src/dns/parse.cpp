@@ -56,7 +56,8 @@ bool skip_name(ByteReader& reader) noexcept {
         }
         if (length < 0xc0 || at + 1 >= message.size()) return false;
         const std::size_t target = (length & 0x3fU) << 8 | message[at + 1];
-        if (target < header_octets || target >= run_start || ++pointers > pointers_max) return false;
+        if (target < header_octets || target >= run_start || ++pointers > pointers_max)
+            return false;
         if (consumed == 0) consumed = at + 2 - reader.offset();
         at = run_start = target;
     }
@@ -85,7 +86,8 @@ std::optional<RecordBody> read_body(ByteReader& reader) noexcept {
     const std::optional<std::span<const std::uint8_t>> fixed = reader.octets(10);
     if (!fixed) return std::nullopt;
     ByteReader fields{*fixed};
-    RecordBody body{.type = *fields.u16(), .klass = *fields.u16(), .ttl = *fields.u32(), .data = {}};
+    RecordBody body{
+        .type = *fields.u16(), .klass = *fields.u16(), .ttl = *fields.u32(), .data = {}};
     const std::optional<std::span<const std::uint8_t>> data = reader.octets(*fields.u16());
     if (!data) return std::nullopt;
     body.data = *data;

@@ -28,8 +28,7 @@ public:
     }
     constexpr std::optional<std::uint16_t> u16() noexcept {
         if (remaining() < 2) return std::nullopt;
-        const auto value =
-            static_cast<std::uint16_t>(octets_[offset_] << 8 | octets_[offset_ + 1]);
+        const auto value = static_cast<std::uint16_t>(octets_[offset_] << 8 | octets_[offset_ + 1]);
         offset_ += 2;
         return value;
     }

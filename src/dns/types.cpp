@@ -12,27 +12,26 @@ namespace nameplane::dns {
 
 namespace {
 
-template <class T>
-using Named = std::pair<T, std::string_view>;
+template <class T> using Named = std::pair<T, std::string_view>;
 
 constexpr std::array types{
-    Named<Type>{Type::a, "A"},           Named<Type>{Type::ns, "NS"},
-    Named<Type>{Type::cname, "CNAME"},   Named<Type>{Type::soa, "SOA"},
-    Named<Type>{Type::ptr, "PTR"},       Named<Type>{Type::hinfo, "HINFO"},
-    Named<Type>{Type::mx, "MX"},         Named<Type>{Type::txt, "TXT"},
-    Named<Type>{Type::aaaa, "AAAA"},     Named<Type>{Type::srv, "SRV"},
-    Named<Type>{Type::naptr, "NAPTR"},   Named<Type>{Type::opt, "OPT"},
-    Named<Type>{Type::ds, "DS"},         Named<Type>{Type::rrsig, "RRSIG"},
-    Named<Type>{Type::nsec, "NSEC"},     Named<Type>{Type::dnskey, "DNSKEY"},
-    Named<Type>{Type::tlsa, "TLSA"},     Named<Type>{Type::svcb, "SVCB"},
-    Named<Type>{Type::https, "HTTPS"},   Named<Type>{Type::tsig, "TSIG"},
-    Named<Type>{Type::ixfr, "IXFR"},     Named<Type>{Type::axfr, "AXFR"},
-    Named<Type>{Type::any, "ANY"},       Named<Type>{Type::caa, "CAA"},
+    Named<Type>{Type::a, "A"},         Named<Type>{Type::ns, "NS"},
+    Named<Type>{Type::cname, "CNAME"}, Named<Type>{Type::soa, "SOA"},
+    Named<Type>{Type::ptr, "PTR"},     Named<Type>{Type::hinfo, "HINFO"},
+    Named<Type>{Type::mx, "MX"},       Named<Type>{Type::txt, "TXT"},
+    Named<Type>{Type::aaaa, "AAAA"},   Named<Type>{Type::srv, "SRV"},
+    Named<Type>{Type::naptr, "NAPTR"}, Named<Type>{Type::opt, "OPT"},
+    Named<Type>{Type::ds, "DS"},       Named<Type>{Type::rrsig, "RRSIG"},
+    Named<Type>{Type::nsec, "NSEC"},   Named<Type>{Type::dnskey, "DNSKEY"},
+    Named<Type>{Type::tlsa, "TLSA"},   Named<Type>{Type::svcb, "SVCB"},
+    Named<Type>{Type::https, "HTTPS"}, Named<Type>{Type::tsig, "TSIG"},
+    Named<Type>{Type::ixfr, "IXFR"},   Named<Type>{Type::axfr, "AXFR"},
+    Named<Type>{Type::any, "ANY"},     Named<Type>{Type::caa, "CAA"},
 };
 
 constexpr std::array classes{
-    Named<Class>{Class::in, "IN"},     Named<Class>{Class::ch, "CH"},
-    Named<Class>{Class::hs, "HS"},     Named<Class>{Class::none, "NONE"},
+    Named<Class>{Class::in, "IN"},   Named<Class>{Class::ch, "CH"},
+    Named<Class>{Class::hs, "HS"},   Named<Class>{Class::none, "NONE"},
     Named<Class>{Class::any, "ANY"},
 };
 
@@ -100,8 +99,6 @@ std::optional<Class> parse_class(std::string_view text) noexcept {
     return value_of(text, classes, "CLASS", u16_max);
 }
 
-Type type_of(const IpAddress& address) noexcept {
-    return address.is_v4() ? Type::a : Type::aaaa;
-}
+Type type_of(const IpAddress& address) noexcept { return address.is_v4() ? Type::a : Type::aaaa; }
 
 }  // namespace nameplane::dns

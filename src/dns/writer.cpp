@@ -90,8 +90,9 @@ bool Writer::name_by_label(NameView name, Compress compress) noexcept {
     std::size_t fresh = labels.count;  // labels in front that are not in the message
     const Labels& question = question_labels();
     std::size_t shared = question.count;
-    while (fresh != 0 && shared != 0 &&
-           same_label(name.data() + labels.at[fresh - 1], lowered_.data() + question.at[shared - 1])) {
+    while (
+        fresh != 0 && shared != 0 &&
+        same_label(name.data() + labels.at[fresh - 1], lowered_.data() + question.at[shared - 1])) {
         --fresh;
         --shared;
     }
@@ -140,9 +141,7 @@ bool Writer::rdata(const Record& record) noexcept {
     return octets(*std::get_if<RawData>(&record.data));
 }
 
-bool Writer::address(const IpAddress& address) noexcept {
-    return octets(address.bytes());
-}
+bool Writer::address(const IpAddress& address) noexcept { return octets(address.bytes()); }
 
 bool Writer::srv(const SrvData& srv) noexcept {
     std::uint8_t* const fixed = raw(6);

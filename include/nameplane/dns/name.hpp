@@ -44,7 +44,9 @@ public:
         return {reinterpret_cast<const char*>(data_ + 1), data_[0]};
     }
     /// The name without its first label. Not for the root.
-    NameView parent() const noexcept { return trusted(data_ + 1 + data_[0], size_ - 1U - data_[0]); }
+    NameView parent() const noexcept {
+        return trusted(data_ + 1 + data_[0], size_ - 1U - data_[0]);
+    }
     /// Equal, ASCII case ignored (RFC 4343).
     bool equals(NameView other) const noexcept;
     /// Whether this name is `zone` or below it, case ignored.

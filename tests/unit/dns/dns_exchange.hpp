@@ -26,8 +26,7 @@ inline constexpr dns::EncodeLimits over_tcp{.tcp = true};
 class Exchange {
 public:
     /// The query must parse; the reply starts as NOERROR.
-    explicit Exchange(Octets query,
-                      dns::ParseError expected = dns::ParseError::none)
+    explicit Exchange(Octets query, dns::ParseError expected = dns::ParseError::none)
         : query_{std::move(query)} {
         REQUIRE(parse_query(query_, question) == expected);
         reply.rcode = dns::Rcode::no_error;

@@ -44,7 +44,8 @@ TEST_CASE("suffixes of the question are pointers into it", "[compression]") {
         address_record(exchange.question.asked.parent().parent(), 5, IpAddress::v4(1, 2, 3, 4)));
     exchange.reply.answer(
         address_record(exchange.name("Web.Svc.Cluster.Local"), 5, IpAddress::v4(1, 2, 3, 4)));
-    exchange.reply.answer(address_record(exchange.name("cluster.local"), 5, IpAddress::v4(1, 2, 3, 4)));
+    exchange.reply.answer(
+        address_record(exchange.name("cluster.local"), 5, IpAddress::v4(1, 2, 3, 4)));
     exchange.reply.answer(address_record(exchange.name("x.local"), 5, IpAddress::v4(1, 2, 3, 4)));
     WireMaker expected;
     for (const unsigned place : {0xc010U, 0xc00cU, 0xc014U, 0xc00cU, 0xc014U}) {
@@ -58,12 +59,12 @@ TEST_CASE("suffixes of the question are pointers into it", "[compression]") {
 TEST_CASE("names in rdata of RFC 1035's types are compressed", "[compression]") {
     const Type type = GENERATE(Type::cname, Type::ns, Type::ptr);
     Exchange exchange{plain_query("a.b")};
-    exchange.reply.answer(Record{.owner = exchange.question.name, .type = type, .ttl = 5,
-                                 .data = exchange.name("x.B")});
+    exchange.reply.answer(Record{
+        .owner = exchange.question.name, .type = type, .ttl = 5, .data = exchange.name("x.B")});
     exchange.reply.answer(address_record(exchange.name("x.b"), 5, IpAddress::v4(1, 2, 3, 4)));
     // The question takes 12 to 20, the rdata starts at 33.
-    WireMaker expected = fixed(WireMaker{}.u16(0xc00c), static_cast<unsigned>(type), 4)
-                             .u8(1).text("x").u16(0xc00e);
+    WireMaker expected =
+        fixed(WireMaker{}.u16(0xc00c), static_cast<unsigned>(type), 4).u8(1).text("x").u16(0xc00e);
     expected = fixed(expected.u16(0xc021), 1, 4).u32(0x01020304);
     CHECK(records_of(exchange.encoded(), exchange.question) == expected.octets());
 }
@@ -73,11 +74,17 @@ TEST_CASE("SOA and MX compress each of their names", "[compression]") {
     exchange.reply.answer(mx_record(exchange.question.name, 5,
                                     {.preference = 9, .exchange = exchange.question.name}));
     exchange.reply.authority(soa_record(exchange.name("b"), 5,
-                                        {.mname = exchange.name("n.b"), .rname = exchange.name("h.n.b"),
-                                         .serial = 1, .refresh = 2, .retry = 3, .expire = 4, .minimum = 5}));
+                                        {.mname = exchange.name("n.b"),
+                                         .rname = exchange.name("h.n.b"),
+                                         .serial = 1,
+                                         .refresh = 2,
+                                         .retry = 3,
+                                         .expire = 4,
+                                         .minimum = 5}));
     WireMaker expected = fixed(WireMaker{}.u16(0xc00c), 15, 4).u16(9).u16(0xc00c);
     // mname stands at 21 + 16 + 12 = 49.
-    expected = fixed(expected.u16(0xc00e), 6, 28).u8(1).text("n").u16(0xc00e).u8(1).text("h").u16(0xc031);
+    expected =
+        fixed(expected.u16(0xc00e), 6, 28).u8(1).text("n").u16(0xc00e).u8(1).text("h").u16(0xc031);
     for (const unsigned number : {1U, 2U, 3U, 4U, 5U}) expected.u32(number);
     CHECK(records_of(exchange.encoded(), exchange.question) == expected.octets());
 }
@@ -87,8 +94,8 @@ TEST_CASE("an SRV target is written in full, later names may refer to it", "[com
     const NameView target = exchange.name("t.b");
     exchange.reply.answer(srv_record(exchange.question.name, 5, {.port = 80, .target = target}));
     exchange.reply.answer(srv_record(exchange.question.name, 5, {.port = 81, .target = target}));
-    exchange.reply.answer(srv_record(exchange.question.name, 5,
-                                     {.port = 82, .target = exchange.question.name}));
+    exchange.reply.answer(
+        srv_record(exchange.question.name, 5, {.port = 82, .target = exchange.question.name}));
     exchange.reply.additional(address_record(target, 5, IpAddress::v4(1, 2, 3, 4)));
     exchange.reply.additional(address_record(exchange.name("T.b"), 5, IpAddress::v4(1, 2, 3, 4)));
     WireMaker expected;
@@ -104,9 +111,11 @@ TEST_CASE("an SRV target is written in full, later names may refer to it", "[com
 TEST_CASE("names in rdata of later types are never compressed", "[compression]") {
     const auto type = static_cast<Type>(GENERATE(39U /* DNAME */, 36U /* KX */, 65280U));
     Exchange exchange{plain_query("a.b")};
-    exchange.reply.answer(Record{.owner = exchange.question.name, .type = type, .ttl = 5,
-                                 .data = exchange.question.name});
-    exchange.reply.answer(Record{.owner = exchange.question.name, .type = type, .ttl = 5,
+    exchange.reply.answer(Record{
+        .owner = exchange.question.name, .type = type, .ttl = 5, .data = exchange.question.name});
+    exchange.reply.answer(Record{.owner = exchange.question.name,
+                                 .type = type,
+                                 .ttl = 5,
                                  .data = MxData{.preference = 7, .exchange = exchange.name("b")}});
     WireMaker expected = fixed(WireMaker{}.u16(0xc00c), static_cast<unsigned>(type), 5).name("a.b");
     expected = fixed(expected.u16(0xc00c), static_cast<unsigned>(type), 5).u16(7).name("b");
@@ -116,23 +125,28 @@ TEST_CASE("names in rdata of later types are never compressed", "[compression]")
 TEST_CASE("labels are compared, not octets", "[compression]") {
     // "\4x\1b" followed by "c" holds the octets of "b.c", but not its labels.
     Exchange exchange{plain_query("q")};
-    exchange.reply.answer(address_record(exchange.name("x\\001b\\001c"), 5, IpAddress::v4(1, 2, 3, 4)));
+    exchange.reply.answer(
+        address_record(exchange.name("x\\001b\\001c"), 5, IpAddress::v4(1, 2, 3, 4)));
     exchange.reply.answer(address_record(exchange.name("b.c"), 5, IpAddress::v4(1, 2, 3, 4)));
     exchange.reply.answer(address_record(exchange.name("b\\.c"), 5, IpAddress::v4(1, 2, 3, 4)));
-    CHECK(exchange.message().answers == Lines{"x\\001b\\001c. 5 IN A 1.2.3.4", "b.c. 5 IN A 1.2.3.4",
-                                              "b\\.c. 5 IN A 1.2.3.4"});
+    CHECK(exchange.message().answers ==
+          Lines{"x\\001b\\001c. 5 IN A 1.2.3.4", "b.c. 5 IN A 1.2.3.4", "b\\.c. 5 IN A 1.2.3.4"});
 }
 
 TEST_CASE("random records come back as they were", "[compression]") {
     std::minstd_rand random{7};
-    const std::array<std::string, 6> labels{"a", "B", "b", "cluster", "a-longer-label-of-a-pod-1", "x"};
+    const std::array<std::string, 6> labels{"a", "B", "b", "cluster", "a-longer-label-of-a-pod-1",
+                                            "x"};
     const auto random_name = [&] {
         std::string text;
-        for (std::size_t i = 0; i < 1 + random() % 6; ++i) text += labels[random() % labels.size()] + ".";
+        for (std::size_t i = 0; i < 1 + random() % 6; ++i)
+            text += labels[random() % labels.size()] + ".";
         return text;
     };
     const auto lower = [](std::string text) {
-        std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        std::ranges::transform(text, text.begin(), [](char c) {
+            return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        });
         return text;
     };
     for (int round = 0; round < 200; ++round) {
@@ -147,7 +161,8 @@ TEST_CASE("random records come back as they were", "[compression]") {
                 exchange.reply.answer(cname_record(at, 1, to));
                 expected.push_back(lower(owner + " 1 in cname " + target));
             } else {
-                exchange.reply.answer(srv_record(at, 1, {.priority = 2, .weight = 3, .port = 4, .target = to}));
+                exchange.reply.answer(
+                    srv_record(at, 1, {.priority = 2, .weight = 3, .port = 4, .target = to}));
                 expected.push_back(lower(owner + " 1 in srv 2 3 4 " + target));
             }
         }
@@ -168,7 +183,8 @@ TEST_CASE("pointers reach no further than 0x3fff", "[compression]") {
         const IpAddress ip = IpAddress::v4(10, 0, static_cast<std::uint8_t>(i >> 8),
                                            static_cast<std::uint8_t>(i & 255));
         const NameView target = *NameBuilder{exchange.arena}.label(host).finish(service);
-        exchange.reply.answer(srv_record(exchange.question.name, 5, {.weight = 1, .port = 80, .target = target}));
+        exchange.reply.answer(
+            srv_record(exchange.question.name, 5, {.weight = 1, .port = 80, .target = target}));
         exchange.reply.additional(address_record(target, 5, ip));
         answers.push_back("_http._tcp.web.default.svc.cluster.local. 5 IN SRV 0 1 80 " + host +
                           ".web.default.svc.cluster.local.");

@@ -25,8 +25,15 @@ TEST_CASE("an address of the question's name takes 16 octets and keeps the case"
     const Octets expected = WireMaker{}
                                 .header(0x1234, 0x8500, 1, 1)
                                 .question("WeB.default.SVC.cluster.local", 1)
-                                .u16(0xc00c).u16(1).u16(1).u32(5).u16(4)
-                                .u8(10).u8(96).u8(0).u8(7);
+                                .u16(0xc00c)
+                                .u16(1)
+                                .u16(1)
+                                .u32(5)
+                                .u16(4)
+                                .u8(10)
+                                .u8(96)
+                                .u8(0)
+                                .u8(7);
     CHECK(exchange.encoded() == expected);
     CHECK(exchange.message().answers == Lines{"WeB.default.SVC.cluster.local. 5 IN A 10.96.0.7"});
 }
@@ -43,18 +50,26 @@ TEST_CASE("every kind of rdata is read back by ldns", "[encode]") {
     exchange.reply.answer(cname_record(owner, 0x7fffffff, other));
     exchange.reply.answer(ns_record(zone, 0, exchange.name("ns.dns.cluster.local")));
     exchange.reply.answer(ptr_record(other, 5, owner));
-    exchange.reply.answer(srv_record(owner, 5, {.priority = 1, .weight = 65535, .port = 8080, .target = other}));
+    exchange.reply.answer(
+        srv_record(owner, 5, {.priority = 1, .weight = 65535, .port = 8080, .target = other}));
     exchange.reply.answer(srv_record(owner, 5, {.target = NameView{}}));
     exchange.reply.answer(mx_record(owner, 5, {.preference = 258, .exchange = other}));
     exchange.reply.answer(txt_record(owner, 28800, *txt_data(exchange.arena, texts)));
-    exchange.reply.answer(Record{.owner = owner, .type = static_cast<Type>(65280), .klass = Class::ch,
-                                 .ttl = 1, .data = RawData{unknown}});
-    exchange.reply.answer(Record{.owner = NameView{}, .type = static_cast<Type>(65281),
-                                 .data = RawData{}});
-    exchange.reply.authority(soa_record(zone, 5, {.mname = exchange.name("ns.dns.cluster.local"),
-                                                  .rname = exchange.name("hostmaster.cluster.local"),
-                                                  .serial = 0xfedcba98, .refresh = 7200,
-                                                  .retry = 1800, .expire = 86400, .minimum = 5}));
+    exchange.reply.answer(Record{.owner = owner,
+                                 .type = static_cast<Type>(65280),
+                                 .klass = Class::ch,
+                                 .ttl = 1,
+                                 .data = RawData{unknown}});
+    exchange.reply.answer(
+        Record{.owner = NameView{}, .type = static_cast<Type>(65281), .data = RawData{}});
+    exchange.reply.authority(soa_record(zone, 5,
+                                        {.mname = exchange.name("ns.dns.cluster.local"),
+                                         .rname = exchange.name("hostmaster.cluster.local"),
+                                         .serial = 0xfedcba98,
+                                         .refresh = 7200,
+                                         .retry = 1800,
+                                         .expire = 86400,
+                                         .minimum = 5}));
     exchange.reply.additional(address_record(other, 5, IpAddress::v4(192, 0, 2, 1)));
 
     const LdnsMessage message = exchange.message(over_tcp);
@@ -107,16 +122,20 @@ TEST_CASE("an OPT comes back only if one was sent", "[encode]") {
     CHECK_FALSE(without.message().edns.has_value());
 
     const bool dnssec_ok = GENERATE(false, true);
-    Exchange with{WireMaker{}.header(1, 0, 1, 0, 0, 1).question(web, 1)
+    Exchange with{WireMaker{}
+                      .header(1, 0, 1, 0, 0, 1)
+                      .question(web, 1)
                       .opt(4096, dnssec_ok ? 0x8000 : 0, {0, 10, 0, 2, 1, 2})};
     with.reply.additional(address_record(with.question.name, 5, IpAddress::v4(10, 0, 0, 1)));
     const LdnsMessage message = with.message({.udp_size_advertised = 1400});
-    CHECK(message.edns == LdnsMessage::Edns{.udp_size = 1400, .version = 0, .dnssec_ok = dnssec_ok});
+    CHECK(message.edns ==
+          LdnsMessage::Edns{.udp_size = 1400, .version = 0, .dnssec_ok = dnssec_ok});
     CHECK(message.additionals.size() == 1);
     // The OPT is the last record; the client's options are not sent back.
     const Octets& wire = with.encoded({.udp_size_advertised = 1400});
-    CHECK(Octets(wire.end() - 11, wire.end()) ==
-          Octets{0, 0, 41, 5, 120, 0, 0, dnssec_ok ? std::uint8_t{0x80} : std::uint8_t{0}, 0, 0, 0});
+    CHECK(
+        Octets(wire.end() - 11, wire.end()) ==
+        Octets{0, 0, 41, 5, 120, 0, 0, dnssec_ok ? std::uint8_t{0x80} : std::uint8_t{0}, 0, 0, 0});
 }
 
 TEST_CASE("response codes above 15 need the OPT", "[encode]") {

@@ -67,8 +67,19 @@ TEST_CASE("text and wire of a name", "[name]") {
 
 TEST_CASE("what is no name's text", "[name]") {
     const std::string text = GENERATE(values<std::string>({
-        "", "..", ".a", "a..b", "a..", "a\\", "a\\2", "a\\25", "a\\256", "a\\2x5", "\\999.",
-        std::string(64, 'x'), "a." + std::string(64, 'x') + ".b",
+        "",
+        "..",
+        ".a",
+        "a..b",
+        "a..",
+        "a\\",
+        "a\\2",
+        "a\\25",
+        "a\\256",
+        "a\\2x5",
+        "\\999.",
+        std::string(64, 'x'),
+        "a." + std::string(64, 'x') + ".b",
     }));
     CAPTURE(text);
     CHECK_FALSE(Name::parse(text).has_value());
@@ -155,8 +166,8 @@ TEST_CASE("every octet folds as C does in the first, middle and last place", "[n
     for (std::size_t length = 1; length <= 20; ++length) {
         for (unsigned octet = 0; octet < 256; ++octet) {
             const std::size_t at = octet % length;
-            std::string wire = std::string(1, static_cast<char>(length)) +
-                               std::string(length, 'Q') + "\0"s;
+            std::string wire =
+                std::string(1, static_cast<char>(length)) + std::string(length, 'Q') + "\0"s;
             wire[1 + at] = static_cast<char>(octet);
             std::string expected = wire;
             for (char& c : expected) {
@@ -219,7 +230,8 @@ TEST_CASE("a copy in an arena is a name of its own", "[name]") {
 TEST_CASE("names are built label by label", "[name]") {
     Arena arena{4096};
     const Name zone = named("cluster.local");
-    const auto built = NameBuilder{arena}.underscored("http").underscored("tcp").label("a.b").finish(zone);
+    const auto built =
+        NameBuilder{arena}.underscored("http").underscored("tcp").label("a.b").finish(zone);
     REQUIRE(built.has_value());
     CHECK(built->to_string() == "_http._tcp.a\\.b.cluster.local.");
     CHECK(arena.used() == built->size());
@@ -245,9 +257,18 @@ TEST_CASE("a builder remembers what went wrong", "[name]") {
     const auto three = [&](NameBuilder& b) { b.label(longest).label(longest).label(longest); };
     CHECK(finished(three, named(std::string(61, 'y')))->size() == 255);
     CHECK_FALSE(finished(three, named(std::string(62, 'y'))));
-    CHECK(finished([&](NameBuilder& b) { three(b); b.label(std::string(61, 'y')); })->size() == 255);
-    CHECK_FALSE(finished([&](NameBuilder& b) { three(b); b.label(std::string(62, 'y')); }));
-    CHECK_FALSE(finished([&](NameBuilder& b) { three(b); b.label(longest).label("a"); }));
+    CHECK(finished([&](NameBuilder& b) {
+              three(b);
+              b.label(std::string(61, 'y'));
+          })->size() == 255);
+    CHECK_FALSE(finished([&](NameBuilder& b) {
+        three(b);
+        b.label(std::string(62, 'y'));
+    }));
+    CHECK_FALSE(finished([&](NameBuilder& b) {
+        three(b);
+        b.label(longest).label("a");
+    }));
 
     Arena small{4};
     CHECK_FALSE(NameBuilder{small}.label("abc").finish({}));

@@ -26,8 +26,8 @@ std::string pointer(unsigned target) {
     return {static_cast<char>(0xc0 | target >> 8), static_cast<char>(target & 0xff)};
 }
 
-/// A question for "a.b.c" (at 12, the final zero at 18, the first record at 23) and records with owners given
-/// in wire form, each of type A with four octets.
+/// A question for "a.b.c" (at 12, the final zero at 18, the first record at 23) and records with
+/// owners given in wire form, each of type A with four octets.
 Octets with_owners(const std::vector<std::string>& owners) {
     WireMaker wire;
     wire.header(1, 0, 1, static_cast<unsigned>(owners.size())).question("a.b.c", 1);
@@ -112,10 +112,8 @@ TEST_CASE("EDNS is read", "[parse]") {
         {"wrong options of another version", 1232, 0x10000, {0, 10, 0, 3}, malformed, 0, false},
     }));
     INFO(row.note);
-    const Octets wire = WireMaker{}
-                            .header(7, 0, 1, 0, 0, 1)
-                            .question("Web", 1)
-                            .opt(row.size, row.ttl, row.options);
+    const Octets wire =
+        WireMaker{}.header(7, 0, 1, 0, 0, 1).question("Web", 1).opt(row.size, row.ttl, row.options);
     Question question;
     REQUIRE(parse_query(wire, question) == row.error);
     if (row.error == malformed) return;
@@ -131,8 +129,7 @@ TEST_CASE("several options are one span of the message", "[parse]") {
     Octets options = option(10, "abcdefgh");
     const Octets second = option(12, std::string(20, '\0'));
     options.insert(options.end(), second.begin(), second.end());
-    const Octets wire =
-        WireMaker{}.header(7, 0, 1, 0, 0, 1).question(web, 1).opt(1232, 0, options);
+    const Octets wire = WireMaker{}.header(7, 0, 1, 0, 0, 1).question(web, 1).opt(1232, 0, options);
     Question question;
     REQUIRE(parse_query(wire, question) == ParseError::none);
     CHECK(question.edns->options.size() == options.size());
@@ -199,8 +196,10 @@ TEST_CASE("headers that are no query for the chain", "[parse]") {
         {"65,535 questions", 0x0000, 65535, no_question},
     }));
     INFO(row.note);
-    const Octets wire =
-        WireMaker{}.header(0x1234, row.flags | 0x0100, row.questions).question(web, 1).question(web, 1);
+    const Octets wire = WireMaker{}
+                            .header(0x1234, row.flags | 0x0100, row.questions)
+                            .question(web, 1)
+                            .question(web, 1);
     Question question;
     CHECK(parse_query(wire, question) == row.error);
     CHECK(question.id == 0x1234);
@@ -264,9 +263,11 @@ TEST_CASE("names of other records", "[parse]") {
         {"label type 0x80", {"\201x" + zero}, false},
         {"extended label 0x41 (RFC 2673)", {"\101\0" + zero}, false},
         {"255 octets with what the pointer refers to",
-         {repeated(label63, 3) + "\67" + std::string(55, 'y') + pointer(12)}, true},
+         {repeated(label63, 3) + "\67" + std::string(55, 'y') + pointer(12)},
+         true},
         {"256 octets with what the pointer refers to",
-         {repeated(label63, 3) + "\70" + std::string(56, 'y') + pointer(12)}, false},
+         {repeated(label63, 3) + "\70" + std::string(56, 'y') + pointer(12)},
+         false},
     }));
     INFO(row.note);
     Question question;
@@ -298,12 +299,26 @@ TEST_CASE("counts and lengths that lie", "[parse]") {
         {"an answer that is not there", WireMaker{}.header(1, 0, 1, 1).question("a", 1)},
         {"an authority that is not there", WireMaker{}.header(1, 0, 1, 0, 1).question("a", 1)},
         {"an additional that is not there", WireMaker{}.header(1, 0, 1, 0, 0, 1).question("a", 1)},
-        {"65,535 answers", WireMaker{}.header(1, 0, 1, 65535).question("a", 1).record("x", 1, 1, 0, data4)},
+        {"65,535 answers",
+         WireMaker{}.header(1, 0, 1, 65535).question("a", 1).record("x", 1, 1, 0, data4)},
         {"the OPT counted twice", WireMaker{}.header(1, 0, 1, 0, 0, 2).question("a", 1).opt(1232)},
-        {"rdata longer than the message",
-         WireMaker{}.header(1, 0, 1, 1).question("a", 1).name("x").u16(1).u16(1).u32(0).u16(5).u32(0)},
-        {"an OPT longer than the message",
-         WireMaker{}.header(1, 0, 1, 0, 0, 1).question("a", 1).u8(0).u16(41).u16(512).u32(0).u16(65535)},
+        {"rdata longer than the message", WireMaker{}
+                                              .header(1, 0, 1, 1)
+                                              .question("a", 1)
+                                              .name("x")
+                                              .u16(1)
+                                              .u16(1)
+                                              .u32(0)
+                                              .u16(5)
+                                              .u32(0)},
+        {"an OPT longer than the message", WireMaker{}
+                                               .header(1, 0, 1, 0, 0, 1)
+                                               .question("a", 1)
+                                               .u8(0)
+                                               .u16(41)
+                                               .u16(512)
+                                               .u32(0)
+                                               .u16(65535)},
     }));
     INFO(row.note);
     Question question;
@@ -315,7 +330,12 @@ TEST_CASE("every beginning of a good message is refused", "[parse]") {
                              .header(0x1234, 0x0100, 1, 1, 1, 2)
                              .question(web, 1)
                              .record("x.y", 1, 1, 60, {1, 2, 3, 4})
-                             .text(pointer(12)).u16(6).u16(1).u32(0).u16(3).text("abc")
+                             .text(pointer(12))
+                             .u16(6)
+                             .u16(1)
+                             .u32(0)
+                             .u16(3)
+                             .text("abc")
                              .record("z", 16, 1, 60, {1, 'a'})
                              .opt(1232, 0x8000, option(10, "abcdefgh"));
     Question question;
@@ -330,8 +350,11 @@ TEST_CASE("every beginning of a good message is refused", "[parse]") {
 
 TEST_CASE("octets behind the last record change nothing", "[parse]") {
     const Octets whole = GENERATE(plain_query(web), edns_query("A.b", 1232),
-                                  WireMaker{}.header(9, 0, 1, 1).question("a.b.c", 2)
-                                      .record("x", 1, 1, 0, {1, 2, 3, 4}).octets());
+                                  WireMaker{}
+                                      .header(9, 0, 1, 1)
+                                      .question("a.b.c", 2)
+                                      .record("x", 1, 1, 0, {1, 2, 3, 4})
+                                      .octets());
     std::minstd_rand random{1};
     Question expected;
     REQUIRE(parse_query(whole, expected) == ParseError::none);

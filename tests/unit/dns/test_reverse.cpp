@@ -10,7 +10,8 @@ using namespace nameplane::dns;
 
 namespace {
 
-const std::string v6_name = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.";
+const std::string v6_name =
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.";
 
 }  // namespace
 
@@ -39,7 +40,8 @@ TEST_CASE("an address and its reverse name", "[reverse]") {
 }
 
 TEST_CASE("case does not matter in a reverse name", "[reverse]") {
-    CHECK(address_of_reverse(*Name::parse("7.0.96.10.IN-addr.ARPA")) == IpAddress::v4(10, 96, 0, 7));
+    CHECK(address_of_reverse(*Name::parse("7.0.96.10.IN-addr.ARPA")) ==
+          IpAddress::v4(10, 96, 0, 7));
     std::string upper = v6_name;
     for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
     CHECK(address_of_reverse(*Name::parse(upper)) == IpAddress::parse("2001:db8::1"));
@@ -91,20 +93,23 @@ TEST_CASE("the reverse zones of a network", "[reverse]") {
         {"10.0.0.0/8", {"10.in-addr.arpa."}},
         {"10.96.0.0/16", {"96.10.in-addr.arpa."}},
         {"10.96.0.0/14",
-         {"96.10.in-addr.arpa.", "97.10.in-addr.arpa.", "98.10.in-addr.arpa.", "99.10.in-addr.arpa."}},
+         {"96.10.in-addr.arpa.", "97.10.in-addr.arpa.", "98.10.in-addr.arpa.",
+          "99.10.in-addr.arpa."}},
         {"10.0.255.0/24", {"255.0.10.in-addr.arpa."}},
         {"10.0.0.254/31", {"254.0.0.10.in-addr.arpa.", "255.0.0.10.in-addr.arpa."}},
         {"10.0.0.7/32", {"7.0.0.10.in-addr.arpa."}},
         {"0.0.0.0/0", {"in-addr.arpa."}},
         {"fd00::/8", {"d.f.ip6.arpa."}},
         {"fd12:3000::/18",  // bits 16 to 19 are 0011, of which two count: 0 to 3
-         {"0.2.1.d.f.ip6.arpa.", "1.2.1.d.f.ip6.arpa.", "2.2.1.d.f.ip6.arpa.", "3.2.1.d.f.ip6.arpa."}},
+         {"0.2.1.d.f.ip6.arpa.", "1.2.1.d.f.ip6.arpa.", "2.2.1.d.f.ip6.arpa.",
+          "3.2.1.d.f.ip6.arpa."}},
         {"fd12:3400::/23", {"4.3.2.1.d.f.ip6.arpa.", "5.3.2.1.d.f.ip6.arpa."}},
         {"::/0", {"ip6.arpa."}},
     }));
     CAPTURE(row.network);
     std::vector<std::string> zones;
-    for (const Name& zone : reverse_zones(*Cidr::parse(row.network))) zones.push_back(zone.to_string());
+    for (const Name& zone : reverse_zones(*Cidr::parse(row.network)))
+        zones.push_back(zone.to_string());
     CHECK(zones == row.zones);
 }
 
@@ -113,7 +118,8 @@ TEST_CASE("a network's names are below its zones and no others", "[reverse]") {
     const std::vector<Name> zones = reverse_zones(network);
     CHECK(zones.size() == 16);
     CHECK(reverse_zones(*Cidr::parse("10.128.0.0/9")).size() == 128);
-    for (const char* text : {"10.95.255.255", "10.96.0.0", "10.104.7.1", "10.111.255.255", "10.112.0.0"}) {
+    for (const char* text :
+         {"10.95.255.255", "10.96.0.0", "10.104.7.1", "10.111.255.255", "10.112.0.0"}) {
         const IpAddress address = *IpAddress::parse(text);
         std::size_t above = 0;
         for (const Name& zone : zones) above += reverse_name(address).view().is_under(zone) ? 1 : 0;

@@ -86,7 +86,8 @@ TEST_CASE("at every size whole records are left and TC is true", "[truncation]")
         out.resize(written);
         const std::optional<LdnsMessage> message = read_with_ldns(out);
         REQUIRE(message.has_value());
-        const bool complete = message->answers == whole.answers && message->authorities == whole.authorities;
+        const bool complete =
+            message->answers == whole.answers && message->authorities == whole.authorities;
         CHECK(message->truncated == !complete);
         CHECK(starts_with(whole.answers, message->answers));
         CHECK(starts_with(whole.authorities, message->authorities));
@@ -116,9 +117,9 @@ TEST_CASE("a negative answer whose SOA does not fit says so", "[truncation]") {
     exchange.reply.rcode = Rcode::nx_domain;
     const std::string label(63, 'x');
     const std::string longest = label + "." + label + "." + label + "." + std::string(60, 'y');
-    exchange.reply.authority(soa_record(exchange.name("local"), 5,
-                                        {.mname = exchange.name(longest + "1"),
-                                         .rname = exchange.name(longest + "2")}));
+    exchange.reply.authority(
+        soa_record(exchange.name("local"), 5,
+                   {.mname = exchange.name(longest + "1"), .rname = exchange.name(longest + "2")}));
     const LdnsMessage message = exchange.message();
     CHECK(message.truncated);
     CHECK(message.authorities.empty());
@@ -138,7 +139,8 @@ TEST_CASE("what lacks data already stays truncated", "[truncation]") {
 TEST_CASE("rdata that no message can hold is left out", "[truncation]") {
     Exchange exchange{plain_query(web)};
     const Octets large(70000, 1);
-    exchange.reply.answer(Record{.owner = exchange.question.name, .type = Type::txt, .data = RawData{large}});
+    exchange.reply.answer(
+        Record{.owner = exchange.question.name, .type = Type::txt, .data = RawData{large}});
     const LdnsMessage message = exchange.message(over_tcp);
     CHECK(message.truncated);
     CHECK(message.answers.empty());

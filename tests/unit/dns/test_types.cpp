@@ -13,11 +13,13 @@ TEST_CASE("types have the names of the registry", "[types]") {
         const char* name;
     };
     const Row row = GENERATE(values<Row>({
-        {1, "A"},       {2, "NS"},     {5, "CNAME"},   {6, "SOA"},    {12, "PTR"},   {13, "HINFO"},
-        {15, "MX"},     {16, "TXT"},   {28, "AAAA"},   {33, "SRV"},   {35, "NAPTR"}, {41, "OPT"},
-        {43, "DS"},     {46, "RRSIG"}, {47, "NSEC"},   {48, "DNSKEY"}, {52, "TLSA"}, {64, "SVCB"},
-        {65, "HTTPS"},  {250, "TSIG"}, {251, "IXFR"},  {252, "AXFR"}, {255, "ANY"},  {257, "CAA"},
-        {0, "TYPE0"},   {99, "TYPE99"}, {65280, "TYPE65280"}, {65535, "TYPE65535"},
+        {1, "A"},      {2, "NS"},      {5, "CNAME"},         {6, "SOA"},
+        {12, "PTR"},   {13, "HINFO"},  {15, "MX"},           {16, "TXT"},
+        {28, "AAAA"},  {33, "SRV"},    {35, "NAPTR"},        {41, "OPT"},
+        {43, "DS"},    {46, "RRSIG"},  {47, "NSEC"},         {48, "DNSKEY"},
+        {52, "TLSA"},  {64, "SVCB"},   {65, "HTTPS"},        {250, "TSIG"},
+        {251, "IXFR"}, {252, "AXFR"},  {255, "ANY"},         {257, "CAA"},
+        {0, "TYPE0"},  {99, "TYPE99"}, {65280, "TYPE65280"}, {65535, "TYPE65535"},
     }));
     CAPTURE(row.name);
     CHECK(to_string(static_cast<Type>(row.number)) == row.name);
@@ -30,9 +32,18 @@ TEST_CASE("response codes have the names of the registry", "[types]") {
         const char* name;
     };
     const Row row = GENERATE(values<Row>({
-        {0, "NOERROR"}, {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"}, {4, "NOTIMP"},
-        {5, "REFUSED"}, {9, "NOTAUTH"}, {10, "NOTZONE"}, {16, "BADVERS"}, {23, "BADCOOKIE"},
-        {24, "RCODE24"}, {4095, "RCODE4095"},
+        {0, "NOERROR"},
+        {1, "FORMERR"},
+        {2, "SERVFAIL"},
+        {3, "NXDOMAIN"},
+        {4, "NOTIMP"},
+        {5, "REFUSED"},
+        {9, "NOTAUTH"},
+        {10, "NOTZONE"},
+        {16, "BADVERS"},
+        {23, "BADCOOKIE"},
+        {24, "RCODE24"},
+        {4095, "RCODE4095"},
     }));
     CAPTURE(row.name);
     CHECK(to_string(static_cast<Rcode>(row.number)) == row.name);
@@ -44,8 +55,8 @@ TEST_CASE("classes have the names of the registry", "[types]") {
         unsigned number;
         const char* name;
     };
-    const Row row = GENERATE(values<Row>(
-        {{1, "IN"}, {3, "CH"}, {4, "HS"}, {254, "NONE"}, {255, "ANY"}, {2, "CLASS2"}}));
+    const Row row = GENERATE(
+        values<Row>({{1, "IN"}, {3, "CH"}, {4, "HS"}, {254, "NONE"}, {255, "ANY"}, {2, "CLASS2"}}));
     CAPTURE(row.name);
     CHECK(to_string(static_cast<Class>(row.number)) == row.name);
     CHECK(parse_class(row.name) == static_cast<Class>(row.number));
