@@ -1,0 +1,266 @@
+#include "tracer.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <optional>
+
+namespace nameplane::tests {
+
+using namespace rules::iptables;
+
+namespace {
+
+/// The random choices of one walk. next_way() turns the last one that can be turned, until every
+/// combination has been walked.
+class Choices {
+public:
+    /// Whether "one in n" comes true this time.
+    bool one_in(std::uint32_t n) {
+        if (used_ == taken_.size())
+            taken_.push_back(true);
+        const bool yes = taken_[used_++];
+        probability_ *= yes ? 1.0 / n : 1.0 - 1.0 / n;
+        return yes;
+    }
+    bool next_way() {
+        while (!taken_.empty() && !taken_.back())
+            taken_.pop_back();
+        if (taken_.empty())
+            return false;
+        taken_.back() = false;
+        used_ = 0;
+        probability_ = 1;
+        return true;
+    }
+    double probability() const { return probability_; }
+
+private:
+    std::vector<bool> taken_;
+    std::size_t used_ = 0;
+    double probability_ = 1;
+};
+
+/// What a chain said.
+enum class Said : std::uint8_t { nothing, accept, drop, reject };
+
+} // namespace
+
+/// One packet on one way.
+class Tracer::Walk {
+public:
+    Walk(Tracer& tracer, Packet packet, Choices& choices)
+        : tracer_{tracer}, packet_{std::move(packet)}, choices_{choices} {}
+
+    Outcome run() {
+        const bool ours = packet_.from == From::node;
+        chain(TableName::nat, ours ? "OUTPUT" : "PREROUTING");
+        const bool to_node = is_local(packet_.destination);
+        Said said = chain(TableName::filter, ours ? "OUTPUT" : to_node ? "INPUT" : "FORWARD");
+        // What the node sends to itself comes in again.
+        if (ours && to_node && is_open(said)) {
+            packet_.in_interface = "lo";
+            said = chain(TableName::filter, "INPUT");
+        }
+        if (is_open(said) && (ours || !to_node))
+            chain(TableName::nat, "POSTROUTING");
+        outcome_.probability = choices_.probability();
+        if (said == Said::drop)
+            outcome_.end = End::drop;
+        if (said == Said::reject)
+            outcome_.end = End::reject;
+        return outcome_;
+    }
+
+private:
+    static bool is_open(Said said) { return said == Said::nothing || said == Said::accept; }
+
+    bool is_local(const IpAddress& address) const {
+        return address.is_loopback() || tracer_.local_.contains(address);
+    }
+
+    Said chain(TableName table, const std::string& name) {
+        auto& chains = tracer_.tables_[table];
+        const auto found = chains.find(name);
+        if (found == chains.end())
+            FAIL("jump to " << name << ", which is not there");
+        for (const Rule& rule : found->second) {
+            if (!matches(rule))
+                continue;
+            tracer_.matched_.insert(&rule);
+            INFO(to_text(rule));
+            const std::optional<Said> said =
+                std::visit([&](const auto& target) { return act(table, target); }, rule.target);
+            if (!said)
+                return Said::nothing; // RETURN
+            if (*said != Said::nothing)
+                return *said;
+        }
+        return Said::nothing;
+    }
+
+    // Targets: what they say, or nothing at all to leave the chain.
+
+    std::optional<Said> act(TableName, const NoTarget&) { return Said::nothing; }
+    std::optional<Said> act(TableName table, const Jump& target) {
+        return chain(table, target.chain);
+    }
+    std::optional<Said> act(TableName, const Verdict& target) {
+        switch (target) {
+        case Verdict::accept:
+            return Said::accept;
+        case Verdict::drop:
+            return Said::drop;
+        case Verdict::return_:
+            return std::nullopt;
+        }
+        return std::nullopt;
+    }
+    std::optional<Said> act(TableName table, const Reject&) {
+        REQUIRE(table == TableName::filter);
+        return Said::reject;
+    }
+    std::optional<Said> act(TableName table, const Dnat& target) {
+        REQUIRE(table == TableName::nat);
+        REQUIRE(target.address.family() == packet_.destination.family());
+        packet_.destination = target.address;
+        packet_.port = target.port;
+        outcome_.end = End::dnat;
+        outcome_.endpoint =
+            rules::PlanEndpoint{.address = target.address, .port = target.port}.to_string();
+        return Said::accept;
+    }
+    std::optional<Said> act(TableName table, const Masquerade&) {
+        REQUIRE(table == TableName::nat);
+        CHECK(mark_ == 0); // the mark is gone, or the packet would be masqueraded again
+        outcome_.masqueraded = true;
+        return Said::accept;
+    }
+    std::optional<Said> act(TableName, const SetMark& target) {
+        mark_ = target.exclusive ? mark_ ^ target.value : mark_ | target.value;
+        return Said::nothing;
+    }
+
+    // Matches.
+
+    bool matches(const Rule& rule) {
+        if (rule.protocol && *rule.protocol != packet_.protocol)
+            return false;
+        if (rule.source && rule.source->contains(packet_.source) == rule.source_negated) {
+            return false;
+        }
+        if (rule.destination &&
+            rule.destination->contains(packet_.destination) == rule.destination_negated) {
+            return false;
+        }
+        if (!rule.in_interface.empty() &&
+            comes_in(rule.in_interface) == rule.in_interface_negated) {
+            return false;
+        }
+        return std::ranges::all_of(rule.matches, [&](const Match& match) {
+            return std::visit([&](const auto& item) { return holds(rule, item); }, match);
+        });
+    }
+    bool comes_in(std::string_view pattern) const {
+        if (!pattern.ends_with('+'))
+            return packet_.in_interface == pattern;
+        return packet_.in_interface.starts_with(pattern.substr(0, pattern.size() - 1));
+    }
+    bool holds(const Rule&, const CommentMatch&) { return true; }
+    bool holds(const Rule& rule, const DportMatch& match) {
+        REQUIRE(rule.protocol.has_value());
+        return packet_.port == match.port;
+    }
+    bool holds(const Rule& rule, const ProtocolMatch&) {
+        REQUIRE(rule.protocol.has_value());
+        return true;
+    }
+    bool holds(const Rule&, const RandomMatch& match) { return choices_.one_in(match.n); }
+    bool holds(const Rule&, const StateMatch& match) {
+        const unsigned dnat = outcome_.end == End::dnat ? unsigned{StateMatch::dnat} : 0U;
+        return ((match.states & (StateMatch::fresh | dnat)) != 0) != match.negated;
+    }
+    bool holds(const Rule&, const MarkMatch& match) {
+        return ((mark_ & match.mask) == match.value) != match.negated;
+    }
+    bool holds(const Rule&, const LocalAddressMatch& match) {
+        return is_local(match.source ? packet_.source : packet_.destination);
+    }
+    bool holds(const Rule&, const RecentMatch& match) {
+        if (match.seconds != 0)
+            return packet_.remembered == match.list;
+        outcome_.remembered = match.list;
+        return true;
+    }
+
+    Tracer& tracer_;
+    Packet packet_;
+    Choices& choices_;
+    std::uint32_t mark_ = 0;
+    Outcome outcome_;
+};
+
+Tracer::Tracer(const rules::Plan& plan, std::set<IpAddress> local) : local_{std::move(local)} {
+    const BaseRules base = render_base(plan.settings);
+    for (const char* chain : {"INPUT", "FORWARD", "OUTPUT"})
+        add(TableName::filter, chain, {});
+    for (const char* chain : {"PREROUTING", "OUTPUT", "POSTROUTING"}) {
+        add(TableName::nat, chain, {});
+    }
+    for (const NamedChain& chain : base.filter_chains)
+        add(TableName::filter, chain.name, chain.rules);
+    for (const NamedChain& chain : base.nat_chains)
+        add(TableName::nat, chain.name, chain.rules);
+    for (const BaseJump& jump : base.jumps)
+        add(jump.table, jump.built_in, {jump.rule});
+    for (const auto& service : plan.services) {
+        const ServiceRules rules = render_service(*service, plan.settings, false);
+        add(TableName::filter, "KUBE-SERVICES", rules.filter_services);
+        add(TableName::filter, "KUBE-EXTERNAL-SERVICES", rules.filter_external_services);
+        add(TableName::filter, "KUBE-NODEPORTS", rules.filter_nodeports);
+        add(TableName::filter, "KUBE-PROXY-FIREWALL", rules.filter_proxy_firewall);
+        add(TableName::nat, "KUBE-SERVICES", rules.nat_services);
+        add(TableName::nat, "KUBE-NODEPORTS", rules.nat_nodeports);
+        for (const NamedChain& chain : rules.nat_chains) {
+            CHECK_FALSE(tables_[TableName::nat].contains(chain.name));
+            add(TableName::nat, chain.name, chain.rules);
+        }
+    }
+    add(TableName::nat, "KUBE-SERVICES", base.nat_services_tail);
+}
+
+void Tracer::add(TableName table, const std::string& chain, const Chain& rules) {
+    Chain& all = tables_[table][chain];
+    all.insert(all.end(), rules.begin(), rules.end());
+}
+
+std::vector<Outcome> Tracer::trace(const Packet& packet) {
+    std::vector<Outcome> outcomes;
+    Choices choices;
+    do {
+        outcomes.push_back(Walk{*this, packet, choices}.run());
+        REQUIRE(outcomes.size() < 10'000);
+    } while (choices.next_way());
+    return outcomes;
+}
+
+std::vector<std::string> Tracer::unmatched() const {
+    const auto waits_for_later = [](const Rule& rule) {
+        return std::ranges::any_of(rule.matches, [](const Match& match) {
+            const auto* state = std::get_if<StateMatch>(&match);
+            return state != nullptr && !state->negated && (state->states & StateMatch::fresh) == 0;
+        });
+    };
+    std::vector<std::string> all;
+    for (const auto& [table, chains] : tables_) {
+        for (const auto& [name, rules] : chains) {
+            for (const Rule& rule : rules) {
+                if (matched_.contains(&rule) || waits_for_later(rule))
+                    continue;
+                all.push_back(name + " " + to_text(rule));
+            }
+        }
+    }
+    return all;
+}
+
+} // namespace nameplane::tests
