@@ -1,1 +1,370 @@
-// Filled by its module.
+#include "agent/agent.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <thread>
+
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/log.hpp>
+
+#include "agent/admin.hpp"
+#include "agent/command_line.hpp"
+#include "agent/metrics_text.hpp"
+#include "agent/node.hpp"
+#include "agent/reload.hpp"
+#include "agent/rules_part.hpp"
+#include "chain/builder.hpp"
+#include "kube/folder.hpp"
+#include "kube/manifests.hpp"
+#include "net/loop.hpp"
+#include "server/server.hpp"
+#include "services/gate.hpp"
+#include "services/store.hpp"
+
+namespace nameplane::agent {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds gate_tick{20};
+constexpr milliseconds sweep_every{1000};
+constexpr milliseconds node_refresh_every{30'000};
+constexpr milliseconds drain_grace{5000};
+
+std::size_t worker_count(const conf::DnsConfig& dns) {
+    const std::size_t wanted = dns.threads != 0 ? dns.threads : std::thread::hardware_concurrency();
+    return std::clamp<std::size_t>(wanted, 1, metrics::cells_max);
+}
+
+metrics::Labels result_is(std::string value) { return {{"result", std::move(value)}}; }
+
+// What the agent itself counts.
+struct AgentMetrics {
+    explicit AgentMetrics(metrics::Registry& all)
+        : services{all.gauge("nameplane_services", "Services in the newest snapshot.")},
+          endpoints{all.gauge("nameplane_endpoints", "Endpoints in the newest snapshot.")},
+          version{all.gauge("nameplane_snapshot_version", "Number of the newest snapshot.")},
+          published{all.gauge("nameplane_snapshot_published_version",
+                              "Number of the snapshot that names are answered from.")},
+          overtaken{all.counter("nameplane_names_overtaken_total",
+                                "Snapshots whose names were published before their rules.")},
+          refused{all.counter("nameplane_objects_refused_total",
+                              "Objects that the service cache refused.")},
+          reloads_done{all.counter("nameplane_reloads_total", "Reloads of the configuration.",
+                                   result_is("done"))},
+          reloads_refused{all.counter("nameplane_reloads_total", "Reloads of the configuration.",
+                                      result_is("refused"))} {
+        all.gauge("nameplane_build_info", "Always 1; the labels say what was built.",
+                  {{"version", NAMEPLANE_VERSION}})
+            .set(1);
+    }
+    metrics::Gauge& services;
+    metrics::Gauge& endpoints;
+    metrics::Gauge& version;
+    metrics::Gauge& published;
+    metrics::Counter& overtaken;
+    metrics::Counter& refused;
+    metrics::Counter& reloads_done;
+    metrics::Counter& reloads_refused;
+};
+
+}  // namespace
+
+// Declared from the bottom up: what stands above outlives what stands below.
+struct Agent::Parts {
+    conf::Config config;
+    Overrides overrides;
+    std::size_t workers;
+    SystemClock clock;
+    metrics::Registry registry{workers};
+    AgentMetrics counts{registry};
+    net::Loop loop;
+    services::Store store;
+    services::Gate gate;
+    std::unique_ptr<net::Timer> gate_timer;
+    std::unique_ptr<net::Timer> sweep_timer;
+    std::unique_ptr<net::Timer> node_timer;
+    RulesPart rules;
+    kube::ManifestSource source;
+    std::optional<Published<chain::Chains>> chains;
+    std::unique_ptr<server::Server> server;
+    std::unique_ptr<Admin> admin;
+    std::uint64_t overtaken_logged = 0;
+    bool ready_logged = false;
+
+    Parts(conf::Config wanted, Overrides given)
+        : config{std::move(wanted)},
+          overrides{std::move(given)},
+          workers{worker_count(config.start.dns)},
+          store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock},
+          gate{config.start.rules.mode != conf::RulesMode::off, config.start.rules.publish_wait,
+               clock},
+          gate_timer{loop.timer([this] { tick_gate(); })},
+          sweep_timer{loop.timer([this] { sweep(); })},
+          node_timer{loop.timer([this] { rules.refresh_node(); })},
+          rules{config.start.rules, local_node_name(config.start.node), registry, clock,
+                [this](std::uint64_t version) {
+                    loop.post([this, version] { rules_applied(version); });
+                }},
+          source{manifest_options(config.start.services), loop, registry,
+                 [this](services::Event event) { take(std::move(event)); },
+                 [this] { settled(); }} {}
+
+    // -- from the source to names and rules ------------------------------------------------------
+
+    void take(services::Event event) {
+        if (const Status taken = store.apply(std::move(event)); !taken) {
+            counts.refused.add_shared();
+            NP_LOG_WARNING("services.refused", "error", taken.error());
+        }
+    }
+
+    void settled() {
+        if (!store.changed()) return;
+        const std::shared_ptr<const services::Snapshot> snapshot = store.snapshot();
+        counts.services.set(static_cast<double>(snapshot->service_count()));
+        counts.endpoints.set(static_cast<double>(snapshot->endpoint_count()));
+        counts.version.set(static_cast<double>(snapshot->version()));
+        NP_LOG_DEBUG("services.changed", "version", snapshot->version(), "services",
+                     snapshot->service_count(), "endpoints", snapshot->endpoint_count());
+        gate.offer(snapshot);
+        rules.offer(snapshot);
+        gate_moved();
+    }
+
+    void rules_applied(std::uint64_t version) {
+        gate.applied(version);
+        gate_moved();
+    }
+
+    void tick_gate() {
+        gate.tick();
+        gate_moved();
+    }
+
+    // After everything that may have let a snapshot through the gate.
+    void gate_moved() {
+        if (gate.held()) {
+            gate_timer->start(gate_tick, gate_tick);
+        } else {
+            gate_timer->stop();
+        }
+        if (const std::uint64_t overtaken = gate.overtaken(); overtaken != overtaken_logged) {
+            counts.overtaken.add_shared(overtaken - overtaken_logged);
+            overtaken_logged = overtaken;
+            const auto health = rules.health();
+            NP_LOG_WARNING("names.overtaken", "waited_ms", config.start.rules.publish_wait.count(),
+                           "rules_error", health ? health->last_error : std::string{});
+        }
+        const services::ServiceView view{*gate.published().newest()};
+        counts.published.set(static_cast<double>(view.version()));
+        if (view.synced() && !std::exchange(ready_logged, true)) {
+            NP_LOG_INFO("agent.ready", "version", view.version());
+        }
+    }
+
+    void sweep() {
+        gate.sweep();
+        if (chains) chains->sweep();
+    }
+
+    // -- names -----------------------------------------------------------------------------------
+
+    Result<std::shared_ptr<const chain::Chains>> build_chains(const conf::RuntimeConfig& runtime) {
+        const std::vector<IpAddress> own =
+            own_addresses(rules::facts_of_this_machine(local_node_name(config.start.node)),
+                          config.start.dns.listen);
+        const std::string label = "dns://:" + std::to_string(config.start.dns.port);
+        const Setup setup{.zones = {},
+                          .workers = workers,
+                          .metrics = registry,
+                          .server_label = label,
+                          .own_addresses = own,
+                          .services_synced = [this] { return names_synced(); }};
+        return chain::Chains::build(runtime.servers, setup);
+    }
+
+    Status bind_names() {
+        Result<std::shared_ptr<const chain::Chains>> built = build_chains(config.runtime);
+        if (!built) return std::move(built).error();
+        chains.emplace(std::move(built).value());
+        const conf::DnsConfig& dns = config.start.dns;
+        if (dns.listen.empty()) return {};
+        server::ServerOptions options{.listen = dns.listen,
+                                      .port = dns.port,
+                                      .workers = workers,
+                                      .udp_size_max = dns.udp_size_max,
+                                      .tcp_idle = dns.tcp_idle,
+                                      .tcp_connections_max = dns.tcp_connections_max};
+        auto bound = server::Server::bind(std::move(options), *chains, gate.published(), registry);
+        if (!bound) return std::move(bound).error();
+        server = std::move(bound).value();
+        return {};
+    }
+
+    void reload() {
+        Result<conf::RuntimeConfig> next = prepare_reload(config, overrides);
+        if (!next) return reload_refused(next.error());
+        Result<std::shared_ptr<const chain::Chains>> built = build_chains(*next);
+        if (!built) return reload_refused(built.error());
+        chains->publish(std::move(built).value());
+        log::set_level(next->log_level);
+        config.runtime = std::move(next).value();
+        counts.reloads_done.add_shared();
+        NP_LOG_INFO("reload.done", "config", config_name());
+    }
+
+    void reload_refused(const Error& why) {
+        counts.reloads_refused.add_shared();
+        NP_LOG_ERROR("reload.refused", "config", config_name(), "error", why);
+    }
+
+    // -- what the admin pages say; any thread ------------------------------------------------------
+
+    bool names_synced() const {
+        return services::ServiceView{*gate.published().newest()}.synced();
+    }
+
+    Readiness readiness() const {
+        Readiness all;
+        for (const std::string_view name : chains->newest()->not_ready()) {
+            all.not_ready.emplace_back(name);
+        }
+        const bool synced = names_synced();
+        if (!synced && all.not_ready.empty()) all.not_ready.emplace_back("services");
+        const std::optional<rules::SyncHealth> health = rules.health();
+        if (!health) return all;
+        if (!synced && health->applied_version == 0) all.not_ready.emplace_back("rules");
+        if (health->failing) all.remarks.push_back("rules: " + failure_of(*health));
+        return all;
+    }
+
+    std::string failure_of(const rules::SyncHealth& health) const {
+        if (health.applied_version == 0) return "never applied, last error: " + health.last_error;
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(clock.now() -
+                                                                          health.last_success);
+        return "last applied " + std::to_string(age.count()) +
+               " s ago, last error: " + health.last_error;
+    }
+
+    std::string metrics_page() const {
+        std::vector<metrics::FamilyReading> families = registry.read();
+        std::vector<metrics::FamilyReading> process = process_metrics();
+        std::move(process.begin(), process.end(), std::back_inserter(families));
+        return metrics_text(families);
+    }
+
+    // -- the run -----------------------------------------------------------------------------------
+
+    std::string config_name() const {
+        return overrides.config_path.empty() ? "(default)" : overrides.config_path;
+    }
+
+    void stop(const char* reason) {
+        NP_LOG_INFO("agent.stopping", "reason", reason);
+        loop.stop();
+    }
+
+    void shut_down() {
+        if (admin) admin.reset();
+        if (server) server->drain(drain_grace);
+        rules.stop();
+        gate_timer->stop();
+        sweep_timer->stop();
+        node_timer->stop();
+        NP_LOG_INFO("agent.stopped");
+    }
+};
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_{std::move(parts)} {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::make(conf::Config config, Overrides overrides) {
+    auto parts = std::make_unique<Parts>(std::move(config), std::move(overrides));
+    if (Status bound = parts->bind_names(); !bound) return std::move(bound).error();
+    AdminPages pages{.ready = [all = parts.get()] { return all->readiness(); },
+                     .metrics = [all = parts.get()] { return all->metrics_page(); }};
+    auto admin = Admin::bind(parts->config.start.admin, std::move(pages));
+    if (!admin) return std::move(admin).error();
+    parts->admin = std::move(admin).value();
+    return std::unique_ptr<Agent>{new Agent{std::move(parts)}};
+}
+
+Status Agent::start() {
+    Parts& all = *parts_;
+    all.loop.on_signal(SIGTERM, [&all] { all.stop("SIGTERM"); });
+    all.loop.on_signal(SIGINT, [&all] { all.stop("SIGINT"); });
+    all.loop.on_signal(SIGHUP, [&all] { all.reload(); });
+    if (Status read = all.source.start(); !read) return read;
+    if (all.server) all.server->start();
+    all.admin->start();
+    all.sweep_timer->start(sweep_every, sweep_every);
+    if (all.rules.enabled()) all.node_timer->start(node_refresh_every, node_refresh_every);
+    return {};
+}
+
+void Agent::run() {
+    parts_->loop.run();
+    parts_->shut_down();
+}
+
+std::vector<std::pair<std::string, std::uint16_t>> Agent::ports() const {
+    std::vector<std::pair<std::string, std::uint16_t>> ports;
+    if (parts_->server) ports.emplace_back("dns", parts_->server->port());
+    for (auto& page : parts_->admin->ports()) ports.push_back(std::move(page));
+    return ports;
+}
+
+namespace {
+
+// By rename, so that who waits for the file never reads half of it.
+Status write_port_file(const std::string& path, const Agent& agent) {
+    std::string text;
+    for (const auto& [name, port] : agent.ports()) text += name + ' ' + std::to_string(port) + '\n';
+    return kube::write_file_atomically(path, text);
+}
+
+int failed(const Error& error) {
+    NP_LOG_ERROR("agent.failed", "error", error);
+    return error.code == Errc::invalid ? exit_usage : exit_failed;
+}
+
+}  // namespace
+
+int run_agent(const Overrides& overrides, const std::string& port_file) {
+    conf::Compiled settings = load_settings(overrides);
+    if (settings.problems.empty() && settings.config.start.services.manifests.empty()) {
+        settings.problems.push_back(
+            {{overrides.config_path.empty() ? "(command line)" : overrides.config_path, 0},
+             "no source of Services, expected --manifests PATH or manifests in [services]"});
+    }
+    if (!settings.problems.empty()) {
+        for (const conf::Problem& problem : settings.problems) {
+            std::fprintf(stderr, "nameplane: %s\n", problem.to_string().c_str());
+        }
+        return exit_usage;
+    }
+    log::set_level(settings.config.runtime.log_level);
+    // A peer that hangs up is no reason to end.
+    std::signal(SIGPIPE, SIG_IGN);
+    NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config",
+                overrides.config_path.empty() ? "(default)" : overrides.config_path.c_str());
+    auto agent = Agent::make(std::move(settings.config), overrides);
+    if (!agent) return failed(agent.error());
+    if (const Status started = (*agent)->start(); !started) return failed(started.error());
+    for (const auto& [name, port] : (*agent)->ports()) {
+        NP_LOG_INFO("agent.listening", "what", name, "port", port);
+    }
+    if (!port_file.empty()) {
+        if (const Status written = write_port_file(port_file, **agent); !written) {
+            return failed(written.error());
+        }
+    }
+    (*agent)->run();
+    return exit_ok;
+}
+
+}  // namespace nameplane::agent

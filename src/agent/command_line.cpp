@@ -14,7 +14,7 @@ namespace nameplane::agent {
 namespace {
 
 constexpr std::string_view description =
-    "Answers a cluster's names and programs its Service rules, from one service cache.\n";
+    "Answers a cluster's names and programs its Service rules from one service cache.\n";
 constexpr std::string_view footer =
     "Exit codes: 0 done, 1 it did not work, 2 wrong use or configuration.\n"
     "Every option of FILE is explained in config/nameplane.toml.";

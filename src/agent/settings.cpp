@@ -1,32 +1,14 @@
 #include "agent/settings.hpp"
 
-#include <cstdio>
-#include <memory>
 #include <utility>
 
 #include "chain/registry.hpp"
 #include "conf/toml.hpp"
+#include "kube/folder.hpp"
 
 namespace nameplane::agent {
 
 namespace {
-
-// A configuration is a page or ten; more is the wrong file.
-constexpr std::size_t config_octets_max = 16U << 20;
-
-Result<std::string> read_text(const std::string& path) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "re"),
-                                                               &std::fclose};
-    if (!file) return errno_error(errno, "open");
-    std::string text;
-    std::array<char, 16384> buffer{};
-    while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-        text.append(buffer.data(), got);
-        if (text.size() > config_octets_max) return Error{Errc::exhausted, "larger than 16 MiB"};
-    }
-    if (std::ferror(file.get()) != 0) return errno_error(errno, "read");
-    return text;
-}
 
 void lay_over(const Overrides& overrides, conf::Config& config) {
     conf::StartConfig& start = config.start;
@@ -74,7 +56,7 @@ conf::Compiled load_settings(const Overrides& overrides) {
     conf::Compiled compiled;
     if (overrides.config_path.empty()) {
         compiled = compile_text("", "(default)");
-    } else if (const Result<std::string> text = read_text(overrides.config_path)) {
+    } else if (const Result<std::string> text = kube::read_file(overrides.config_path)) {
         compiled = compile_text(*text, overrides.config_path);
     } else {
         compiled.problems.push_back(
@@ -82,6 +64,15 @@ conf::Compiled load_settings(const Overrides& overrides) {
     }
     lay_over(overrides, compiled.config);
     return compiled;
+}
+
+kube::ManifestOptions manifest_options(const conf::ServicesConfig& services) {
+    kube::ManifestOptions options;
+    options.path = services.manifests;
+    options.service_cidrs = services.service_cidrs;
+    options.node_ports = services.node_ports;
+    options.state_file = services.state_file;
+    return options;
 }
 
 std::vector<std::string_view> changed_fields(const conf::StartConfig& before,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "conf/compile.hpp"
+#include "kube/manifests.hpp"
 
 namespace nameplane::agent {
 
@@ -32,6 +33,9 @@ conf::Compiled load_settings(const Overrides& overrides);
 
 /// The same from text, as if it stood in a file called `file`; no overrides.
 conf::Compiled compile_text(std::string_view text, std::string_view file);
+
+/// What the manifest source needs of it.
+kube::ManifestOptions manifest_options(const conf::ServicesConfig& services);
 
 /// The names of the options ("dns.port") that differ; all of them need a restart.
 std::vector<std::string_view> changed_fields(const conf::StartConfig& before,

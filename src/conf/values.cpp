@@ -83,9 +83,11 @@ public:
     }
     std::optional<Options::Value> operator()(const OneOf& type) const {
         const auto text = single();
-        if (!text || text->empty() || std::ranges::find(type.words, *text) == type.words.end()) {
-            return std::nullopt;
-        }
+        if (!text) return std::nullopt;
+        // Unused places of the table are empty words; an option whose default is none of its words
+        // can be set back to it.
+        const bool is_word = !text->empty() && std::ranges::find(type.words, *text) != type.words.end();
+        if (!is_word && *text != type.unset) return std::nullopt;
         return std::string{*text};
     }
     std::optional<Options::Value> operator()(const Text&) const {

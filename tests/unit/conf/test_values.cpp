@@ -50,6 +50,7 @@ TEST_CASE("every kind of option reads what it is documented to read") {
         {OptionType{Flag{true}}, {"false"}, false},
         {OptionType{Flag{}}, {}, true},
         {one_of, {"verified"}, std::string{"verified"}},
+        {OptionType{OneOf{{"word"}, ""}}, {""}, std::string{}},
         {OptionType{Text{}}, {""}, std::string{}},
         {OptionType{Text{}}, {"any thing"}, std::string{"any thing"}},
         {OptionType{Words{}}, {"a", "b"}, WordList{"a", "b"}},

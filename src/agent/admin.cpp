@@ -1,0 +1,146 @@
+#include "agent/admin.hpp"
+
+#include <httplib.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string_view>
+#include <thread>
+
+namespace nameplane::agent {
+
+namespace {
+
+constexpr std::size_t threads_a_listener = 2;
+constexpr const char* plain = "text/plain; charset=utf-8";
+
+// Two agents on one port are a mistake: the library's own default, SO_REUSEPORT, would hide it.
+void set_socket_options(int socket) {
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
+struct Listener {
+    SocketAddress address;  // as configured
+    std::uint16_t port = 0;
+    httplib::Server http;
+    std::atomic<bool> ended{false};
+    std::thread thread;
+};
+
+void answer_ready(const Readiness& readiness, httplib::Response& response) {
+    std::string body;
+    for (const std::string& name : readiness.not_ready) body += (body.empty() ? "" : ",") + name;
+    response.status = readiness.not_ready.empty() ? 200 : 503;
+    if (readiness.not_ready.empty()) body = "OK";
+    for (const std::string& remark : readiness.remarks) body += '\n' + remark;
+    response.set_content(body, plain);
+}
+
+}  // namespace
+
+struct Admin::State {
+    AdminPages pages;
+    std::vector<std::unique_ptr<Listener>> listeners;
+    std::vector<std::pair<std::string, const Listener*>> served;
+
+    Result<Listener*> listener(const SocketAddress& address) {
+        for (const auto& known : listeners) {
+            // Port 0 is a free port for each page.
+            if (known->address == address && address.port != 0) return known.get();
+        }
+        auto made = std::make_unique<Listener>();
+        made->address = address;
+        made->http.set_socket_options(set_socket_options);
+        made->http.set_keep_alive_timeout(1);
+        made->http.new_task_queue = [] { return new httplib::ThreadPool(threads_a_listener); };
+        if (Status bound = bind(*made); !bound) return std::move(bound).error();
+        listeners.push_back(std::move(made));
+        return listeners.back().get();
+    }
+
+    // Every address of both families is "::", or 0.0.0.0 on a machine without IPv6.
+    static Status bind(Listener& listener) {
+        if (bind_host(listener, listener.address.address.to_string())) return {};
+        const int reason = errno;
+        const bool everywhere =
+            listener.address.address.is_unspecified() && listener.address.address.is_v6();
+        if (everywhere && reason != EADDRINUSE && bind_host(listener, "0.0.0.0")) return {};
+        return errno_error(reason, "bind " + listener.address.to_string());
+    }
+    static bool bind_host(Listener& listener, const std::string& host) {
+        errno = 0;
+        int port = listener.address.port;
+        if (port == 0) {
+            port = listener.http.bind_to_any_port(host);
+        } else if (!listener.http.bind_to_port(host, port)) {
+            port = -1;
+        }
+        if (port <= 0) return false;
+        listener.port = static_cast<std::uint16_t>(port);
+        return true;
+    }
+
+    Status serve(const std::optional<SocketAddress>& address, std::string name,
+                 httplib::Server::Handler handler) {
+        if (!address) return {};
+        Result<Listener*> found = listener(*address);
+        if (!found) return std::move(found).error().within("/" + name);
+        (*found)->http.Get("/" + name, std::move(handler));
+        served.emplace_back(std::move(name), *found);
+        return {};
+    }
+};
+
+Admin::Admin(std::unique_ptr<State> state) : state_{std::move(state)} {}
+
+Admin::~Admin() {
+    for (const auto& listener : state_->listeners) listener->http.stop();
+    for (const auto& listener : state_->listeners) {
+        if (listener->thread.joinable()) listener->thread.join();
+    }
+}
+
+Result<std::unique_ptr<Admin>> Admin::bind(const conf::AdminConfig& config, AdminPages pages) {
+    auto state = std::make_unique<State>();
+    state->pages = std::move(pages);
+    State& all = *state;
+    Status bound = all.serve(config.health, "health",
+                             [](const httplib::Request&, httplib::Response& response) {
+                                 response.set_content("OK", plain);
+                             });
+    if (bound) {
+        bound = all.serve(config.ready, "ready",
+                          [&all](const httplib::Request&, httplib::Response& response) {
+                              answer_ready(all.pages.ready(), response);
+                          });
+    }
+    if (bound) {
+        bound = all.serve(config.metrics, "metrics",
+                          [&all](const httplib::Request&, httplib::Response& response) {
+                              response.set_content(all.pages.metrics(),
+                                                   "text/plain; version=0.0.4; charset=utf-8");
+                          });
+    }
+    if (!bound) return std::move(bound).error();
+    return std::unique_ptr<Admin>{new Admin{std::move(state)}};
+}
+
+void Admin::start() {
+    for (const auto& listener : state_->listeners) {
+        listener->thread = std::thread{[all = listener.get()] {
+            all->http.listen_after_bind();
+            all->ended = true;
+        }};
+        // stop() before the loop runs would be lost.
+        while (!listener->http.is_running() && !listener->ended) std::this_thread::yield();
+    }
+}
+
+std::vector<std::pair<std::string, std::uint16_t>> Admin::ports() const {
+    std::vector<std::pair<std::string, std::uint16_t>> ports;
+    for (const auto& [name, listener] : state_->served) ports.emplace_back(name, listener->port);
+    return ports;
+}
+
+}  // namespace nameplane::agent

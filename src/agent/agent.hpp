@@ -1,0 +1,40 @@
+#pragma once
+// agent: the parts of a running Nameplane and how they hang together. What a source says goes to
+// the store, its snapshot to the rule thread and to the gate, and from there to the DNS workers.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nameplane/base/result.hpp>
+
+#include "agent/settings.hpp"
+
+namespace nameplane::agent {
+
+/// Control thread only: the one that made it.
+class Agent {
+public:
+    /// Builds the parts top down and binds every socket; nothing runs yet. `overrides` are laid over
+    /// the file again at each reload.
+    static Result<std::unique_ptr<Agent>> make(conf::Config config, Overrides overrides);
+    ~Agent();
+
+    /// Reads the manifests and starts everything, bottom up.
+    Status start();
+    /// Until SIGTERM or SIGINT: then drains and stops everything in reverse. SIGHUP reloads.
+    void run();
+    /// What was bound: {"dns", 53}, {"health", 8080}, ...
+    std::vector<std::pair<std::string, std::uint16_t>> ports() const;
+
+private:
+    struct Parts;
+    explicit Agent(std::unique_ptr<Parts> parts);
+    std::unique_ptr<Parts> parts_;
+};
+
+/// The whole life of `nameplane` without a subcommand; returns its exit code.
+int run_agent(const Overrides& overrides, const std::string& port_file);
+
+}  // namespace nameplane::agent

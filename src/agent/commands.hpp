@@ -1,0 +1,15 @@
+#pragma once
+// commands: the subcommands that do one thing and leave. Each returns the exit code.
+
+#include "agent/command_line.hpp"
+
+namespace nameplane::agent {
+
+/// Says all that is wrong in a configuration, one problem a line.
+int run_check(const CheckCommand& command);
+/// Prints the rules that the manifests ask for; no root, no kernel.
+int run_render(const RenderCommand& command);
+/// Takes our rules of both families out of the kernel.
+int run_cleanup();
+
+}  // namespace nameplane::agent

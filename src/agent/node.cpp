@@ -1,0 +1,123 @@
+#include "agent/node.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+
+namespace nameplane::agent {
+
+namespace {
+
+constexpr const char* liberal_path = "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal";
+
+bool is_link_local(const IpAddress& address) {
+    static const Cidr v4 = *Cidr::parse("169.254.0.0/16");
+    static const Cidr v6 = *Cidr::parse("fe80::/10");
+    return v4.contains(address) || v6.contains(address);
+}
+
+std::optional<Cidr> first_of(const std::vector<Cidr>& cidrs, Family family) {
+    const auto found = std::ranges::find(cidrs, family, &Cidr::family);
+    if (found == cidrs.end()) return std::nullopt;
+    return *found;
+}
+
+// How pods are recognised; without what the mode needs nothing is taken for local.
+void set_detector(const conf::RulesConfig& config, const rules::NodeFacts& node,
+                  rules::PlanSettings& settings) {
+    std::optional<Cidr> cidr;
+    switch (config.detect_local) {
+    case conf::DetectLocalMode::none: return;
+    case conf::DetectLocalMode::bridge_interface:
+        settings.detector = rules::LocalDetector::bridge;
+        settings.detector_name = config.bridge_interface;
+        return;
+    case conf::DetectLocalMode::interface_name_prefix:
+        settings.detector = rules::LocalDetector::interface_prefix;
+        settings.detector_name = config.interface_name_prefix;
+        return;
+    case conf::DetectLocalMode::cluster_cidr:
+        cidr = first_of(config.cluster_cidrs, settings.family);
+        break;
+    case conf::DetectLocalMode::node_cidr: cidr = first_of(node.pod_cidrs, settings.family); break;
+    }
+    if (!cidr) return;
+    settings.detector = rules::LocalDetector::source_cidr;
+    settings.detector_cidr = *cidr;
+}
+
+// The node's addresses inside the configured networks; a family that none of them belongs to
+// answers everywhere, as does 0.0.0.0/0.
+std::vector<IpAddress> node_port_addresses(const std::vector<Cidr>& networks,
+                                           const rules::NodeFacts& node, Family family) {
+    std::vector<IpAddress> addresses;
+    for (const Cidr& network : networks) {
+        if (network.family() != family) continue;
+        if (network.prefix() == 0) return {};
+        for (const auto& interface : node.addresses) {
+            if (network.contains(interface.address)) addresses.push_back(interface.address);
+        }
+    }
+    std::ranges::sort(addresses);
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    return addresses;
+}
+
+}  // namespace
+
+std::string local_node_name(const conf::NodeConfig& node) {
+    std::string name = node.name;
+    if (name.empty()) {
+        std::array<char, 256> host{};
+        if (::gethostname(host.data(), host.size() - 1) == 0) name = host.data();
+    }
+    std::ranges::transform(name, name.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return name;
+}
+
+rules::NodeFacts merged_facts(rules::NodeFacts machine, const services::Node* object) {
+    if (object == nullptr) return machine;
+    machine.labels = object->labels;
+    machine.pod_cidrs = object->pod_cidrs;
+    if (!machine.addresses.empty()) return machine;
+    for (const IpAddress& address : object->addresses) machine.addresses.push_back({"", address});
+    return machine;
+}
+
+std::vector<IpAddress> own_addresses(const rules::NodeFacts& machine,
+                                     const std::vector<IpAddress>& listen) {
+    std::vector<IpAddress> all = listen;
+    for (const auto& interface : machine.addresses) all.push_back(interface.address);
+    std::vector<IpAddress> own;
+    for (const IpAddress& address : all) {
+        if (address.is_loopback() || address.is_unspecified() || is_link_local(address)) continue;
+        if (std::ranges::find(own, address) == own.end()) own.push_back(address);
+    }
+    return own;
+}
+
+rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::NodeFacts& node,
+                                  Family family, bool liberal_conntrack) {
+    rules::PlanSettings settings;
+    settings.family = family;
+    settings.masquerade_mark = std::uint32_t{1} << config.masquerade_bit;
+    settings.masquerade_all = config.masquerade_all;
+    settings.localhost_node_ports = config.localhost_node_ports && family == Family::ipv4;
+    settings.drop_invalid = !liberal_conntrack;
+    settings.node_port_addresses = node_port_addresses(config.node_port_addresses, node, family);
+    set_detector(config, node, settings);
+    return settings;
+}
+
+bool conntrack_is_liberal() {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(liberal_path, "re"),
+                                                               &std::fclose};
+    return file && std::fgetc(file.get()) == '1';
+}
+
+}  // namespace nameplane::agent

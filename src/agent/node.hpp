@@ -1,0 +1,33 @@
+#pragma once
+// node: what this machine is, for names and rules: its own interfaces, and what the Node object of
+// its name adds. Pure functions but for local_node_name() and conntrack_is_liberal().
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/config.hpp"
+#include "rules/plan.hpp"
+
+namespace nameplane::agent {
+
+/// The configured name, else this machine's host name; lower case, as Node names are.
+std::string local_node_name(const conf::NodeConfig& node);
+
+/// `machine` with labels and pod networks of `object`, which may be nullptr. A machine without
+/// addresses takes those of the object.
+rules::NodeFacts merged_facts(rules::NodeFacts machine, const services::Node* object);
+
+/// What an NS record of ours may name: the machine's addresses and those we are bound to, without
+/// loopback, link-local and unspecified ones; each once.
+std::vector<IpAddress> own_addresses(const rules::NodeFacts& machine,
+                                     const std::vector<IpAddress>& listen);
+
+/// The settings of one family's plan. `liberal_conntrack`: see conntrack_is_liberal().
+rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::NodeFacts& node,
+                                  Family family, bool liberal_conntrack);
+
+/// Whether the kernel keeps packets that look invalid to it (nf_conntrack_tcp_be_liberal).
+bool conntrack_is_liberal();
+
+}  // namespace nameplane::agent

@@ -1,0 +1,19 @@
+#pragma once
+// reload: a new configuration beside the running one. All checks are made here; the agent swaps
+// what comes back, or keeps what it has.
+
+#include <nameplane/base/result.hpp>
+
+#include "agent/settings.hpp"
+
+namespace nameplane::agent {
+
+/// Whether any server answers pod names by looking at Pods, so that the store must keep them.
+bool needs_pods(const conf::RuntimeConfig& runtime);
+
+/// What may be swapped in for `running`. Problems of the file are logged one by one; the error says
+/// in one sentence why there is nothing to swap: the file is wrong, or names of options differ that
+/// need a restart.
+Result<conf::RuntimeConfig> prepare_reload(const conf::Config& running, const Overrides& overrides);
+
+}  // namespace nameplane::agent

@@ -1,0 +1,16 @@
+#pragma once
+// rule_writers: who writes the rules of a family. The one place of the agent that names a backend.
+
+#include <memory>
+
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+
+#include "rules/writer.hpp"
+
+namespace nameplane::agent {
+
+/// Touches nothing yet; what the kernel lacks is an error of the writer's apply().
+Result<std::unique_ptr<rules::RuleWriter>> make_rule_writer(Family family);
+
+}  // namespace nameplane::agent

@@ -1,0 +1,136 @@
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <source_location>
+
+#include "agent/command_line.hpp"
+
+using namespace nameplane;
+using namespace nameplane::agent;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+template <class T>
+T parsed(const Arguments& arguments) {
+    const Command command = parse_command_line(arguments);
+    if (const auto* const said = std::get_if<SayCommand>(&command); said && !std::is_same_v<T, SayCommand>) {
+        FAIL(said->text);
+    }
+    REQUIRE(std::holds_alternative<T>(command));
+    return std::get<T>(command);
+}
+
+std::size_t line_count(const std::string& text) {
+    return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+struct Refused {
+    Arguments arguments;
+    std::string first_line;
+    std::source_location place = std::source_location::current();
+};
+
+}  // namespace
+
+TEST_CASE("nothing typed is a run with the defaults") {
+    const auto run = parsed<RunCommand>({});
+    CHECK(run.port_file.empty());
+    CHECK(run.overrides.config_path.empty());
+    CHECK_FALSE(run.overrides.port.has_value());
+    CHECK_FALSE(run.overrides.threads.has_value());
+    CHECK_FALSE(run.overrides.manifests.has_value());
+    CHECK_FALSE(run.overrides.log_level.has_value());
+    CHECK_FALSE(run.overrides.rules.has_value());
+    CHECK_FALSE(run.overrides.node_name.has_value());
+    CHECK(run.overrides.listen.empty());
+}
+
+TEST_CASE("every option of a run arrives") {
+    const auto run = parsed<RunCommand>(
+        {"--config", "f.toml", "--manifests=m", "--threads", "2", "--port", "0", "--listen",
+         "127.0.0.1", "--listen", "::1", "--log-level", "debug", "--rules", "iptables",
+         "--node-name", "n", "--port-file", "p"});
+    const Overrides& given = run.overrides;
+    CHECK(given.config_path == "f.toml");
+    CHECK(given.manifests == "m");
+    CHECK(given.threads == 2);
+    CHECK(given.port == 0);
+    CHECK(given.listen == std::vector{IpAddress::v4(127, 0, 0, 1), *IpAddress::parse("::1")});
+    CHECK(given.log_level == log::Level::debug);
+    CHECK(given.rules == conf::RulesMode::iptables);
+    CHECK(given.node_name == "n");
+    CHECK(run.port_file == "p");
+    CHECK(parsed<RunCommand>({"--rules", "off"}).overrides.rules == conf::RulesMode::off);
+}
+
+TEST_CASE("subcommands take their own options") {
+    CHECK(parsed<CheckCommand>({"check"}).overrides.config_path.empty());
+    CHECK(parsed<CheckCommand>({"check", "f.toml"}).overrides.config_path == "f.toml");
+    parsed<CleanupCommand>({"cleanup"});
+    const auto render = parsed<RenderCommand>(
+        {"render", "--manifests", "m", "--node-facts", "n.yaml", "--config", "f.toml", "--to",
+         "iptables-restore", "--family", "ipv6", "--node-name", "n"});
+    CHECK(render.overrides.manifests == "m");
+    CHECK(render.overrides.config_path == "f.toml");
+    CHECK(render.overrides.node_name == "n");
+    CHECK(render.node_facts == "n.yaml");
+    CHECK(render.to == RenderTo::iptables_restore);
+    CHECK(render.family == Family::ipv6);
+    CHECK(parsed<RenderCommand>({"render", "--to", "plan"}).to == RenderTo::plan);
+    CHECK(parsed<RenderCommand>({"render", "--to", "nft"}).to == RenderTo::nft);
+    CHECK(parsed<RenderCommand>({"render", "--to", "nft"}).family == Family::ipv4);
+}
+
+TEST_CASE("help fits a screen") {
+    for (const Arguments& arguments :
+         {Arguments{"--help"}, Arguments{"-h"}, Arguments{"render", "--help"},
+          Arguments{"check", "--help"}, Arguments{"cleanup", "--help"}}) {
+        const auto help = parsed<SayCommand>(arguments);
+        CHECK(help.code == exit_ok);
+        CHECK(line_count(help.text) <= 24);
+        for (std::size_t at = 0; at < help.text.size();) {
+            const std::size_t end = std::min(help.text.find('\n', at), help.text.size());
+            INFO(help.text.substr(at, end - at));
+            CHECK(end - at <= 80);
+            at = end + 1;
+        }
+    }
+    const std::string help = parsed<SayCommand>({"--help"}).text;
+    for (const char* word : {"check", "render", "cleanup", "--config", "--manifests", "--port",
+                             "--threads", "--listen", "--log-level", "--rules", "--node-name",
+                             "--version", "Exit codes"}) {
+        INFO(word);
+        CHECK(help.find(word) != std::string::npos);
+    }
+    CHECK(parsed<SayCommand>({"--version"}).text == "nameplane " NAMEPLANE_VERSION "\n");
+}
+
+TEST_CASE("what is not understood is said, with what may have been meant") {
+    const std::vector<Refused> rows{
+        {{"--manifest", "x"}, "unknown option '--manifest', did you mean '--manifests'?"},
+        {{"--prot=5"}, "unknown option '--prot', did you mean '--port'?"},
+        {{"--zzzzzzzzz"}, "unknown option '--zzzzzzzzz'"},
+        {{"chek"}, "unknown command 'chek', did you mean 'check'?"},
+        {{"render", "--to", "plan", "--famly", "ipv4"},
+         "unknown option '--famly', did you mean '--family'?"},
+        {{"check", "a", "b"}, "unexpected argument 'b'"},
+        {{"--port", "abc"}, "--port: 'abc', expected a number from 0 to 65535"},
+        {{"--port", "65536"}, "--port: '65536', expected a number from 0 to 65535"},
+        {{"--threads", "65"}, "--threads: '65', expected a number from 0 to 64"},
+        {{"--listen", "localhost"}, "--listen: 'localhost', expected an IP address"},
+        {{"--rules", "iptable"},
+         "--rules: 'iptable', expected one of off, iptables, did you mean 'iptables'?"},
+        {{"--log-level", "warn"},
+         "--log-level: 'warn', expected one of debug, info, warning, error, off"},
+        {{"render", "--to", "text"}, "--to: 'text', expected one of plan, iptables-restore, nft"},
+        {{"render"}, "--to is required"},
+    };
+    for (const Refused& row : rows) {
+        INFO("row at line " << row.place.line());
+        const auto said = parsed<SayCommand>(row.arguments);
+        CHECK(said.code == exit_usage);
+        CHECK(said.text == "nameplane: " + row.first_line + "\nTry 'nameplane --help'.\n");
+    }
+}

@@ -1,0 +1,105 @@
+// config/nameplane.toml is the printed schema of all options. It must name each of them, and what it
+// says about defaults must be true.
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "agent/settings.hpp"
+
+using namespace nameplane;
+using namespace nameplane::agent;
+
+namespace {
+
+std::vector<std::string> lines_of_file() {
+    std::ifstream file{NAMEPLANE_SOURCE_ROOT "/config/nameplane.toml"};
+    REQUIRE(file.good());
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+    return lines;
+}
+
+// Whether `line` behind its marks is TOML and no sentence: they have a blank behind the mark.
+bool is_setting(std::string_view line, std::string_view marks) {
+    return line.starts_with(marks) && line.size() > marks.size() && line[marks.size()] != ' ' &&
+           line[marks.size()] != '#';
+}
+
+std::string without_marks(std::initializer_list<std::string_view> all_marks) {
+    std::string text;
+    for (std::string line : lines_of_file()) {
+        for (const std::string_view marks : all_marks) {
+            if (is_setting(line, marks)) line.erase(0, marks.size());
+        }
+        text += line + '\n';
+    }
+    return text;
+}
+
+conf::Config compiled(std::string_view text) {
+    const conf::Compiled result = compile_text(text, "nameplane.toml");
+    for (const conf::Problem& problem : result.problems) FAIL_CHECK(problem.to_string());
+    return result.config;
+}
+
+// Options by table, as they stand in the file, whatever their marks.
+std::map<std::string, std::set<std::string>> options_in_file() {
+    std::map<std::string, std::set<std::string>> options;
+    std::string table;
+    for (const std::string& line : lines_of_file()) {
+        const std::size_t start = std::min(line.find_first_not_of('#'), line.size());
+        const std::string_view bare = std::string_view{line}.substr(start);
+        if (bare.starts_with('[') && bare.ends_with(']')) {
+            const std::size_t first = bare.find_first_not_of('[');
+            table = bare.substr(first, bare.find(']') - first);
+        } else if (!bare.empty() && bare.front() != ' ' && bare.find(" = ") != bare.npos) {
+            options[table].insert(std::string{bare.substr(0, bare.find(" = "))});
+        }
+    }
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("the configuration file as it is shipped is the default configuration") {
+    CHECK(compiled(without_marks({})) == compiled(""));
+}
+
+TEST_CASE("every option of the configuration file is set to its default") {
+    CHECK(compiled(without_marks({"#"})) == compiled(""));
+}
+
+TEST_CASE("what is not in use by default has its options' defaults, too") {
+    const conf::Config config = compiled(without_marks({"#", "##"}));
+    const std::vector<conf::OptionTable> tables = plugin_tables();
+    REQUIRE(config.runtime.servers.size() == 1);
+    CHECK(config.runtime.servers[0].plugins.size() == tables.size());
+    for (const conf::PluginConfig& plugin : config.runtime.servers[0].plugins) {
+        INFO(plugin.name);
+        const auto table = std::ranges::find(tables, plugin.name, &conf::OptionTable::name);
+        REQUIRE(table != tables.end());
+        CHECK(plugin.options == Options{table->options});
+        for (const Option& option : table->options) CHECK(plugin.options.given(option.name));
+    }
+}
+
+TEST_CASE("the configuration file names every option and no other") {
+    std::map<std::string, std::set<std::string>> known;
+    for (const conf::OptionTable& table : conf::agent_tables()) {
+        for (const Option& option : table.options) {
+            known[std::string{table.name}].insert(std::string{option.name});
+        }
+    }
+    for (const conf::OptionTable& table : plugin_tables()) {
+        for (const Option& option : table.options) {
+            known["server." + std::string{table.name}].insert(std::string{option.name});
+        }
+    }
+    known["server"].insert("zones");
+    CHECK(options_in_file() == known);
+}

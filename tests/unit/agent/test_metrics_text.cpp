@@ -1,0 +1,55 @@
+#include <catch2/catch.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "agent/metrics_text.hpp"
+
+using namespace nameplane;
+using namespace nameplane::agent;
+
+TEST_CASE("counters, gauges and histograms are written as Prometheus reads them") {
+    metrics::Registry registry{2};
+    registry.counter("c_total", "A counter.", {{"result", "done"}}).add_shared(3);
+    registry.counter("c_total", "A counter.", {{"result", "refused"}});
+    registry.gauge("g", "A gauge.").set(1.5);
+    metrics::Histogram& histogram = registry.histogram("h", "A histogram.", {0.1, 1});
+    histogram.observe(0, 0.05);
+    histogram.observe(1, 0.5);
+    histogram.observe(1, 7);
+    CHECK(metrics_text(registry.read()) == R"(# HELP c_total A counter.
+# TYPE c_total counter
+c_total{result="done"} 3
+c_total{result="refused"} 0
+# HELP g A gauge.
+# TYPE g gauge
+g 1.5
+# HELP h A histogram.
+# TYPE h histogram
+h_count 3
+h_sum 7.55
+h_bucket{le="0.1"} 1
+h_bucket{le="1"} 2
+h_bucket{le="+Inf"} 3
+)");
+}
+
+TEST_CASE("a process tells its memory, time, descriptors and start") {
+    const std::vector<metrics::FamilyReading> families = process_metrics();
+    const auto value = [&](std::string_view name) {
+        const auto found = std::ranges::find(families, name, &metrics::FamilyReading::name);
+        REQUIRE(found != families.end());
+        REQUIRE(found->samples.size() == 1);
+        return found->samples[0].value;
+    };
+    CHECK(value("process_resident_memory_bytes") > 1'000'000);
+    CHECK(value("process_virtual_memory_bytes") >= value("process_resident_memory_bytes"));
+    CHECK(value("process_cpu_seconds_total") >= 0);
+    CHECK(value("process_open_fds") >= 3);
+    CHECK(value("process_max_fds") >= value("process_open_fds"));
+    const double age = static_cast<double>(std::time(nullptr)) - value("process_start_time_seconds");
+    CHECK(age > -2);
+    CHECK(age < 3600);
+}

@@ -1,0 +1,165 @@
+#include <catch2/catch.hpp>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "agent/reload.hpp"
+#include "agent/settings.hpp"
+
+using namespace nameplane;
+using namespace nameplane::agent;
+
+namespace {
+
+// A file of its own, gone at the end.
+class TempFile {
+public:
+    explicit TempFile(std::string_view text) {
+        std::string path = (std::filesystem::temp_directory_path() / "nameplane-XXXXXX").string();
+        const int fd = ::mkstemp(path.data());
+        REQUIRE(fd >= 0);
+        ::close(fd);
+        path_ = path;
+        write(text);
+    }
+    ~TempFile() { std::filesystem::remove(path_); }
+    TempFile(const TempFile&) = delete;
+    TempFile& operator=(const TempFile&) = delete;
+    void write(std::string_view text) const { std::ofstream{path_} << text; }
+    const std::string& path() const noexcept { return path_; }
+
+private:
+    std::string path_;
+};
+
+// For each kind a value that is not the default of any option.
+std::string other_value(const OptionType& type) {
+    struct Other {
+        std::string operator()(const Seconds&) const { return "\"1s\""; }
+        std::string operator()(const Milliseconds& kind) const {
+            return '"' + std::to_string(kind.to) + "ms\"";
+        }
+        std::string operator()(const Integer& kind) const { return std::to_string(kind.to); }
+        std::string operator()(const Flag& kind) const { return kind.unset ? "false" : "true"; }
+        std::string operator()(const OneOf& kind) const {
+            for (const std::string_view word : kind.words) {
+                // Modes that need another option are no use here.
+                if (word != kind.unset && !word.empty() && word != "cluster_cidr") {
+                    return '"' + std::string{word} + '"';
+                }
+            }
+            return "\"\"";
+        }
+        std::string operator()(const Text&) const { return "\"127.0.0.1:1\""; }
+        std::string operator()(const Words&) const { return "[\"w\"]"; }
+        std::string operator()(const Zones&) const { return "[\"z.example\"]"; }
+        std::string operator()(const Cidrs&) const { return "[\"192.0.2.0/24\"]"; }
+        std::string operator()(const Addresses&) const { return "[\"192.0.2.1\"]"; }
+        std::string operator()(const PortRange&) const { return "\"1-2\""; }
+    };
+    return std::visit(Other{}, type);
+}
+
+conf::Config config_of(const std::string& text) {
+    const conf::Compiled compiled = compile_text(text, "t.toml");
+    for (const conf::Problem& problem : compiled.problems) FAIL_CHECK(problem.to_string());
+    return compiled.config;
+}
+
+}  // namespace
+
+TEST_CASE("a change of any option that needs a restart is named, alone") {
+    const conf::Config before = config_of("");
+    CHECK(changed_fields(before.start, before.start).empty());
+    for (const conf::OptionTable& table : conf::agent_tables()) {
+        for (const Option& option : table.options) {
+            const std::string name = std::string{table.name} + '.' + std::string{option.name};
+            INFO(name);
+            const conf::Config after =
+                config_of("[" + std::string{table.name} + "]\n" + std::string{option.name} + " = " +
+                          other_value(option.type) + '\n');
+            CHECK_FALSE(before == after);
+            const std::vector<std::string_view> changed = changed_fields(before.start, after.start);
+            if (table.name == "log") {
+                CHECK(changed.empty());
+            } else {
+                CHECK(changed == std::vector<std::string_view>{name});
+            }
+        }
+    }
+}
+
+TEST_CASE("the command line wins over the file") {
+    const TempFile file{"[dns]\nport = 1\nthreads = 3\n[node]\nname = \"a\"\n"};
+    Overrides overrides;
+    overrides.config_path = file.path();
+    CHECK(load_settings(overrides).config.start.dns.port == 1);
+    overrides.port = 0;
+    overrides.listen = {IpAddress::v4(127, 0, 0, 1)};
+    overrides.manifests = "/m";
+    overrides.log_level = log::Level::error;
+    overrides.rules = conf::RulesMode::iptables;
+    overrides.node_name = "b";
+    const conf::Config config = load_settings(overrides).config;
+    CHECK(config.start.dns.port == 0);
+    CHECK(config.start.dns.threads == 3);
+    CHECK(config.start.dns.listen == overrides.listen);
+    CHECK(config.start.services.manifests == "/m");
+    CHECK(config.start.rules.mode == conf::RulesMode::iptables);
+    CHECK(config.start.node.name == "b");
+    CHECK(config.runtime.log_level == log::Level::error);
+    overrides.threads = 9;
+    CHECK(load_settings(overrides).config.start.dns.threads == 9);
+}
+
+TEST_CASE("a file that cannot be read is a problem like any other") {
+    Overrides overrides;
+    overrides.config_path = "/does/not/exist.toml";
+    const conf::Compiled compiled = load_settings(overrides);
+    REQUIRE(compiled.problems.size() == 1);
+    CHECK(compiled.problems[0].to_string() ==
+          "/does/not/exist.toml:0: cannot be read: No such file or directory, expected a readable file");
+    overrides.config_path = std::filesystem::temp_directory_path().string();
+    CHECK(load_settings(overrides).problems.size() == 1);
+}
+
+TEST_CASE("a reload gives what may change and refuses the rest by name") {
+    const TempFile file{""};
+    Overrides overrides;
+    overrides.config_path = file.path();
+    const conf::Config running = load_settings(overrides).config;
+
+    file.write("[log]\nlevel = \"error\"\n[[server]]\nzones = [\"a\"]\nkubernetes = {ttl = 9}\n");
+    const Result<conf::RuntimeConfig> good = prepare_reload(running, overrides);
+    REQUIRE(good.has_value());
+    CHECK(good->log_level == log::Level::error);
+    CHECK(good->servers[0].plugins[0].options.seconds("ttl") == 9);
+
+    file.write("[dns]\nport = 1\ntcp_idle = \"9s\"\n");
+    const Result<conf::RuntimeConfig> restart = prepare_reload(running, overrides);
+    REQUIRE_FALSE(restart.has_value());
+    CHECK(restart.error().text == "a restart is needed to change dns.port, dns.tcp_idle");
+
+    file.write("[[server]]\nzones = [\"a\"]\nkubernetes = {pods = \"verified\"}\n");
+    const Result<conf::RuntimeConfig> pods = prepare_reload(running, overrides);
+    REQUIRE_FALSE(pods.has_value());
+    CHECK(pods.error().text == "a restart is needed to change kubernetes.pods");
+
+    file.write("[dns]\nprot = 1\n[x]\n");
+    const Result<conf::RuntimeConfig> wrong = prepare_reload(running, overrides);
+    REQUIRE_FALSE(wrong.has_value());
+    CHECK(wrong.error().text == "2 problems in the configuration");
+}
+
+TEST_CASE("what the command line overrides may change in the file") {
+    const TempFile file{"[dns]\nport = 1\n"};
+    Overrides overrides;
+    overrides.config_path = file.path();
+    overrides.port = 5;
+    const conf::Config running = load_settings(overrides).config;
+    file.write("[dns]\nport = 2\n");
+    CHECK(prepare_reload(running, overrides).has_value());
+}
