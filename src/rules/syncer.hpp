@@ -1,19 +1,26 @@
 #pragma once
 // Syncer: the rule thread. Takes the newest snapshot, plans, lets the writer commit, reports what
-// is in the kernel. A busy syncer merges what arrives meanwhile; a failing one keeps the old rules,
-// retries with backoff and then writes in full.
+// is in the kernel. A busy syncer merges what arrives meanwhile; an idle one starts at once: there
+// is no batching window. A failing one keeps the old rules, retries with backoff and then writes in
+// full; a failure is one log line (rules.refused) when it begins, however often it is tried, and
+// one when it is over (rules.recovered); health() has the newest reason.
+//
+// Removed endpoints need not go ahead of added ones: a commit replaces a table in one step, so both
+// take effect at the same moment.
+//
+// A snapshot whose source has not listed everything yet is waited out: rules from half a list would
+// take away Services that are only not listed yet.
+
+#include "rules/policy.hpp"
+#include "rules/writer.hpp"
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/metrics.hpp>
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <nameplane/base/clock.hpp>
-#include <nameplane/base/metrics.hpp>
-
-#include "rules/policy.hpp"
-#include "rules/writer.hpp"
 
 namespace nameplane::rules {
 
@@ -27,7 +34,9 @@ struct SyncerOptions {
     std::chrono::milliseconds retry_first{100};
     std::chrono::milliseconds retry_max{30'000};
     std::chrono::milliseconds full_sync{3'600'000};
-    bool forget_stale_flows = true;  ///< conntrack entries of UDP flows to endpoints that went
+    bool forget_stale_flows = true; ///< conntrack entries of UDP flows to endpoints that went
+    /// From 0 to below 1, for the jitter of retries; empty: the machine's.
+    std::function<double()> random;
 };
 
 /// What health and readiness ask. Safe from any thread.
@@ -56,8 +65,8 @@ public:
     SyncHealth health() const;
 
 private:
-    struct State;
+    class State;
     std::unique_ptr<State> state_;
 };
 
-}  // namespace nameplane::rules
+} // namespace nameplane::rules

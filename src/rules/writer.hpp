@@ -1,22 +1,21 @@
 #pragma once
 // RuleWriter: one way to bring a Plan into the kernel. Rule thread only.
 
+#include "rules/plan.hpp"
+#include <nameplane/base/result.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-
-#include <nameplane/base/result.hpp>
-
-#include "rules/plan.hpp"
 
 namespace nameplane::rules {
 
 /// What a commit did.
 struct Applied {
-    std::uint64_t version = 0;    ///< of the plan that the kernel now holds
+    std::uint64_t version = 0; ///< of the plan that the kernel now holds
     std::size_t chains_written = 0;
     std::size_t rules_written = 0;
-    bool wrote = false;           ///< false: the kernel had all of it already
+    bool wrote = false; ///< false: the kernel had all of it already
     // Rules of ours that the kernel now holds.
     std::size_t nat_rules = 0;
     std::size_t filter_rules = 0;
@@ -34,4 +33,4 @@ public:
     virtual std::string_view name() const noexcept = 0;
 };
 
-}  // namespace nameplane::rules
+} // namespace nameplane::rules

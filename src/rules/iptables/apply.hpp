@@ -31,7 +31,7 @@ namespace nameplane::rules::iptables {
 
 struct IptablesOptions {
     std::string lock_path = "/run/xtables.lock";
-    std::chrono::milliseconds lock_wait{5'000};
+    std::chrono::milliseconds lock_wait{1'000};
     /// Called between reading a table and replacing it; for tests that put somebody in between.
     std::function<void(TableName)> before_commit;
 };

@@ -1,0 +1,49 @@
+#pragma once
+// conntrack: makes the kernel forget UDP flows that rules no longer stand for.
+//
+// A UDP flow has no end that anybody sees: as long as packets come, its conntrack entry keeps
+// sending them where the first one went. Three kinds of entry are stale after a change of rules:
+//   - those to an endpoint that is gone (also when it was the last one);
+//   - those that began before the Service had endpoints or rules, and so were never translated;
+//   - those to an address or port that is no longer a Service's.
+// All three are: the original destination is a Service's frontend, and the reply does not come from
+// one of its endpoints now. Entries of other protocols, of other destinations, and those to
+// endpoints that are still there are never touched. TCP needs none of it: a dead peer ends the
+// connection.
+//
+// Deletes go out after the rules are in, since a packet in between would make the stale entry anew.
+
+#include "rules/plan.hpp"
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace nameplane::rules {
+
+/// One address and port that clients send UDP to, and where its packets may go now.
+struct UdpFrontend {
+    SocketAddress address;
+    std::vector<SocketAddress> endpoints; ///< sorted; empty: every flow is stale
+    friend bool operator==(const UdpFrontend&, const UdpFrontend&) = default;
+};
+
+/// The frontends whose flows can have become stale between two plans of one family, sorted by
+/// address; each cluster IP, external IP, load balancer IP, and each node address with a node port.
+/// `before` is nullptr when nothing is known, as after a start: then all of them. Frontends that
+/// only gained endpoints are left out. Pure.
+std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
+                                          std::span<const IpAddress> node_addresses);
+
+/// Whether a flow to `destination` whose replies come from `reply_source` is stale.
+bool is_stale(std::span<const UdpFrontend> candidates, const SocketAddress& destination,
+              const SocketAddress& reply_source) noexcept;
+
+/// Walks the kernel's UDP entries of one family once, as a stream, and deletes the stale ones; how
+/// many. Asks nothing of the kernel when there are no candidates. Errc::permission without
+/// CAP_NET_ADMIN. Works on the calling thread's network namespace.
+Result<std::size_t> forget_stale_flows(Family family, std::span<const UdpFrontend> candidates);
+
+} // namespace nameplane::rules

@@ -1,0 +1,328 @@
+#include "rules/syncer.hpp"
+
+#include "base/mailbox.hpp"
+#include "rules/conntrack.hpp"
+#include "rules/syncer_metrics.hpp"
+#include "services/delta.hpp"
+#include <nameplane/base/log.hpp>
+#include <nameplane/services/view.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+
+namespace nameplane::rules {
+namespace {
+
+using std::chrono::milliseconds;
+/// Waiting is done by the machine's clock; what is reported comes from the injected one.
+using Steady = std::chrono::steady_clock;
+using SnapshotPtr = std::shared_ptr<const services::Snapshot>;
+
+/// One family on its way into the kernel.
+struct FamilySync {
+    FamilySync(SyncTarget target, metrics::Registry& registry)
+        : family{target.settings.family}, planner{target.settings},
+          writer{std::move(target.writer)}, metrics{registry, family} {}
+
+    Family family;
+    Planner planner;
+    std::unique_ptr<RuleWriter> writer;
+    FamilyMetrics metrics;
+    bool full = true;    ///< the next apply trusts nothing
+    std::string refused; ///< why the last apply failed; empty: it did not
+    std::uint64_t refusals = 0;
+    /// Up to which plan stale flows are forgotten.
+    std::optional<Plan> flows_of;
+    std::string flows_refused;
+};
+
+double machine_random() {
+    thread_local std::minstd_rand engine{std::random_device{}()};
+    return std::uniform_real_distribution<double>{0, 1}(engine);
+}
+
+} // namespace
+
+class Syncer::State {
+public:
+    State(std::vector<SyncTarget> targets, NodeFacts node, SyncerOptions options,
+          metrics::Registry& registry, const Clock& clock,
+          std::function<void(std::uint64_t)> applied)
+        : node_{std::move(node)}, options_{std::move(options)}, metrics_{registry}, clock_{clock},
+          applied_{std::move(applied)}, started_at_{clock.wall()} {
+        for (SyncTarget& target : targets) {
+            families_.push_back(std::make_unique<FamilySync>(std::move(target), registry));
+        }
+        if (!options_.random)
+            options_.random = machine_random;
+    }
+    ~State() {
+        box_.close();
+        if (thread_.joinable())
+            thread_.join();
+    }
+
+    void start() {
+        thread_ = std::thread{[this] { run(); }};
+    }
+    void offer(SnapshotPtr snapshot) {
+        {
+            const std::lock_guard lock{mutex_};
+            offered_ = snapshot;
+            health_.wanted_version = snapshot->version();
+        }
+        box_.put(std::move(snapshot));
+    }
+    void set_node(NodeFacts node) {
+        SnapshotPtr newest;
+        {
+            const std::lock_guard lock{mutex_};
+            node_ = std::move(node);
+            newest = offered_;
+        }
+        if (newest)
+            box_.put(std::move(newest));
+    }
+    SyncHealth health() const {
+        const std::lock_guard lock{mutex_};
+        return health_;
+    }
+
+private:
+    void run();
+    void sync(const SnapshotPtr& snapshot);
+    bool sync_family(FamilySync& family, const SnapshotPtr& snapshot, const NodeFacts& node);
+    void refuse(FamilySync& family, const Error& error);
+    void recover(FamilySync& family);
+    bool forget_flows(FamilySync& family, const Plan& plan, const NodeFacts& node);
+    void succeeded(const SnapshotPtr& snapshot);
+    void observe_latency(const services::Snapshot& snapshot);
+    milliseconds next_backoff();
+
+    std::vector<std::unique_ptr<FamilySync>> families_; // rule thread
+    NodeFacts node_;                                    // under mutex_
+    SyncerOptions options_;
+    SyncMetrics metrics_;
+    const Clock& clock_;
+    std::function<void(std::uint64_t)> applied_;
+    WallTime started_at_;
+
+    Latest<SnapshotPtr> box_;
+    std::thread thread_;
+    mutable std::mutex mutex_; // node_, offered_, health_
+    SnapshotPtr offered_;
+    SyncHealth health_;
+
+    // Rule thread.
+    SnapshotPtr applied_snapshot_;
+    unsigned failures_ = 0; // in a row
+    Steady::time_point retry_at_{};
+    Steady::time_point full_at_{};
+};
+
+void Syncer::State::run() {
+    SnapshotPtr snapshot;
+    bool due = false;
+    full_at_ = Steady::now() + options_.full_sync;
+    while (!box_.closed()) {
+        const auto until = failures_ != 0 ? retry_at_ : full_at_;
+        const auto wait = std::chrono::ceil<milliseconds>(until - Steady::now());
+        if (auto next = box_.take(std::max(wait, milliseconds{0}))) {
+            snapshot = std::move(*next);
+            due = true;
+        }
+        if (box_.closed())
+            return;
+        const auto now = Steady::now();
+        if (!snapshot || !services::ServiceView{*snapshot}.synced()) {
+            if (now >= full_at_)
+                full_at_ = now + options_.full_sync;
+            continue;
+        }
+        // While failing, what arrives is kept, but does not shorten the pause.
+        if (failures_ != 0 && now < retry_at_)
+            continue;
+        if (now >= full_at_) {
+            for (auto& family : families_)
+                family->full = true;
+            full_at_ = now + options_.full_sync;
+            due = true;
+        }
+        if (due || failures_ != 0)
+            sync(snapshot);
+        due = false;
+    }
+}
+
+void Syncer::State::sync(const SnapshotPtr& snapshot) {
+    NodeFacts node;
+    {
+        const std::lock_guard lock{mutex_};
+        node = node_;
+    }
+    const Monotonic begin = clock_.now();
+    bool applied = true;
+    bool flows_forgotten = true;
+    for (auto& family : families_) {
+        if (!sync_family(*family, snapshot, node))
+            applied = false;
+        else if (!family->flows_refused.empty())
+            flows_forgotten = false;
+    }
+    metrics_.duration.observe(0, std::chrono::duration<double>(clock_.now() - begin).count());
+    if (applied)
+        succeeded(snapshot);
+    if (applied && flows_forgotten) {
+        failures_ = 0;
+    } else {
+        retry_at_ = Steady::now() + next_backoff();
+    }
+}
+
+bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
+                                const NodeFacts& node) {
+    const Plan plan = family.planner.plan(snapshot, node);
+    const auto applied = family.writer->apply(plan, family.full);
+    if (!applied) {
+        family.full = true;
+        refuse(family, applied.error());
+        return false;
+    }
+    family.full = false;
+    family.metrics.nat_rules.set(static_cast<double>(applied->nat_rules));
+    family.metrics.filter_rules.set(static_cast<double>(applied->filter_rules));
+    recover(family);
+    if (applied->wrote) {
+        NP_LOG_DEBUG("rules.written", "family", to_string(family.family), "version",
+                     applied->version, "chains", applied->chains_written, "rules",
+                     applied->rules_written);
+    }
+    if (options_.forget_stale_flows)
+        forget_flows(family, plan, node);
+    return true;
+}
+
+void Syncer::State::refuse(FamilySync& family, const Error& error) {
+    family.metrics.failures.add_shared();
+    ++family.refusals;
+    {
+        const std::lock_guard lock{mutex_};
+        health_.failing = true;
+        health_.last_error = error.text;
+    }
+    if (std::exchange(family.refused, error.text) != std::string{})
+        return;
+    NP_LOG_ERROR("rules.refused", "family", to_string(family.family), "reason",
+                 nameplane::to_string(error.code), "error", error, "effect",
+                 "the old rules stay; trying again");
+}
+
+void Syncer::State::recover(FamilySync& family) {
+    if (family.refused.empty())
+        return;
+    NP_LOG_INFO("rules.recovered", "family", to_string(family.family), "after", family.refusals);
+    family.refused.clear();
+    family.refusals = 0;
+}
+
+bool Syncer::State::forget_flows(FamilySync& family, const Plan& plan, const NodeFacts& node) {
+    std::vector<IpAddress> addresses;
+    for (const auto& interface : node.addresses)
+        addresses.push_back(interface.address);
+    const Plan* before = family.flows_of ? &*family.flows_of : nullptr;
+    const auto forgotten =
+        forget_stale_flows(family.family, stale_candidates(before, plan, addresses));
+    if (!forgotten) {
+        if (family.flows_refused.empty()) {
+            NP_LOG_WARNING("flows.refused", "family", to_string(family.family), "error",
+                           forgotten.error(), "effect",
+                           "UDP flows to removed endpoints last until they are idle");
+        }
+        family.flows_refused = forgotten.error().text;
+        return false;
+    }
+    family.flows_refused.clear();
+    family.flows_of = plan;
+    if (*forgotten != 0) {
+        metrics_.flows_forgotten.add_shared(*forgotten);
+        NP_LOG_DEBUG("flows.forgotten", "family", to_string(family.family), "flows", *forgotten);
+    }
+    return true;
+}
+
+void Syncer::State::succeeded(const SnapshotPtr& snapshot) {
+    const std::uint64_t version = snapshot->version();
+    {
+        const std::lock_guard lock{mutex_};
+        health_.failing = false;
+        health_.last_error.clear();
+        health_.applied_version = version;
+        health_.last_success = clock_.now();
+    }
+    observe_latency(*snapshot);
+    applied_snapshot_ = snapshot;
+    metrics_.last_success.set(
+        std::chrono::duration<double>(clock_.wall().time_since_epoch()).count());
+    metrics_.applied_version.set(static_cast<double>(version));
+    if (applied_)
+        applied_(version);
+}
+
+/// From the moment somebody changed the endpoints until their rules are in; what changed before
+/// this process began says nothing about it.
+void Syncer::State::observe_latency(const services::Snapshot& snapshot) {
+    const auto before = applied_snapshot_ ? applied_snapshot_ : services::Snapshot::empty();
+    const WallTime now = clock_.wall();
+    services::for_each_changed(
+        *before, snapshot,
+        [&](const services::ServiceEntry* old, const services::ServiceEntry* changed) {
+            if (changed == nullptr || changed->change_trigger_ns == 0)
+                return;
+            if (old != nullptr && old->change_trigger_ns >= changed->change_trigger_ns)
+                return;
+            const WallTime trigger{std::chrono::duration_cast<WallTime::duration>(
+                std::chrono::nanoseconds{changed->change_trigger_ns})};
+            if (trigger < started_at_ || trigger > now)
+                return;
+            metrics_.programming.observe(0, std::chrono::duration<double>(now - trigger).count());
+        });
+}
+
+milliseconds Syncer::State::next_backoff() {
+    constexpr unsigned doublings_max = 20;
+    const unsigned doublings = std::min(failures_++, doublings_max);
+    const auto pause =
+        std::min(options_.retry_first * (std::int64_t{1} << doublings), options_.retry_max);
+    const double jitter = 0.75 + 0.5 * options_.random();
+    return milliseconds{static_cast<std::int64_t>(static_cast<double>(pause.count()) * jitter)};
+}
+
+Syncer::Syncer(std::vector<SyncTarget> targets, NodeFacts node, SyncerOptions options,
+               metrics::Registry& metrics, const Clock& clock,
+               std::function<void(std::uint64_t version)> applied)
+    : state_{std::make_unique<State>(std::move(targets), std::move(node), std::move(options),
+                                     metrics, clock, std::move(applied))} {}
+
+Syncer::~Syncer() = default;
+
+void Syncer::start() {
+    state_->start();
+}
+
+void Syncer::offer(std::shared_ptr<const services::Snapshot> snapshot) {
+    state_->offer(std::move(snapshot));
+}
+
+void Syncer::set_node(NodeFacts node) {
+    state_->set_node(std::move(node));
+}
+
+SyncHealth Syncer::health() const {
+    return state_->health();
+}
+
+} // namespace nameplane::rules

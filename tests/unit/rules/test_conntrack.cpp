@@ -1,0 +1,119 @@
+#include "rules/conntrack.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <source_location>
+
+using namespace nameplane;
+using namespace nameplane::rules;
+
+namespace {
+
+SocketAddress at(std::string_view text) {
+    return *SocketAddress::parse(text);
+}
+
+PortPlan dns(const std::vector<std::string>& endpoints) {
+    PortPlan port{.name = "ns/dns:dns",
+                  .protocol = services::Protocol::udp,
+                  .port = 53,
+                  .cluster_ip = *IpAddress::parse("10.96.0.10")};
+    for (const std::string& endpoint : endpoints)
+        port.cluster_endpoints.push_back(
+            {.address = at(endpoint).address, .port = at(endpoint).port});
+    port.has_endpoints = !endpoints.empty();
+    return port;
+}
+
+Plan plan_of(std::vector<PortPlan> ports) {
+    Plan plan;
+    for (PortPlan& port : ports)
+        plan.services.push_back(
+            std::make_shared<ServicePlan>(ServicePlan{.ports = {std::move(port)}}));
+    return plan;
+}
+
+const std::vector<IpAddress> node{*IpAddress::parse("192.168.0.1"), *IpAddress::parse("fd00::1")};
+
+struct Case {
+    const char* name;
+    std::vector<std::string> before, after;
+    bool candidate;
+    std::source_location where = std::source_location::current();
+};
+
+} // namespace
+
+TEST_CASE("which changes can leave stale flows") {
+    const Case cases[] = {
+        {"the first endpoint", {}, {"10.0.0.1:53"}, true},
+        {"one more", {"10.0.0.1:53"}, {"10.0.0.1:53", "10.0.0.2:53"}, false},
+        {"one less", {"10.0.0.1:53", "10.0.0.2:53"}, {"10.0.0.2:53"}, true},
+        {"the last one gone", {"10.0.0.1:53"}, {}, true},
+        {"replaced", {"10.0.0.1:53"}, {"10.0.0.2:53"}, true},
+        {"same address, other port", {"10.0.0.1:53"}, {"10.0.0.1:54"}, true},
+    };
+    for (const Case& c : cases) {
+        INFO(c.where.file_name() << ":" << c.where.line() << " " << c.name);
+        const Plan before = plan_of({dns(c.before)});
+        const auto candidates = stale_candidates(&before, plan_of({dns(c.after)}), node);
+        CHECK(candidates.size() == (c.candidate ? 1U : 0U));
+        if (c.candidate && !candidates.empty())
+            CHECK(candidates[0].address == at("10.96.0.10:53"));
+    }
+}
+
+TEST_CASE("every address of a UDP port is a frontend, and of UDP only") {
+    PortPlan port = dns({"10.0.0.1:53"});
+    port.external_ips = {*IpAddress::parse("192.0.2.1")};
+    port.load_balancer_ips = {*IpAddress::parse("192.0.2.2")};
+    port.node_port = 30053;
+    PortPlan tcp = port;
+    tcp.protocol = services::Protocol::tcp;
+    const auto candidates = stale_candidates(nullptr, plan_of({tcp, port}), node);
+    REQUIRE(candidates.size() == 4);
+    CHECK(candidates[0].address == at("10.96.0.10:53"));
+    CHECK(candidates[1].address == at("192.0.2.1:53"));
+    CHECK(candidates[2].address == at("192.0.2.2:53"));
+    CHECK(candidates[3].address == at("192.168.0.1:30053"));
+    CHECK(candidates[3].endpoints == std::vector{at("10.0.0.1:53")});
+}
+
+TEST_CASE("a Service that is the same object, or of another protocol, is passed over") {
+    const Plan before = plan_of({dns({"10.0.0.1:53"})});
+    Plan after = before;
+    CHECK(stale_candidates(&before, after, node).empty());
+    after.services.clear();
+    const auto gone = stale_candidates(&before, after, node);
+    REQUIRE(gone.size() == 1);
+    CHECK(gone[0].endpoints.empty());
+}
+
+TEST_CASE("an address that another Service took over keeps the flows of that one") {
+    const Plan before = plan_of({dns({"10.0.0.1:53"})});
+    PortPlan taken = dns({"10.0.0.2:53"});
+    taken.name = "ns/other:dns";
+    const auto candidates = stale_candidates(&before, plan_of({taken}), node);
+    REQUIRE(candidates.size() == 1);
+    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.2:53")));
+}
+
+TEST_CASE("local endpoints count as alive") {
+    PortPlan port = dns({"10.0.0.1:53"});
+    port.local_endpoints = {{.address = *IpAddress::parse("10.0.0.7"), .port = 53, .local = true}};
+    const auto candidates = stale_candidates(nullptr, plan_of({port}), node);
+    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.7:53")));
+    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.1:53")));
+}
+
+TEST_CASE("a flow is stale by destination and by who answers") {
+    const std::vector<UdpFrontend> candidates{
+        {at("10.96.0.10:53"), {at("10.0.0.1:53"), at("10.0.0.2:53")}}, {at("10.96.0.11:53"), {}}};
+    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.3:53")));
+    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.96.0.10:53"))); // never translated
+    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.2:53")));
+    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:54"), at("10.0.0.3:53")));
+    CHECK_FALSE(is_stale(candidates, at("8.8.8.8:53"), at("8.8.8.8:53")));
+    CHECK(is_stale(candidates, at("10.96.0.11:53"), at("10.0.0.1:53")));
+}
