@@ -98,7 +98,12 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
     if (given.given("fallthrough") && settings.fallthrough.empty()) {
         settings.fallthrough.emplace_back();
     }
-    settings.own_addresses.assign(setup.own_addresses.begin(), setup.own_addresses.end());
+    for (const IpAddress& address : setup.own_addresses) {
+        const auto end = settings.own_addresses.end();
+        if (std::find(settings.own_addresses.begin(), end, address) == end) {
+            settings.own_addresses.push_back(address);
+        }
+    }
 
     const auto counter = [&](std::string_view result) {
         return &setup.metrics.counter("nameplane_kubernetes_queries_total",

@@ -71,9 +71,8 @@ void Answer::endpoint_ports(const Found& found) noexcept {
     const dns::NameView service = suffix_of(query_.name(), found.request.service_at);
 
     // For each: its place in two tables, its name, its records.
-    constexpr std::size_t memory = 4 * sizeof(TargetTable::Target) + 4 * 16 +
-                                   dns::label_octets_max + dns::name_octets_max / 2 +
-                                   2 * sizeof(dns::Record);
+    const std::size_t memory = 4 * sizeof(TargetTable::Target) + 4 * 16 + service.size() +
+                               dns::label_octets_max + 1 + 2 * sizeof(dns::Record);
     const std::size_t octets = srv_octets_min + service.size() + 2;
     const std::size_t room = affordable(entries, octets, memory);
     const std::size_t room_for_addresses = std::min(endpoints, room);

@@ -105,6 +105,20 @@ Answered Asker::ask(dns::NameView name, dns::Type type, const AskOptions& how) c
     return {.next = false, .message = std::move(*message), .octets = wire.size()};
 }
 
+dns::Rcode Asker::rcode(dns::NameView name, dns::Type type) const {
+    const dns::Name lower = dns::Name{name}.lower();
+    Arena arena{1 << 16};
+    Query query{{.name = lower,
+                 .asked = name,
+                 .type = type,
+                 .services = services::ServiceView{*snapshot_},
+                 .arena = &arena}};
+    Reply reply{arena};
+    const Step step = plugin_->ask(query, reply);
+    REQUIRE((step == Step::next || step == Step::done));
+    return reply.rcode;
+}
+
 void Asker::check(const DnsCase& row, const AskOptions& how) const {
     INFO(row.where.file_name() << ':' << row.where.line() << ": " << row.name << ' ' << row.type);
     const Answered answered = ask(row.name, row.type, how);

@@ -64,6 +64,8 @@ public:
     Answered ask(std::string_view name, std::string_view type, const AskOptions& how = {}) const;
     /// The same for a name in wire form.
     Answered ask(dns::NameView name, dns::Type type, const AskOptions& how = {}) const;
+    /// Only what the plugin decides, without the wire: REFUSED if it leaves the name to the next.
+    dns::Rcode rcode(dns::NameView name, dns::Type type) const;
     /// Asks over TCP, so that everything fits, and compares; a difference fails the test and names
     /// the row's line.
     void check(const DnsCase& row, const AskOptions& how = {.tcp = true}) const;
