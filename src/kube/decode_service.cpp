@@ -81,7 +81,7 @@ void check_port(FieldReader& read, const Field& item, const std::vector<ServiceP
     }
 }
 
-void read_ports(FieldReader& read, const Field& spec, Service& service) {
+void read_ports(FieldReader& read, const Field& spec, bool type_known, Service& service) {
     const Field list = read.list(spec, "ports");
     read.each_map(list, ports_max, [&](const Field& item) {
         const ServicePort port = service_port(read, item);
@@ -94,8 +94,10 @@ void read_ports(FieldReader& read, const Field& spec, Service& service) {
             if (!name.present()) read.wrong(name, "a name, since there are several ports");
         });
     }
-    const bool needs_ports = service.type != ServiceType::external_name && !service.headless;
-    if (needs_ports && service.ports.empty() && !list.present())
+    const bool needs_ports =
+        type_known && service.type != ServiceType::external_name && !service.headless;
+    if (needs_ports && service.ports.empty() && !list.value.first() &&
+        (!list.present() || list.value.shape() == Shape::list))
         read.wrong(read.get(spec, "ports"), "at least one port");
 }
 
@@ -211,10 +213,12 @@ ServiceSource decode_service(FieldReader& read, const Field& root, services::Obj
         if (!read.get(root, "spec").present()) read.wrong(read.get(root, "spec"), "a map");
         return source;
     }
+    const std::size_t before_type = read.reported();
     service.type = read.one_of(read.get(spec, "type"), types);
+    const bool type_known = read.reported() == before_type;
     read_cluster_ips(read, spec, service);
     read_families(read, spec, source);
-    read_ports(read, spec, service);
+    read_ports(read, spec, type_known, service);
     read.each(read.list(spec, "externalIPs"), addresses_max, [&](const Field& item) {
         if (const auto address = read.address(item)) service.external_ips.push_back(*address);
     });

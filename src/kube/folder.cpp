@@ -98,14 +98,15 @@ private:
         path += name;
         struct stat info {};
         if (::stat(path.c_str(), &info) != 0) {
-            // A link to nowhere, or gone since.
-            if (is_manifest_name(name) && errno != ENOENT)
-                problem(path, errno_error(errno, "cannot be read").text + ", expected a file");
+            // ENOENT: a link to nowhere, or gone since. Else whoever reads it will say what is wrong.
+            if (is_manifest_name(name) && errno != ENOENT) out_.files.push_back({path, {}});
             return;
         }
         if (S_ISDIR(info.st_mode)) {
-            if (const Status status = folder(path, info, level + 1); !status)
-                problem(path, status.error().text + ", expected a readable folder");
+            const Status status = folder(path, info, level + 1);
+            if (status) return;
+            problem(path, status.error().text + ", expected a readable folder");
+            out_.unreadable.push_back(path + '/');
             return;
         }
         if (S_ISREG(info.st_mode) && is_manifest_name(name)) file(path, info);

@@ -36,6 +36,8 @@ struct Listing {
     std::vector<std::string> folders;   ///< the root (if it is one) and all below it
     /// Folders elsewhere that symbolic links lead to.
     std::vector<std::string> foreign;
+    /// Folders that are there but cannot be read now: what was known of them may stay.
+    std::vector<std::string> unreadable;
     std::vector<std::string> problems;  ///< folders that cannot be read, limits: "path:1: what, ..."
 };
 
