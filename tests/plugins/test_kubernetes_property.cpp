@@ -29,13 +29,16 @@ constexpr std::array words{
 
 constexpr std::array suffixes{"", "cluster.local", "svc.cluster.local", "testns.svc.cluster.local",
                               "testns.svc.cluster.local", "pods.pod.cluster.local",
-                              "hdlsdual.testns.svc.cluster.local", "0.0.10.in-addr.arpa",
+                              "hdlsdual.testns.svc.cluster.local",
+                              "svcmulti.testns.svc.cluster.local",
+                              "to-svc1.testns.svc.cluster.local", "dns.cluster.local",
+                              "1.0.0.10.in-addr.arpa", "0.0.10.in-addr.arpa",
                               "0.0.172.in-addr.arpa", "in-addr.arpa", "ip6.arpa", "example"};
 
 std::size_t below(Random& random, std::size_t limit) { return random() % limit; }
 
 std::string random_label(Random& random) {
-    if (below(random, 4) != 0) {
+    if (below(random, 8) != 0) {
         std::string word = words[below(random, words.size())];
         for (char& c : word) {
             if (below(random, 8) == 0 && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -52,7 +55,8 @@ std::string random_label(Random& random) {
 dns::Name random_name(Random& random) {
     std::vector<std::string> labels;
     const std::string suffix = suffixes[below(random, suffixes.size())];
-    for (std::size_t i = below(random, below(random, 6) == 0 ? 11 : 4); i > 0; --i) {
+    const std::size_t most = below(random, 6) == 0 ? 10 : below(random, 3);
+    for (std::size_t i = below(random, most + 1); i > 0; --i) {
         labels.push_back(random_label(random));
     }
     const dns::Name tail = *dns::Name::parse(suffix + ".");
