@@ -8,11 +8,13 @@ cluster_begin() {
     folder=$2
     node=$prefix-node
     pod_gateway=10.244.1.1
+    node_address=192.168.77.1
     links=0
     cluster_end
     mkdir -p "$folder/pids"
     namespace "$node"
     ip -n "$node" address add "$pod_gateway/32" dev lo
+    ip -n "$node" address add "$node_address/32" dev lo
     ip netns exec "$node" sysctl -qw net.ipv4.ip_forward=1
 }
 
@@ -73,14 +75,23 @@ await() {
     done
 }
 
-# pods_of FILE...: "name address port" of every Pod in manifests with one key a line.
+# pods_of FILE...: "name address port" of every Pod in manifests that are written like config/demo's.
 pods_of() {
     awk '
-        function finish() { if (kind == "Pod" && ip != "") print name, ip, port; kind = name = ip = port = "" }
+        function finish() {
+            if (kind == "Pod" && ip != "") print name, ip, (port == "" ? 8080 : port)
+            kind = name = ip = port = ""
+        }
         FNR == 1 || /^---/ { finish() }
         /^kind:/ { kind = $2 }
         /^  name:/ { name = $2 }
-        /containerPort:/ { sub(/.*containerPort: */, ""); sub(/[^0-9].*/, ""); if (port == "") port = $0 }
-        /^  podIP:/ { ip = $2 }
+        match($0, /containerPort: *[0-9]+/) {
+            port = substr($0, RSTART, RLENGTH)
+            gsub(/[^0-9]/, "", port)
+        }
+        match($0, /podIP: *[0-9.]+/) {
+            ip = substr($0, RSTART, RLENGTH)
+            sub(/podIP: */, "", ip)
+        }
         END { finish() }' "$@"
 }
