@@ -128,11 +128,11 @@ struct Agent::Parts {
         counts.services.set(static_cast<double>(snapshot->service_count()));
         counts.endpoints.set(static_cast<double>(snapshot->endpoint_count()));
         counts.version.set(static_cast<double>(snapshot->version()));
-        NP_LOG_DEBUG("services.changed", "version", snapshot->version(), "services",
-                     snapshot->service_count(), "endpoints", snapshot->endpoint_count());
         gate.offer(snapshot);
         rules.offer(snapshot);
         gate_moved();
+        NP_LOG_DEBUG("services.changed", "version", snapshot->version(), "services",
+                     snapshot->service_count(), "endpoints", snapshot->endpoint_count());
     }
 
     void rules_applied(std::uint64_t version) {
@@ -363,6 +363,7 @@ int run_agent(const Overrides& overrides, const std::string& port_file) {
             return failed(written.error());
         }
     }
+    NP_LOG_INFO("agent.started");
     (*agent)->run();
     return exit_ok;
 }

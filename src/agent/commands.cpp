@@ -1,0 +1,127 @@
+#include "agent/commands.hpp"
+
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/log.hpp>
+
+#include "agent/node.hpp"
+#include "agent/rule_writers.hpp"
+#include "kube/manifests.hpp"
+#include "kube/node_facts.hpp"
+#include "rules/iptables/render.hpp"
+#include "rules/plan_text.hpp"
+#include "rules/policy.hpp"
+#include "services/store.hpp"
+
+#include <cstdio>
+
+namespace nameplane::agent {
+
+namespace {
+
+void complain(std::string_view text) {
+    std::fprintf(stderr, "nameplane: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+bool complain_about(const conf::Compiled& settings) {
+    for (const conf::Problem& problem : settings.problems) complain(problem.to_string());
+    return !settings.problems.empty();
+}
+
+Result<rules::NodeFacts> facts_for(const RenderCommand& command, const conf::NodeConfig& node) {
+    if (command.node_facts.empty()) return rules::facts_of_this_machine(local_node_name(node));
+    Result<kube::NodeFactsFile> file = kube::read_node_facts(command.node_facts);
+    if (!file) return std::move(file).error();
+    rules::NodeFacts facts;
+    facts.name = std::move(file->name);
+    facts.labels = std::move(file->labels);
+    facts.pod_cidrs = std::move(file->pod_cidrs);
+    for (auto& [interface, address] : file->addresses) {
+        facts.addresses.push_back({std::move(interface), address});
+    }
+    return facts;
+}
+
+// Everything of the manifests in one snapshot; what is wrong with them goes to stderr.
+struct Reading {
+    services::Store store;
+    std::shared_ptr<const services::Snapshot> snapshot;
+    bool whole = true;
+
+    explicit Reading(const Clock& clock) : store{services::StoreOptions{}, clock} {}
+    Status read(const kube::ManifestOptions& options) {
+        Result<kube::ManifestReading> reading = kube::read_manifests(options);
+        if (!reading) return std::move(reading).error();
+        for (const std::string& choice : reading->choices) complain("chosen: " + choice);
+        for (const std::string& problem : reading->problems) complain(problem);
+        whole = reading->problems.empty();
+        for (services::Event& event : reading->events) {
+            if (const Status taken = store.apply(std::move(event)); !taken) {
+                complain(taken.error().text);
+                whole = false;
+            }
+        }
+        snapshot = store.snapshot();
+        return {};
+    }
+};
+
+std::string text_of(const rules::Plan& plan, RenderTo to) {
+    return to == RenderTo::plan ? rules::to_plan_text(plan) : rules::iptables::to_restore_text(plan);
+}
+
+}  // namespace
+
+int run_check(const CheckCommand& command) {
+    if (complain_about(load_settings(command.overrides))) return exit_usage;
+    const std::string& path = command.overrides.config_path;
+    std::printf("%s: good\n", path.empty() ? "(default)" : path.c_str());
+    return exit_ok;
+}
+
+int run_render(const RenderCommand& command) {
+    if (command.to == RenderTo::nft) {
+        complain("this version does not write nftables rules yet; "
+                 "use --to plan or --to iptables-restore");
+        return exit_usage;
+    }
+    const conf::Compiled settings = load_settings(command.overrides);
+    if (complain_about(settings)) return exit_usage;
+    const conf::StartConfig& start = settings.config.start;
+    if (start.services.manifests.empty()) {
+        complain("no source of Services, expected --manifests PATH");
+        return exit_usage;
+    }
+    log::set_level(log::Level::error);
+    Result<rules::NodeFacts> facts = facts_for(command, start.node);
+    if (!facts) {
+        complain(facts.error().text);
+        return exit_usage;
+    }
+    const SystemClock clock;
+    Reading reading{clock};
+    if (const Status read = reading.read(manifest_options(start.services)); !read) {
+        complain(read.error().text);
+        return exit_failed;
+    }
+    const services::Node* const object =
+        command.node_facts.empty() ? reading.snapshot->node(facts->name) : nullptr;
+    const rules::NodeFacts node = merged_facts(std::move(facts).value(), object);
+    rules::Planner planner{plan_settings(start.rules, node, command.family, false)};
+    const std::string text = text_of(planner.plan(reading.snapshot, node), command.to);
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return reading.whole ? exit_ok : exit_failed;
+}
+
+int run_cleanup() {
+    int code = exit_ok;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        Result<std::unique_ptr<rules::RuleWriter>> writer = make_rule_writer(family);
+        const Status clean = writer ? (*writer)->clean() : Status{std::move(writer).error()};
+        if (clean) continue;
+        complain(std::string{to_string(family)} + ": " + clean.error().text);
+        code = exit_failed;
+    }
+    return code;
+}
+
+}  // namespace nameplane::agent
