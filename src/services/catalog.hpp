@@ -68,7 +68,7 @@ private:
 
     std::size_t services_max_;
     std::size_t service_count_ = 0;
-    StringPool pool_;
+    std::shared_ptr<StringPool> pool_ = std::make_shared<StringPool>();
     Homes homes_;
     Slices slices_;
     std::vector<Homes::value_type*> dirty_;

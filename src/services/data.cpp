@@ -1,6 +1,7 @@
 #include "services/data.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace nameplane::services {
 
@@ -43,9 +44,11 @@ void diff(const Addresses& before, const Addresses& after, std::uint32_t slot,
     auto now = after.begin();
     while (old != before.end() || now != after.end()) {
         if (now == after.end() || (old != before.end() && *old < *now)) {
-            edits.removed.push_back({*old++, slot});
+            edits.removed.push_back({.address = *old++, .slot = slot});
         } else if (old == before.end() || *now < *old) {
-            edits.added.push_back({*now++, slot});
+            const auto hint = static_cast<std::uint16_t>(std::min<std::ptrdiff_t>(
+                now - after.begin(), std::numeric_limits<std::uint16_t>::max()));
+            edits.added.push_back({.address = *now++, .hint = hint, .slot = slot});
         } else {
             ++old;
             ++now;

@@ -44,10 +44,16 @@ struct NameRecord {
 /// and name of the Service.
 struct AddressRecord {
     IpAddress address;
+    /// Where the address stood among the endpoints when the record was made; a place to look
+    /// first. The record stays while other endpoints come and go.
+    std::uint16_t hint = 0;
     std::uint32_t slot = 0;
     std::uint64_t hash() const noexcept { return address.hash(); }
-    friend bool operator==(const AddressRecord&, const AddressRecord&) = default;
+    friend bool operator==(const AddressRecord& a, const AddressRecord& b) noexcept {
+        return a.slot == b.slot && a.address == b.address;
+    }
 };
+static_assert(sizeof(AddressRecord) == 24, "one for each endpoint");
 
 struct NamespaceRecord {
     std::uint64_t of_name = 0;

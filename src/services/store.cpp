@@ -68,8 +68,10 @@ struct Store::State {
     Shelf<PodAddresses> pods;
     Shelf<Node> nodes;
     std::uint32_t changed_at_s = 0; ///< Unix time of the newest change that may be seen
+    /// What snapshot() gave last.
     std::shared_ptr<const Snapshot> newest = Snapshot::empty();
-    /// Every snapshot that somebody may still hold, so that the last reference goes here.
+    /// Every snapshot that somebody may still hold, so that it is freed here. Others hold them by
+    /// handles with a count of their own, and may therefore wait to be the last holder as well.
     std::vector<std::shared_ptr<const Snapshot>> kept;
 };
 
@@ -278,6 +280,16 @@ void Store::sweep() {
     std::erase_if(state_->kept, [](const auto& snapshot) { return snapshot.use_count() == 1; });
 }
 
+namespace {
+
+/// Another owner of the snapshot, with its own count: when that count is down to none, `kept` is
+/// the last.
+std::shared_ptr<const Snapshot> handle_of(const std::shared_ptr<const Snapshot>& kept) {
+    return {kept.get(), [kept](const Snapshot*) {}};
+}
+
+} // namespace
+
 std::shared_ptr<const Snapshot> Store::snapshot() {
     State& state = *state_;
     sweep();
@@ -288,8 +300,8 @@ std::shared_ptr<const Snapshot> Store::snapshot() {
         return state.newest;
     data->version += snapshot_version_step;
     data->serial = state.changed_at_s;
-    state.newest = std::make_shared<const Snapshot>(std::move(data));
-    state.kept.push_back(state.newest);
+    state.newest =
+        handle_of(state.kept.emplace_back(std::make_shared<const Snapshot>(std::move(data))));
     return state.newest;
 }
 

@@ -18,7 +18,7 @@ struct StoreOptions {
     std::size_t services_max = 1'000'000; ///< further Services are refused
 };
 
-/// Control thread only. Must outlive every snapshot it made (strings are interned here).
+/// Control thread only. Should outlive the snapshots it made: they are freed here, on this thread.
 class Store {
 public:
     explicit Store(StoreOptions options, const Clock& clock);

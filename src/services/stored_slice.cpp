@@ -33,8 +33,8 @@ std::size_t address_count_of(const EndpointSlice& slice) {
 
 } // namespace
 
-StoredSlice::StoredSlice(const EndpointSlice& slice, StringPool& pool)
-    : pool_{&pool}, ports_{sorted_ports(slice.ports)},
+StoredSlice::StoredSlice(const EndpointSlice& slice, std::shared_ptr<StringPool> pool)
+    : pool_{std::move(pool)}, ports_{sorted_ports(slice.ports)},
       hints_(1), text_{std::make_unique<char[]>(text_octets_of(slice))},
       change_trigger_ns_{slice.change_trigger_ns} {
     endpoints_.reserve(address_count_of(slice));

@@ -30,8 +30,8 @@ struct StoredEndpoint {
 
 class StoredSlice {
 public:
-    /// Packs `slice`, which keeps the limits of limits.hpp. `pool` must outlive the result.
-    StoredSlice(const EndpointSlice& slice, StringPool& pool);
+    /// Packs `slice`, which keeps the limits of limits.hpp.
+    StoredSlice(const EndpointSlice& slice, std::shared_ptr<StringPool> pool);
     ~StoredSlice();
     StoredSlice(const StoredSlice&) = delete;
     StoredSlice& operator=(const StoredSlice&) = delete;
@@ -58,7 +58,7 @@ private:
     std::uint16_t add_hints(const Endpoint& endpoint);
     void add_endpoint(const Endpoint& endpoint, std::uint32_t text_at);
 
-    StringPool* pool_;
+    std::shared_ptr<StringPool> pool_;
     std::vector<EndpointPort> ports_;
     std::vector<EndpointHints> hints_;
     std::vector<StoredEndpoint> endpoints_;

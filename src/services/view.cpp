@@ -18,6 +18,27 @@ std::span<const AddressRecord> of_address(std::span<const AddressRecord> bucket,
     return {first, last};
 }
 
+/// The first of `endpoints`, sorted by address, that has the address of `record`.
+std::uint32_t first_endpoint(std::span<const EndpointEntry> endpoints,
+                             const AddressRecord& record) noexcept {
+    const auto has_it = [&](std::size_t i) { return endpoints[i].address == record.address; };
+    // Mostly the hint is right or, when others came and went, nearly.
+    constexpr std::size_t nearby = 4;
+    const std::size_t from = record.hint - std::min<std::size_t>(record.hint, nearby);
+    const std::size_t to = std::min(endpoints.size(), record.hint + nearby);
+    if (record.hint < endpoints.size() && has_it(record.hint) &&
+        (record.hint == 0 || !has_it(record.hint - 1U))) {
+        return record.hint;
+    }
+    for (std::size_t i = from; i < to; ++i) {
+        if (has_it(i) && i > 0 && !has_it(i - 1))
+            return static_cast<std::uint32_t>(i);
+    }
+    const auto first =
+        std::ranges::lower_bound(endpoints, record.address, {}, &EndpointEntry::address);
+    return static_cast<std::uint32_t>(first - endpoints.begin());
+}
+
 } // namespace
 
 std::size_t Snapshot::Data::slot_of(std::string_view ns, std::string_view name) const noexcept {
@@ -101,10 +122,7 @@ void EndpointRange::Iterator::enter_service() noexcept {
         return;
     }
     found_.service = snapshot_->data().slots.at(at_->slot);
-    const auto& endpoints = found_.service->endpoints;
-    const auto first =
-        std::ranges::lower_bound(endpoints, at_->address, {}, &EndpointEntry::address);
-    found_.endpoint = static_cast<std::uint32_t>(first - endpoints.begin());
+    found_.endpoint = first_endpoint(found_.service->endpoints, *at_);
 }
 
 EndpointRange::Iterator& EndpointRange::Iterator::operator++() noexcept {
