@@ -1,0 +1,57 @@
+#pragma once
+// Clients for the server's tests: plain blocking sockets, each wait bounded by ten seconds.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <nameplane/base/ip.hpp>
+
+#include "base/fd.hpp"
+#include "message.hpp"
+
+namespace nameplane::test {
+
+/// A connected UDP socket: it hears only from the address and port that it asks.
+class UdpClient {
+public:
+    explicit UdpClient(const SocketAddress& server);
+
+    void send(const Octets& message) const;
+    /// The next message; nothing if none comes within `wait`.
+    std::optional<Octets> receive(
+        std::chrono::milliseconds wait = std::chrono::seconds{10}) const;
+    /// send() and receive(); fails the test when nothing comes.
+    Octets ask(const Octets& message) const;
+
+private:
+    UniqueFd fd_;
+};
+
+class TcpClient {
+public:
+    struct Options {
+        int receive_buffer = 0;  ///< 0: the kernel's choice
+    };
+    explicit TcpClient(const SocketAddress& server) : TcpClient{server, Options{}} {}
+    TcpClient(const SocketAddress& server, Options options);
+
+    /// Sends all of it; false if the peer is gone.
+    bool send(const Octets& octets) const;
+    /// Sends `frame` again and again until the kernel takes no more for `quiet`; returns the octets
+    /// that went.
+    std::size_t send_until_stuck(const Octets& frame, std::chrono::milliseconds quiet) const;
+    /// The next framed message, or nothing at the end of the stream.
+    std::optional<Octets> receive() const;
+    Octets ask(const Octets& message) const;
+    /// Whether the peer closes (or resets) within `wait`; what it sends first is thrown away.
+    bool is_closed_within(std::chrono::milliseconds wait) const;
+    void finish_sending() const;
+
+private:
+    std::optional<Octets> read_exactly(std::size_t octets) const;
+
+    UniqueFd fd_;
+};
+
+}  // namespace nameplane::test

@@ -1,0 +1,32 @@
+#pragma once
+// Running: a server on a free loopback port, drained when the test ends.
+
+#include <catch2/catch.hpp>
+
+#include <memory>
+
+#include "server/server.hpp"
+#include "world.hpp"
+
+namespace nameplane::test {
+
+inline IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+
+struct Running {
+    explicit Running(server::ServerOptions options) : world{options.workers} {
+        options.port = 0;
+        auto bound = server::Server::bind(options, world.chains, world.snapshots, world.metrics);
+        if (!bound) FAIL(bound.error().text);
+        server = std::move(*bound);
+    }
+    Running& start() {
+        server->start();
+        return *this;
+    }
+    SocketAddress at(const char* address) const { return {ip(address), server->port()}; }
+
+    World world;
+    std::unique_ptr<server::Server> server;
+};
+
+}  // namespace nameplane::test

@@ -1,0 +1,34 @@
+#pragma once
+// World: what a handler or a server needs around it, with plugins made for these tests. Zone
+// "test." answers:
+//
+//     big<n>.test.   n A records (as many as fit, all over TCP)
+//     drop.test.     nothing at all
+//     anything else  an A or AAAA record with the address of ours that was asked; the client's
+//                    address as additional record; TTL 1 over UDP, 2 over TCP
+
+#include <memory>
+
+#include <nameplane/base/metrics.hpp>
+
+#include "base/published.hpp"
+#include "chain/builder.hpp"
+#include "services/snapshot.hpp"
+
+namespace nameplane::test {
+
+std::shared_ptr<const chain::Chains> build_chains(metrics::Registry& metrics);
+
+struct World {
+    explicit World(std::size_t workers = 1);
+
+    /// The sum of all series of a counter that have this label, or of all for an empty label.
+    double count(std::string_view name, std::string_view label = {},
+                 std::string_view value = {}) const;
+
+    metrics::Registry metrics;
+    Published<chain::Chains> chains;
+    Published<services::Snapshot> snapshots;
+};
+
+}  // namespace nameplane::test
