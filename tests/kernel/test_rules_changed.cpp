@@ -1,0 +1,286 @@
+// Changes: only what differs is written, others' rules and everybody's counters stay, clean() takes
+// ours alone.
+
+#include "kernel/rules_case.hpp"
+#include "rules/iptables/render.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+using namespace nameplane;
+using namespace nameplane::test;
+
+namespace {
+
+const auto families = {Family::ipv4, Family::ipv6};
+
+rules::Applied must(Result<rules::Applied> applied) {
+    if (!applied)
+        FAIL(applied.error().text);
+    return *applied;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream in{text};
+    for (std::string line; std::getline(in, line);)
+        lines.push_back(line);
+    return lines;
+}
+
+/// The lines that only one of the two has.
+std::vector<std::string> difference(const std::string& one, const std::string& other) {
+    auto a = lines_of(one);
+    auto b = lines_of(other);
+    std::ranges::sort(a);
+    std::ranges::sort(b);
+    std::vector<std::string> only;
+    std::ranges::set_symmetric_difference(a, b, std::back_inserter(only));
+    return only;
+}
+
+/// Rules of somebody else before, between and behind ours, with counters of their own.
+void add_foreign(const Netns& netns, Family family) {
+    const std::string address = family == Family::ipv4 ? "203.0.113.9" : "2001:db8::9";
+    restore(netns, family,
+            "*nat\n:MY-CHAIN - [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\n"
+            "[5:500] -I PREROUTING 1 -d " +
+                address +
+                " -j MY-CHAIN\n"
+                "[7:700] -A PREROUTING -d " +
+                address +
+                " -p udp -j RETURN\n"
+                "[9:900] -A MY-CHAIN -p tcp --dport 99 -j RETURN\nCOMMIT\n"
+                "*filter\n:MY-FILTER - [0:0]\n:KUBE-FIREWALL - [0:0]\n"
+                "[3:300] -I FORWARD 1 -d " +
+                address +
+                " -j MY-FILTER\n"
+                "[4:400] -A FORWARD -s " +
+                address +
+                " -j DROP\n"
+                "[6:600] -A KUBE-FIREWALL -m comment --comment kubelet -d " +
+                address +
+                " -j DROP\n"
+                "COMMIT\n"
+                "*mangle\n[8:800] -A FORWARD -d " +
+                address + " -j ACCEPT\nCOMMIT\n");
+}
+
+std::vector<std::string> foreign_lines(const Netns& netns, Family family) {
+    std::vector<std::string> foreign;
+    for (const char* table : {"filter", "nat", "mangle"}) {
+        for (const std::string& line : lines_of(saved(netns, family, table, true))) {
+            const bool ours = line.find("kubernetes") != std::string::npos;
+            if (!ours && (line.find("203.0.113.9") != std::string::npos ||
+                          line.find("2001:db8::9") != std::string::npos ||
+                          line.find("MY-") != std::string::npos ||
+                          line.find("KUBELET") != std::string::npos))
+                foreign.push_back(line);
+        }
+    }
+    return foreign;
+}
+
+} // namespace
+
+TEST_CASE("one changed Service touches its chains and its dispatch rules only") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const bool v4 = family == Family::ipv4;
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("change");
+        NetnsWriter writer{netns, family};
+        must(writer.apply(plan));
+        const std::string before = saved(netns, family);
+        const auto changed = with_service(plan, 0,
+                                          port_plan("ns/plain", v4 ? "10.96.0.1" : "fd00:96::1",
+                                                    {v4 ? "10.244.0.77" : "fd00:244::77"}));
+        const auto applied = must(writer.apply(changed));
+        CHECK(applied.wrote);
+        for (const std::string& line : difference(before, saved(netns, family))) {
+            CAPTURE(line);
+            CHECK((line.find("ns/plain") != std::string::npos || line.starts_with(":KUBE-SEP-")));
+        }
+        // Back again: the same text as before.
+        must(writer.apply(with_service(changed, 0, plan.services[0]->ports[0])));
+        CHECK(saved(netns, family) == before);
+    }
+}
+
+TEST_CASE("endpoints to none and back, a Service gone and back: as if written from nothing") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const bool v4 = family == Family::ipv4;
+        rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("steps");
+        NetnsWriter writer{netns, family};
+        must(writer.apply(plan));
+        std::vector<rules::Plan> steps;
+        steps.push_back(
+            with_service(plan, 1, port_plan("ns/ten:http", v4 ? "10.96.0.2" : "fd00:96::2", {})));
+        steps.push_back(plan);
+        // One loses its endpoints while another gains some: filter has rules to add and to remove.
+        steps.push_back(with_service(steps[0], 2,
+                                     port_plan("ns/empty:http", v4 ? "10.96.0.3" : "fd00:96::3",
+                                               {v4 ? "10.244.0.3" : "fd00:244::3"})));
+        steps.push_back(plan);
+        steps.back().services.erase(steps.back().services.begin() + 5);
+        finish(steps.back());
+        steps.push_back(plan);
+        std::reverse(plan.services.begin(), plan.services.end());
+        steps.push_back(plan);
+        for (const rules::Plan& step : steps) {
+            const auto applied = must(writer.apply(step));
+            CHECK(applied.wrote);
+            const Netns fresh = Netns::make("fresh");
+            restore(fresh, family, rules::iptables::to_restore_text(step));
+            CHECK(saved(netns, family) == saved(fresh, family));
+            CHECK_FALSE(must(writer.apply(step, true)).wrote);
+        }
+    }
+}
+
+TEST_CASE("rules and chains of others stay in place, with their counters") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("foreign");
+        add_foreign(netns, family);
+        const auto foreign = foreign_lines(netns, family);
+        REQUIRE(foreign.size() >= 9);
+        NetnsWriter writer{netns, family};
+        must(writer.apply(plan));
+        CHECK(foreign_lines(netns, family) == foreign);
+        // Somebody else puts a rule first while we run.
+        restore(netns, family, "*nat\n-I OUTPUT 1 -p udp -j MY-CHAIN\nCOMMIT\n");
+        const auto more = foreign_lines(netns, family);
+        auto gone = plan;
+        gone.services.clear();
+        finish(gone);
+        must(writer.apply(gone));
+        must(writer.apply(plan, true));
+        CHECK(foreign_lines(netns, family) == more);
+        REQUIRE(writer.clean());
+        CHECK(foreign_lines(netns, family) == more);
+    }
+}
+
+TEST_CASE("counters of rules of ours that stay go on") {
+    const Netns netns = Netns::make("counters");
+    const rules::Plan plan = plan_of_everything(Family::ipv4);
+    NetnsWriter writer{netns, Family::ipv4};
+    must(writer.apply(plan));
+    const Netns wire = Netns::make("wire");
+    connect_veth(netns, "veth0", wire, "eth0");
+    netns.sh("ip addr add 10.244.0.254/16 dev veth0; ip route add default dev veth0");
+    // Every packet of a new connection passes the jumps and the dispatch rules.
+    netns.sh("for i in 1 2 3; do timeout 0.2 bash -c 'echo > /dev/udp/10.96.0.4/53' || true; done");
+    const auto counted = [&] {
+        std::vector<std::string> lines;
+        for (const std::string& line : lines_of(saved(netns, Family::ipv4, "nat", true))) {
+            if (line.find("\"ns/dns:dns cluster IP\"") != std::string::npos &&
+                line.find("-A KUBE-SERVICES") != std::string::npos)
+                lines.push_back(line);
+        }
+        return lines;
+    };
+    const auto before = counted();
+    REQUIRE(before.size() == 1);
+    REQUIRE(before[0].starts_with("[3:"));
+    auto fewer = plan;
+    fewer.services.erase(fewer.services.begin());
+    finish(fewer);
+    must(writer.apply(fewer));
+    CHECK(counted() == before);
+    must(writer.apply(plan, true));
+    CHECK(counted() == before);
+}
+
+TEST_CASE("what an earlier run or kube-proxy left is replaced") {
+    for (const Family family : families) {
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("stale");
+        restore(netns, family,
+                "*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-SVC-OLDOLDOLDOLDOLDO - [0:0]\n"
+                ":KUBE-SEP-OLDOLDOLDOLDOLDO - [0:0]\n:KUBE-FW-OLDOLDOLDOLDOLDO - [0:0]\n"
+                "-A PREROUTING -j KUBE-SERVICES\n"
+                "-A KUBE-SERVICES -p tcp -j KUBE-SVC-OLDOLDOLDOLDOLDO\n"
+                "-A KUBE-SVC-OLDOLDOLDOLDOLDO -j KUBE-SEP-OLDOLDOLDOLDOLDO\nCOMMIT\n");
+        NetnsWriter writer{netns, family};
+        must(writer.apply(plan));
+        CHECK(saved(netns, family).find("OLDOLD") == std::string::npos);
+        // Left by a run that is no more: chains of Services that are gone meanwhile.
+        auto fewer = plan;
+        fewer.services.resize(2);
+        finish(fewer);
+        NetnsWriter restarted{netns, family};
+        must(restarted.apply(fewer));
+        const std::string after = saved(netns, family);
+        CHECK(after.find("ns/dns") == std::string::npos);
+        CHECK(after.find("ns/ten") != std::string::npos);
+    }
+}
+
+TEST_CASE("a chain that somebody else jumps to stays, empty") {
+    const Netns netns = Netns::make("jumped");
+    restore(netns, Family::ipv4,
+            "*nat\n:MY-CHAIN - [0:0]\n:KUBE-SVC-OLDOLDOLDOLDOLDO - [0:0]\n"
+            "-A MY-CHAIN -j KUBE-SVC-OLDOLDOLDOLDOLDO\n"
+            "-A KUBE-SVC-OLDOLDOLDOLDOLDO -j RETURN\nCOMMIT\n");
+    NetnsWriter writer{netns, Family::ipv4};
+    must(writer.apply(plan_of_everything(Family::ipv4)));
+    REQUIRE(writer.clean());
+    CHECK(saved(netns, Family::ipv4, "nat") ==
+          "*nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\n"
+          ":KUBE-SVC-OLDOLDOLDOLDOLDO -\n:MY-CHAIN -\n"
+          "-A MY-CHAIN -j KUBE-SVC-OLDOLDOLDOLDOLDO\nCOMMIT\n");
+}
+
+TEST_CASE("clean() takes all of ours, twice is fine, and leaves the kubelet's chain") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const Netns netns = Netns::make("clean");
+        NetnsWriter writer{netns, family};
+        restore(netns, family, "*nat\nCOMMIT\n*filter\nCOMMIT\n*mangle\nCOMMIT\n");
+        const std::string empty = saved(netns, family);
+        REQUIRE(writer.clean());
+        CHECK(saved(netns, family) == empty);
+        must(writer.apply(plan_of_everything(family)));
+        NetnsWriter other{netns, family};
+        REQUIRE(other.clean());
+        std::string left = saved(netns, family);
+        if (family == Family::ipv4) {
+            // Its own chain, its rule and the two jumps.
+            for (const std::string& line : difference(empty, left))
+                CHECK(line.find("KUBE-FIREWALL") != std::string::npos);
+            CHECK(difference(empty, left).size() == 4);
+        } else {
+            CHECK(left == empty);
+        }
+        REQUIRE(other.clean());
+        CHECK(saved(netns, family) == left);
+        must(writer.apply(plan_of_everything(family)));
+        CHECK(saved(netns, family).find("KUBE-SVC-") != std::string::npos);
+    }
+}
+
+TEST_CASE("rules that somebody flushed come back with the next change") {
+    for (const char* how : {"-F KUBE-SERVICES", "-F",
+                            "-F KUBE-SERVICES; iptables-legacy -t nat -F; "
+                            "iptables-legacy -t nat -X"}) {
+        CAPTURE(how);
+        const rules::Plan plan = plan_of_everything(Family::ipv4);
+        const Netns netns = Netns::make("flushed");
+        NetnsWriter writer{netns, Family::ipv4};
+        must(writer.apply(plan));
+        const std::string before = saved(netns, Family::ipv4);
+        netns.sh("export XTABLES_LOCKFILE=" + own_lock_path() + "; iptables-legacy -t nat " + how);
+        const auto next = with_service(plan, 0, plan.services[0]->ports[0]);
+        // All chains emptied, but still there, is what only a full comparison sees.
+        must(writer.apply(next, std::string{how} == "-F"));
+        CHECK(saved(netns, Family::ipv4) == before);
+    }
+}
