@@ -103,7 +103,15 @@ void add_endpoints(Lines& lines, std::string_view title,
     }
 }
 
-void add_port(Lines& lines, const PortPlan& port) {
+/// With policy Local, who is spared the detour over the load balancer.
+void add_short_cut(Lines& lines, const PortPlan& port, const PlanSettings& settings) {
+    if (!port.external_local || !port.externally_reachable() || !port.has_endpoints)
+        return;
+    lines.add("  to these from {} -> endpoints",
+              settings.detector == LocalDetector::none ? "this node" : "pods and this node");
+}
+
+void add_port(Lines& lines, const PortPlan& port, const PlanSettings& settings) {
     const std::string_view outside = fate(port.external, port.external_local);
     lines.add("\n{} {}", port.name, to_string(port.protocol));
     lines.add("  cluster IP {} -> {}", socket_text(port.cluster_ip, port.port),
@@ -117,6 +125,7 @@ void add_port(Lines& lines, const PortPlan& port) {
     }
     if (port.node_port != 0)
         lines.add("  node port {} -> {}", port.node_port, outside);
+    add_short_cut(lines, port, settings);
     if (port.health_check_node_port != 0)
         lines.add("  health check node port {}", port.health_check_node_port);
     if (port.affinity_timeout_s != 0)
@@ -132,7 +141,7 @@ std::string to_plan_text(const Plan& plan) {
     add_settings(lines, plan);
     for (const auto& service : plan.services) {
         for (const PortPlan& port : service->ports)
-            add_port(lines, port);
+            add_port(lines, port, plan.settings);
     }
     return lines.take();
 }

@@ -225,7 +225,12 @@ std::string to_restore_text(const Plan& plan) {
     TableText filter;
     TableText nat;
     TableText mangle;
-    filter.add(base.filter_chains);
+    // KUBE-FORWARD stands behind the Services, as kube-proxy writes it.
+    for (const NamedChain& chain : base.filter_chains) {
+        filter.declare(chain.name);
+        if (chain.name != forward_chain)
+            filter.add(chain.name, chain.rules);
+    }
     nat.add(base.nat_chains);
     mangle.add(base.mangle_chains);
     for (const auto& service : plan.services) {
@@ -239,6 +244,10 @@ std::string to_restore_text(const Plan& plan) {
         nat.add(rules.nat_chains);
     }
     nat.add(services_chain, base.nat_services_tail);
+    for (const NamedChain& chain : base.filter_chains) {
+        if (chain.name == forward_chain)
+            filter.add(chain.name, chain.rules);
+    }
     filter.add_jumps(base, TableName::filter);
     nat.add_jumps(base, TableName::nat);
     mangle.add_jumps(base, TableName::mangle);
