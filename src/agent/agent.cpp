@@ -327,9 +327,9 @@ Status write_port_file(const std::string& path, const Agent& agent) {
     return kube::write_file_atomically(path, text);
 }
 
-int failed(const Error& error) {
+int failed(const Error& error, int code) {
     NP_LOG_ERROR("agent.failed", "error", error);
-    return error.code == Errc::invalid ? exit_usage : exit_failed;
+    return code;
 }
 
 }  // namespace
@@ -353,14 +353,20 @@ int run_agent(const Overrides& overrides, const std::string& port_file) {
     NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config",
                 overrides.config_path.empty() ? "(default)" : overrides.config_path.c_str());
     auto agent = Agent::make(std::move(settings.config), overrides);
-    if (!agent) return failed(agent.error());
-    if (const Status started = (*agent)->start(); !started) return failed(started.error());
+    // A plugin that does not like its options says "invalid"; the rest is the machine's doing.
+    if (!agent) {
+        return failed(agent.error(),
+                      agent.error().code == Errc::invalid ? exit_usage : exit_failed);
+    }
+    if (const Status started = (*agent)->start(); !started) {
+        return failed(started.error(), exit_failed);
+    }
     for (const auto& [name, port] : (*agent)->ports()) {
         NP_LOG_INFO("agent.listening", "what", name, "port", port);
     }
     if (!port_file.empty()) {
         if (const Status written = write_port_file(port_file, **agent); !written) {
-            return failed(written.error());
+            return failed(written.error(), exit_failed);
         }
     }
     NP_LOG_INFO("agent.started");

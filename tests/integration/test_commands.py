@@ -1,0 +1,113 @@
+"""The subcommands of the real program: output, errors and exit codes."""
+
+import os
+import unittest
+
+import nameplane
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: demo}
+spec: {clusterIP: 10.96.0.1, selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1, namespace: demo, labels: {app: web}}
+spec: {nodeName: n1, containers: [{name: c}]}
+status: {phase: Running, podIP: 10.244.0.5, podIPs: [{ip: 10.244.0.5}]}
+"""
+NODE = "name: n1\npodCIDRs: [10.244.0.0/24]\naddresses: [{interface: eth0, address: 192.0.2.7}]\n"
+SHIPPED = os.path.join(os.path.dirname(__file__), "..", "..", "config", "nameplane.toml")
+
+
+class Commands(nameplane.AgentTest):
+    def test_help_and_version(self):
+        (code, text, error) = self.run_command("--help")
+        self.assertEqual((code, error), (0, ""))
+        self.assertLessEqual(text.count("\n"), 24)
+        (code, text, _) = self.run_command("--version")
+        self.assertEqual(code, 0)
+        self.assertRegex(text, r"^nameplane \d+\.\d+\.\d+\n$")
+
+    def test_unknown_words_get_the_nearest_known_one(self):
+        (code, text, error) = self.run_command("--manifest", "x")
+        self.assertEqual((code, text), (2, ""))
+        self.assertIn("unknown option '--manifest', did you mean '--manifests'?", error)
+        (code, _, error) = self.run_command("rendr")
+        self.assertEqual(code, 2)
+        self.assertIn("did you mean 'render'?", error)
+
+    def test_check_says_all_that_is_wrong_or_that_it_is_good(self):
+        self.assertEqual(self.run_command("check"), (0, "(default): good\n", ""))
+        (code, text, _) = self.run_command("check", SHIPPED)
+        self.assertEqual((code, text), (0, SHIPPED + ": good\n"))
+        path = self.write("np.toml", "[dns]\nprot = 1\n[rules]\nmode = 5\n")
+        (code, text, error) = self.run_command("check", path)
+        self.assertEqual((code, text), (2, ""))
+        self.assertEqual(error.splitlines(), [
+            "nameplane: %s:2: unknown option 'prot', did you mean 'port'?" % path,
+            "nameplane: %s:4: mode: '5', expected one of 'off' 'iptables'" % path])
+        self.assertEqual(self.run_command("check", "/does/not/exist")[0], 2)
+
+
+class Render(nameplane.AgentTest):
+    def render(self, *arguments):
+        facts = self.write("node.yaml", NODE)
+        return self.run_command("render", "--manifests", self.manifests, "--node-facts", facts,
+                                *arguments)
+
+    def test_plan_and_chains(self):
+        self.manifest("web.yaml", SERVICE)
+        (code, plan, _) = self.render("--to", "plan")
+        self.assertEqual(code, 0)
+        self.assertIn("demo/web:http", plan)
+        self.assertIn("10.244.0.5:80", plan)
+        (code, chains, _) = self.render("--to", "iptables-restore")
+        self.assertEqual(code, 0)
+        self.assertIn("*nat", chains)
+        self.assertIn("-d 10.96.0.1 --dport 80", chains)
+        self.assertIn("--to-destination 10.244.0.5:80", chains)
+        (code, chains, _) = self.render("--to", "iptables-restore", "--family", "ipv6")
+        self.assertEqual(code, 0)
+        self.assertIn("KUBE-SERVICES", chains)
+        self.assertNotIn("10.96.0.1", chains)
+
+    def test_the_configuration_decides(self):
+        self.manifest("web.yaml", SERVICE)
+        config = self.write("np.toml", '[rules]\nmasquerade_bit = 3\n')
+        (code, chains, _) = self.render("--to", "iptables-restore", "--config", config)
+        self.assertEqual(code, 0)
+        self.assertIn("0x00000008", chains)
+        self.assertNotIn("0x00004000", chains)
+
+    def test_nftables_is_not_written_yet(self):
+        (code, text, error) = self.render("--to", "nft")
+        self.assertEqual((code, text), (2, ""))
+        self.assertIn("does not write nftables rules yet", error)
+
+    def test_a_broken_document_is_told_and_the_rest_rendered(self):
+        self.manifest("web.yaml", SERVICE)
+        self.manifest("broken.yaml", "kind: Service\nmetadata: {name: x\n")
+        (code, plan, error) = self.render("--to", "plan")
+        self.assertEqual(code, 1)
+        self.assertIn("demo/web:http", plan)
+        self.assertRegex(error, r"broken\.yaml:\d+: ")
+
+    def test_what_is_missing_is_named(self):
+        facts = self.write("node.yaml", "label: {}\n")
+        (code, _, error) = self.run_command("render", "--manifests", self.manifests, "--node-facts",
+                                            facts, "--to", "plan")
+        self.assertEqual(code, 2)
+        self.assertIn("node.yaml:1:", error)
+        (code, _, error) = self.run_command("render", "--to", "plan")
+        self.assertEqual(code, 2)
+        self.assertIn("--manifests", error)
+        (code, _, error) = self.run_command("render", "--manifests", "/does/not/exist", "--to",
+                                            "plan")
+        self.assertEqual(code, 1)
+        self.assertIn("/does/not/exist", error)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,133 @@
+"""The real program with rules: in network namespaces of its own, so that nobody else's are touched.
+
+Needs root and the legacy iptables tools; exits 77 (skipped) without.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+import nameplane
+
+WEB = "web.demo.svc.cluster.local"
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: demo}
+spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: demo, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints:
+- {addresses: [%s], conditions: {ready: true}}
+"""
+CONFIG = """\
+[rules]
+mode = "iptables"
+publish_wait = "%s"
+[admin]
+ready = "127.0.0.1:0"
+metrics = "127.0.0.1:0"
+"""
+
+
+class Namespace:
+    """A network namespace that lives as long as a process that does nothing."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read _"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.prefix = ("nsenter", "--net=/proc/%d/ns/net" % self.holder.pid)
+
+    def run(self, *command):
+        return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
+                              timeout=nameplane.WAIT_S).stdout
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+class Rules(nameplane.AgentTest):
+    def setUp(self):
+        super().setUp()
+        self.namespace = Namespace()
+        self.addCleanup(self.namespace.close)
+        self.manifest("web.yaml", SERVICE % "10.244.0.5")
+
+    def agent(self, publish_wait="60s", extra_prefix=()):
+        config = self.write("np.toml", CONFIG % publish_wait)
+        return self.start("--config", config, prefix=(*self.namespace.prefix, *extra_prefix))
+
+    def inside(self, agent, code):
+        """Runs Python in the namespace with the agent's ports."""
+        return self.namespace.run(sys.executable, "-c",
+                                  "import sys; sys.path.insert(0, %r)\n" % os.path.dirname(__file__)
+                                  + "import nameplane\nagent = nameplane.Agent.__new__(nameplane.Agent)\n"
+                                  + "agent.ports = %r\n" % agent.ports + code)
+
+    def rules(self):
+        return self.namespace.run("iptables-legacy-save")
+
+    def test_rules_first_names_second_then_cleanup(self):
+        agent = self.agent().started()
+        agent.wait_for(r" agent\.ready\b")
+        # The name waits for its rules, a minute if need be: once it is there, so are they.
+        self.assertEqual(self.inside(agent, "print(agent.udp(%r).data('A'))" % WEB),
+                         "['10.96.0.1']\n")
+        self.assertIn("--to-destination 10.244.0.5:8080", self.rules())
+        self.assertEqual(self.inside(agent, "print(agent.get('ready'))"), "(200, 'OK')\n")
+        self.manifest("web.yaml", SERVICE % "10.244.0.6")
+        agent.wait_for(r" rules\.written family=ipv4\b")
+        self.assertIn("--to-destination 10.244.0.6:8080", self.rules())
+        self.assertNotIn("10.244.0.5:8080", self.rules())
+
+        self.assertEqual(agent.stop(), 0)
+        self.assertIn("--to-destination 10.244.0.6:8080", self.rules())
+        self.namespace.run("iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-d", "192.0.2.1", "-j",
+                           "ACCEPT")
+        self.namespace.run(nameplane.BINARY, "cleanup")
+        # KUBE-FIREWALL belongs to the kubelet as well, and is nobody's to remove.
+        left = [line for line in self.rules().splitlines() if "KUBE-FIREWALL" not in line]
+        self.assertNotIn("KUBE-", "\n".join(left))
+        self.assertIn("-A OUTPUT -d 192.0.2.1/32 -j ACCEPT", self.rules())
+
+    def test_names_are_served_when_the_kernel_refuses(self):
+        # Everything but the right to change the network.
+        agent = self.agent("100ms", ("setpriv", "--bounding-set=-net_admin",
+                                     "--inh-caps=-net_admin")).started()
+        agent.wait_for(r" names\.overtaken\b")
+        self.assertEqual(self.inside(agent, "print(agent.udp(%r).data('A'))" % WEB),
+                         "['10.96.0.1']\n")
+        ready = self.inside(agent, "print(agent.get('ready'))")
+        self.assertTrue(ready.startswith("(200, 'OK\\nrules: never applied, last error: "), ready)
+        self.assertIn("nameplane_names_overtaken_total 1",
+                      self.inside(agent, "print(agent.get('metrics')[1])"))
+        self.assertEqual(agent.stop(), 0)
+
+
+def missing():
+    if os.geteuid() != 0:
+        return "not root"
+    for tool in ("unshare", "nsenter", "ip", "setpriv", "iptables-legacy", "iptables-legacy-save"):
+        if shutil.which(tool) is None:
+            return tool + " is not installed"
+    probe = subprocess.run(["unshare", "--net", "iptables-legacy-save", "-t", "nat"],
+                           capture_output=True, text=True, check=False)
+    return probe.stderr.strip() if probe.returncode != 0 else None
+
+
+if __name__ == "__main__":
+    reason = missing()
+    if reason:
+        print("skipped: " + reason)
+        sys.exit(77)
+    unittest.main()
