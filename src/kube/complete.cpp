@@ -70,7 +70,7 @@ struct Completer::State {
         touch_namespace(ns, true);
     }
     void touch_namespace(const std::string& ns, bool existed) {
-        touch(Kind::namespace_, {"", ns}, existed || namespaces.contains(ns));
+        if (!namespaces.contains(ns)) touch(Kind::namespace_, {"", ns}, existed);
     }
 
     void put(ServiceSource source);

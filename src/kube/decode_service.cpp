@@ -96,9 +96,9 @@ void read_ports(FieldReader& read, const Field& spec, bool type_known, Service& 
     }
     const bool needs_ports =
         type_known && service.type != ServiceType::external_name && !service.headless;
-    if (needs_ports && service.ports.empty() && !list.value.first() &&
-        (!list.present() || list.value.shape() == Shape::list))
-        read.wrong(read.get(spec, "ports"), "at least one port");
+    const Field written = read.get(spec, "ports");
+    const bool empty = !written.present() || (list.present() && !list.value.first());
+    if (needs_ports && empty) read.wrong(written, "at least one port");
 }
 
 void add_cluster_ip(FieldReader& read, const Field& field, Service& service) {
