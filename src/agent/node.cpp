@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 namespace nameplane::agent {
 
@@ -49,21 +50,24 @@ void set_detector(const conf::RulesConfig& config, const rules::NodeFacts& node,
     settings.detector_cidr = *cidr;
 }
 
-// The node's addresses inside the configured networks; a family that none of them belongs to
-// answers everywhere, as does 0.0.0.0/0.
-std::vector<IpAddress> node_port_addresses(const std::vector<Cidr>& networks,
-                                           const rules::NodeFacts& node, Family family) {
+// Node ports answer on the node's addresses inside the configured networks, if there are any; a
+// family that none of the networks belongs to answers everywhere, as does 0.0.0.0/0.
+void set_node_ports(const std::vector<Cidr>& networks, const rules::NodeFacts& node,
+                    rules::PlanSettings& settings) {
     std::vector<IpAddress> addresses;
+    bool restricted = false;
     for (const Cidr& network : networks) {
-        if (network.family() != family) continue;
-        if (network.prefix() == 0) return {};
+        if (network.family() != settings.family) continue;
+        if (network.prefix() == 0) return;
+        restricted = true;
         for (const auto& interface : node.addresses) {
             if (network.contains(interface.address)) addresses.push_back(interface.address);
         }
     }
     std::ranges::sort(addresses);
     addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-    return addresses;
+    settings.node_port_addresses = std::move(addresses);
+    settings.node_ports_restricted = restricted;
 }
 
 }  // namespace
@@ -109,7 +113,7 @@ rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::
     settings.masquerade_all = config.masquerade_all;
     settings.localhost_node_ports = config.localhost_node_ports && family == Family::ipv4;
     settings.drop_invalid = !liberal_conntrack;
-    settings.node_port_addresses = node_port_addresses(config.node_port_addresses, node, family);
+    set_node_ports(config.node_port_addresses, node, settings);
     set_detector(config, node, settings);
     return settings;
 }

@@ -42,8 +42,10 @@ struct PlanSettings {
     bool localhost_node_ports = true;  ///< always false for IPv6
     bool random_fully = true;
     bool drop_invalid = true;    ///< false where nf_conntrack_tcp_be_liberal is set
-    /// Node ports answer on these addresses only; empty: on every local address.
+    /// Node ports answer on these addresses only; empty: on every local address, or on none at all
+    /// if `node_ports_restricted`.
     std::vector<IpAddress> node_port_addresses;
+    bool node_ports_restricted = false;
     friend bool operator==(const PlanSettings&, const PlanSettings&) = default;
 };
 

@@ -41,7 +41,7 @@ std::string detector_text(const PlanSettings& settings) {
 
 std::string node_port_text(const PlanSettings& settings) {
     if (settings.node_port_addresses.empty())
-        return "every local address";
+        return settings.node_ports_restricted ? "no address" : "every local address";
     std::string text;
     for (const IpAddress& address : settings.node_port_addresses) {
         if (!text.empty())

@@ -128,7 +128,7 @@ Rule node_port_jump() {
 Chain node_port_jumps(const PlanSettings& settings) {
     const bool localhost = localhost_node_ports(settings);
     Chain chain;
-    if (settings.node_port_addresses.empty()) {
+    if (settings.node_port_addresses.empty() && !settings.node_ports_restricted) {
         Rule rule = node_port_jump();
         rule.matches.emplace_back(LocalAddressMatch{.source = false});
         if (!localhost) {

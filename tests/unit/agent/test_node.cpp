@@ -105,6 +105,19 @@ TEST_CASE("node ports answer on the node's addresses in the networks given") {
     CHECK(addresses(Family::ipv6) == std::vector{ip("2001:db8::7")});
 }
 
+TEST_CASE("node ports answer nowhere if the node has no address in the networks given") {
+    const auto restricted = [](std::vector<Cidr> networks, Family family = Family::ipv4) {
+        conf::RulesConfig config;
+        config.node_port_addresses = std::move(networks);
+        return plan_settings(config, some_node(), family, false).node_ports_restricted;
+    };
+    CHECK(restricted({cidr("203.0.113.0/24")}));
+    CHECK(restricted({cidr("192.0.2.0/24")}));
+    CHECK_FALSE(restricted({}));
+    CHECK_FALSE(restricted({cidr("203.0.113.0/24"), cidr("0.0.0.0/0")}));
+    CHECK_FALSE(restricted({cidr("203.0.113.0/24")}, Family::ipv6));
+}
+
 TEST_CASE("what the Node object says is added to what the machine is") {
     services::Node object;
     object.labels = {{"zone", "a"}};

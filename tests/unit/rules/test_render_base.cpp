@@ -148,6 +148,7 @@ TEST_CASE("node ports answer on every local address, or on those named", "[rules
                 node_ports + "-d 127.0.0.1 -j KUBE-NODEPORTS"});
     CHECK(tail_lines({.localhost_node_ports = false, .node_port_addresses = {v4, loopback}}) ==
           Lines{node_ports + "-d 192.168.0.2 -j KUBE-NODEPORTS"});
+    CHECK(tail_lines({.node_ports_restricted = true}).empty());
     CHECK(tail_lines({.family = ipv6, .node_port_addresses = {v4, v6, loopback6}}) ==
           Lines{node_ports + "-d 2001:db8::1:1 -j KUBE-NODEPORTS"});
 }
