@@ -32,6 +32,7 @@ IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& octets) noexcept {
 std::optional<IpAddress> IpAddress::parse(std::string_view text) noexcept {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
     if (text.empty() || text.size() >= buffer.size()) return std::nullopt;
+    if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton() stops there
     std::ranges::copy(text, buffer.begin());
     IpAddress ip;
     ip.family_ = text.find(':') == std::string_view::npos ? Family::ipv4 : Family::ipv6;
