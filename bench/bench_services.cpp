@@ -29,7 +29,7 @@ std::size_t heap_octets() {
 
 struct Shape {
     std::size_t services;
-    std::size_t endpoints; ///< of each
+    std::size_t endpoints;  ///< of each
 };
 
 constexpr std::size_t node_count = 500;
@@ -94,8 +94,7 @@ double load(Store& store, const Shape& shape) {
         spent += seconds_since(start);
     };
     timed_put(BeginList{Kind::service});
-    for (std::size_t i = 0; i < shape.services; ++i)
-        timed_put(make_service(i));
+    for (std::size_t i = 0; i < shape.services; ++i) timed_put(make_service(i));
     timed_put(EndList{Kind::service});
     timed_put(BeginList{Kind::endpoint_slice});
     for (std::size_t i = 0; i < shape.services; ++i) {
@@ -151,8 +150,7 @@ void time_lookups(const Snapshot& snapshot, const Shape& shape, std::size_t serv
     std::printf("  look-ups over %zu Services\n", services);
     const ServiceView view{snapshot};
     std::vector<ObjectKey> keys;
-    for (std::size_t i = 0; i < services; ++i)
-        keys.push_back(make_service(i).key);
+    for (std::size_t i = 0; i < services; ++i) keys.push_back(make_service(i).key);
     const std::size_t endpoints = services * shape.endpoints;
     time_lookup("  find()", [&](std::size_t i) {
         const ObjectKey& key = keys[i % keys.size()];
@@ -196,10 +194,9 @@ void run(const Shape& shape) {
     }
 }
 
-} // namespace
+}  // namespace
 
 int main() {
-    for (const Shape& shape : {Shape{10'000, 10}, Shape{5'000, 50}, Shape{10'000, 25}})
-        run(shape);
+    for (const Shape& shape : {Shape{10'000, 10}, Shape{5'000, 50}, Shape{10'000, 25}}) run(shape);
     return 0;
 }

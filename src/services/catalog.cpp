@@ -10,8 +10,7 @@ namespace nameplane::services {
 /// Notes that the entry of `home` must be made anew; false if nobody can see it.
 bool Catalog::mark(Homes::value_type& home) {
     Home& it = home.second;
-    if (!std::exchange(it.dirty, true))
-        dirty_.push_back(&home);
+    if (!std::exchange(it.dirty, true)) dirty_.push_back(&home);
     return it.service != nullptr || it.published != nullptr;
 }
 
@@ -29,16 +28,14 @@ Result<bool> Catalog::put(Service&& service, std::uint32_t round) {
     Homes::value_type& home =
         known != homes_.end() ? *known : *homes_.try_emplace(service.key).first;
     home.second.round = round;
-    if (exists && *home.second.service == service)
-        return false;
+    if (exists && *home.second.service == service) return false;
     service_count_ += exists ? 0U : 1U;
     home.second.service = std::make_shared<const Service>(std::move(service));
     return mark(home);
 }
 
 bool Catalog::drop(Homes::value_type& home) {
-    if (home.second.service == nullptr)
-        return false;
+    if (home.second.service == nullptr) return false;
     home.second.service = nullptr;
     --service_count_;
     return mark(home);
@@ -50,15 +47,13 @@ bool Catalog::remove_service(const ObjectKey& key) {
 }
 
 void Catalog::keep_service(const ObjectKey& key, std::uint32_t round) {
-    if (const auto at = homes_.find(key); at != homes_.end())
-        at->second.round = round;
+    if (const auto at = homes_.find(key); at != homes_.end()) at->second.round = round;
 }
 
 bool Catalog::remove_unnamed_services(std::uint32_t round) {
     bool seen = false;
     for (auto& home : homes_) {
-        if (home.second.round != round && drop(home))
-            seen = true;
+        if (home.second.round != round && drop(home)) seen = true;
     }
     return seen;
 }
@@ -75,8 +70,7 @@ bool Catalog::detach(Slice& slice) {
 }
 
 Result<bool> Catalog::put(const EndpointSlice& slice, std::uint32_t round) {
-    if (slice.service.empty())
-        return remove_slice(slice.key);
+    if (slice.service.empty()) return remove_slice(slice.key);
     Homes::value_type& home = *homes_.try_emplace(ObjectKey{slice.key.ns, slice.service}).first;
     const auto known = slices_.find(slice.key);
     const bool moves = known == slices_.end() || known->second.home != &home;
@@ -86,11 +80,9 @@ Result<bool> Catalog::put(const EndpointSlice& slice, std::uint32_t round) {
     auto stored = std::make_shared<const StoredSlice>(slice, pool_);
     Slice& it = known != slices_.end() ? known->second : slices_[slice.key];
     it.round = round;
-    if (!moves && it.stored->equals(*stored))
-        return false;
+    if (!moves && it.stored->equals(*stored)) return false;
     it.stored = std::move(stored);
-    if (!moves)
-        return mark(home);
+    if (!moves) return mark(home);
     const bool was_seen = it.home != nullptr && detach(it);
     return attach(it, home) || was_seen;
 }
@@ -107,33 +99,28 @@ bool Catalog::remove_slice(const ObjectKey& key) {
 }
 
 void Catalog::keep_slice(const ObjectKey& key, std::uint32_t round) {
-    if (const auto at = slices_.find(key); at != slices_.end())
-        at->second.round = round;
+    if (const auto at = slices_.find(key); at != slices_.end()) at->second.round = round;
 }
 
 bool Catalog::remove_unnamed_slices(std::uint32_t round) {
     bool seen = false;
     for (auto at = slices_.begin(); at != slices_.end();) {
         const auto slice = at++;
-        if (slice->second.round != round && erase(slice))
-            seen = true;
+        if (slice->second.round != round && erase(slice)) seen = true;
     }
     return seen;
 }
 
 std::shared_ptr<const ServiceEntry> Catalog::merged(const Home& home) const {
-    if (home.service == nullptr)
-        return nullptr;
+    if (home.service == nullptr) return nullptr;
     std::vector<std::shared_ptr<const StoredSlice>> slices;
     slices.reserve(home.slices.size());
-    for (const Slice* slice : home.slices)
-        slices.push_back(slice->stored);
+    for (const Slice* slice : home.slices) slices.push_back(slice->stored);
     return merge(home.service, std::move(slices));
 }
 
 std::uint32_t Catalog::take_slot() {
-    if (free_slots_.empty())
-        return slots_used_++;
+    if (free_slots_.empty()) return slots_used_++;
     const std::uint32_t slot = free_slots_.back();
     free_slots_.pop_back();
     return slot;
@@ -141,7 +128,7 @@ std::uint32_t Catalog::take_slot() {
 
 std::vector<EntryChange> Catalog::publish() {
     std::vector<EntryChange> changes;
-    std::vector<std::uint32_t> freed; // not used again for this snapshot
+    std::vector<std::uint32_t> freed;  // not used again for this snapshot
     for (Homes::value_type* pair : std::exchange(dirty_, {})) {
         Home& home = pair->second;
         home.dirty = false;
@@ -150,10 +137,8 @@ std::vector<EntryChange> Catalog::publish() {
                               ? home.published == after
                               : same_content(*home.published, *after);
         if (!same) {
-            if (home.published == nullptr)
-                home.slot = take_slot();
-            if (after == nullptr)
-                freed.push_back(home.slot);
+            if (home.published == nullptr) home.slot = take_slot();
+            if (after == nullptr) freed.push_back(home.slot);
             changes.push_back({home.slot, std::exchange(home.published, after), after});
         }
         if (home.service == nullptr && home.slices.empty()) {
@@ -164,4 +149,4 @@ std::vector<EntryChange> Catalog::publish() {
     return changes;
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

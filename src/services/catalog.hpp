@@ -46,7 +46,7 @@ private:
         std::shared_ptr<const Service> service;
         std::shared_ptr<const ServiceEntry> published;
         std::vector<Slice*> slices;
-        std::uint32_t slot = 0; ///< while `published`
+        std::uint32_t slot = 0;  ///< while `published`
         std::uint32_t round = 0;
         bool dirty = false;
     };
@@ -76,4 +76,4 @@ private:
     std::uint32_t slots_used_ = 0;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -10,8 +10,7 @@ namespace {
 using Addresses = std::vector<IpAddress>;
 
 Addresses cluster_addresses(const ServiceEntry* entry) {
-    if (entry == nullptr)
-        return {};
+    if (entry == nullptr) return {};
     Addresses addresses = entry->service->cluster_ips;
     std::ranges::sort(addresses);
     const auto repeated = std::ranges::unique(addresses);
@@ -20,11 +19,10 @@ Addresses cluster_addresses(const ServiceEntry* entry) {
 }
 
 Addresses endpoint_addresses(const ServiceEntry* entry) {
-    if (entry == nullptr)
-        return {};
+    if (entry == nullptr) return {};
     Addresses addresses;
     addresses.reserve(entry->endpoints.size());
-    for (const EndpointEntry& endpoint : entry->endpoints) { // sorted by address
+    for (const EndpointEntry& endpoint : entry->endpoints) {  // sorted by address
         if (addresses.empty() || addresses.back() != endpoint.address) {
             addresses.push_back(endpoint.address);
         }
@@ -61,7 +59,7 @@ NameRecord name_record(const ServiceEntry& entry, std::uint32_t slot) {
     return {name_hash(key.ns, key.name), slot};
 }
 
-} // namespace
+}  // namespace
 
 Slots::Entry Slots::shared(std::size_t slot) const {
     const std::size_t chunk = slot / chunk_slots;
@@ -77,13 +75,11 @@ Slots Slots::edited(std::span<const EntryChange> changes) const {
             copies.resize(at + 1);
             chunks->resize(at + 1, std::make_shared<const Chunk>());
         }
-        if (copies[at] == nullptr)
-            copies[at] = std::make_shared<Chunk>(*(*chunks)[at]);
+        if (copies[at] == nullptr) copies[at] = std::make_shared<Chunk>(*(*chunks)[at]);
         (*copies[at])[change.slot % chunk_slots] = change.after;
     }
     for (std::size_t i = 0; i < copies.size(); ++i) {
-        if (copies[i] != nullptr)
-            (*chunks)[i] = std::move(copies[i]);
+        if (copies[i] != nullptr) (*chunks)[i] = std::move(copies[i]);
     }
     Slots slots;
     slots.chunks_ = std::move(chunks);
@@ -95,16 +91,13 @@ std::size_t Slots::memory_octets() const noexcept {
 }
 
 void Snapshot::Data::apply(std::span<const EntryChange> changes) {
-    if (changes.empty())
-        return;
+    if (changes.empty()) return;
     Edits<NameRecord> name_edits;
     Edits<AddressRecord> cluster_ip_edits;
     Edits<AddressRecord> endpoint_edits;
     for (const auto& [slot, before, after] : changes) {
-        if (before == nullptr)
-            name_edits.added.push_back(name_record(*after, slot));
-        if (after == nullptr)
-            name_edits.removed.push_back(name_record(*before, slot));
+        if (before == nullptr) name_edits.added.push_back(name_record(*after, slot));
+        if (after == nullptr) name_edits.removed.push_back(name_record(*before, slot));
         diff(cluster_addresses(before.get()), cluster_addresses(after.get()), slot,
              cluster_ip_edits);
         diff(endpoint_addresses(before.get()), endpoint_addresses(after.get()), slot,
@@ -118,12 +111,11 @@ void Snapshot::Data::apply(std::span<const EntryChange> changes) {
     names = names.edited(name_edits.removed, name_edits.added,
                          [](const NameRecord& a, const NameRecord& b) { return a.slot < b.slot; });
     const auto by_key = [this](const AddressRecord& a, const AddressRecord& b) {
-        if (a.address != b.address)
-            return a.address < b.address;
+        if (a.address != b.address) return a.address < b.address;
         return slots.at(a.slot)->service->key < slots.at(b.slot)->service->key;
     };
     cluster_ips = cluster_ips.edited(cluster_ip_edits.removed, cluster_ip_edits.added, by_key);
     endpoints = endpoints.edited(endpoint_edits.removed, endpoint_edits.added, by_key);
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -99,8 +99,7 @@ public:
     /// The entry in `slot`; nullptr if it is free or was never used.
     const ServiceEntry* at(std::size_t slot) const noexcept {
         const std::size_t chunk = slot / chunk_slots;
-        if (chunk >= chunks_->size())
-            return nullptr;
+        if (chunk >= chunks_->size()) return nullptr;
         return (*(*chunks_)[chunk])[slot % chunk_slots].get();
     }
     /// The same, to keep.
@@ -140,4 +139,4 @@ struct Snapshot::Data {
     std::size_t slot_of(std::string_view ns, std::string_view name) const noexcept;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

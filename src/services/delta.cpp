@@ -14,7 +14,7 @@ const ServiceEntry* same_in(const Snapshot& snapshot, const ServiceEntry& entry)
     return ServiceView{snapshot}.find(key.ns, key.name);
 }
 
-} // namespace
+}  // namespace
 
 void for_each_changed(
     const Snapshot& before, const Snapshot& after,
@@ -22,21 +22,17 @@ void for_each_changed(
     const Slots& old = before.data().slots;
     const Slots& now = after.data().slots;
     for (std::size_t i = 0; i < std::max(old.chunk_count(), now.chunk_count()); ++i) {
-        if (old.chunk(i) == now.chunk(i))
-            continue;
+        if (old.chunk(i) == now.chunk(i)) continue;
         for (std::size_t slot = i * Slots::chunk_slots; slot < (i + 1) * Slots::chunk_slots;
              ++slot) {
             const ServiceEntry* was = old.at(slot);
             const ServiceEntry* is = now.at(slot);
-            if (was == is)
-                continue;
+            if (was == is) continue;
             // A slot may have passed from one Service to another, and a Service to another slot.
-            if (was != nullptr)
-                visit(was, same_in(after, *was));
-            if (is != nullptr && same_in(before, *is) == nullptr)
-                visit(nullptr, is);
+            if (was != nullptr) visit(was, same_in(after, *was));
+            if (is != nullptr && same_in(before, *is) == nullptr) visit(nullptr, is);
         }
     }
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -14,4 +14,4 @@ void for_each_changed(
     const Snapshot& before, const Snapshot& after,
     const std::function<void(const ServiceEntry* before, const ServiceEntry* after)>& visit);
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

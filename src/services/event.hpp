@@ -25,4 +25,4 @@ struct Remove {
 using Event =
     std::variant<BeginList, EndList, Remove, Service, EndpointSlice, Pod, Node, Namespace>;
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -21,26 +21,22 @@ bool has_rules(const ServiceEntry& entry) noexcept {
 
 /// Whether `after` is `before` with endpoints taken away or no longer ready, and nothing else.
 bool only_loses(const ServiceEntry& before, const ServiceEntry& after) noexcept {
-    if (*before.service != *after.service)
-        return false;
+    if (*before.service != *after.service) return false;
     auto old = before.endpoints.begin();
-    for (const EndpointEntry& endpoint : after.endpoints) { // both in the same order
+    for (const EndpointEntry& endpoint : after.endpoints) {  // both in the same order
         const auto is_it = [&](const EndpointEntry& other) {
             return other.address == endpoint.address && other.hostname == endpoint.hostname &&
                    before.port_sets[other.port_set] == after.port_sets[endpoint.port_set];
         };
         old = std::find_if(old, before.endpoints.end(), is_it);
-        if (old == before.endpoints.end())
-            return false;
-        if (endpoint.ready && !old->ready)
-            return false;
+        if (old == before.endpoints.end()) return false;
+        if (endpoint.ready && !old->ready) return false;
     }
     return true;
 }
 
 bool may_be_seen(const ServiceEntry* before, const ServiceEntry* after) noexcept {
-    if (after == nullptr || !has_rules(*after))
-        return true;
+    if (after == nullptr || !has_rules(*after)) return true;
     return before != nullptr && has_rules(*before) && only_loses(*before, *after);
 }
 
@@ -48,8 +44,7 @@ bool may_be_seen(const ServiceEntry* before, const ServiceEntry* after) noexcept
 std::vector<EntryChange> held_back(const Snapshot& open, const Snapshot& newest) {
     std::vector<EntryChange> changes;
     for_each_changed(open, newest, [&](const ServiceEntry* before, const ServiceEntry* after) {
-        if (may_be_seen(before, after))
-            return;
+        if (may_be_seen(before, after)) return;
         const ObjectKey& key = after->service->key;
         const std::size_t slot = newest.data().slot_of(key.ns, key.name);
         changes.push_back({static_cast<std::uint32_t>(slot), newest.data().slots.shared(slot),
@@ -67,7 +62,7 @@ bool look_the_same(const Snapshot& a, const Snapshot& b) {
     return same;
 }
 
-} // namespace
+}  // namespace
 
 Gate::Gate(bool rules, std::chrono::milliseconds wait, const Clock& clock)
     : rules_{rules}, wait_{wait}, clock_{&clock}, open_{Snapshot::empty()}, shown_{open_},
@@ -75,8 +70,7 @@ Gate::Gate(bool rules, std::chrono::milliseconds wait, const Clock& clock)
 
 void Gate::offer(std::shared_ptr<const Snapshot> next) {
     const auto& newest = held_.empty() ? open_ : held_.back().snapshot;
-    if (next == newest)
-        return;
+    if (next == newest) return;
     if (held_.size() == held_max) {
         held_.back().snapshot = std::move(next);
     } else {
@@ -100,16 +94,14 @@ void Gate::tick() {
     const Monotonic now = clock_->now();
     const auto waits = [&](const Held& held) { return now - held.since < wait_; };
     const auto first = std::ranges::find_if(held_, waits);
-    if (first == held_.begin())
-        return;
+    if (first == held_.begin()) return;
     ++overtaken_;
     release(static_cast<std::size_t>(first - held_.begin()));
 }
 
 /// The `count` oldest of what is held may be seen whole.
 void Gate::release(std::size_t count) {
-    if (count == 0)
-        return;
+    if (count == 0) return;
     open_ = held_[count - 1].snapshot;
     held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(count));
     show();
@@ -123,8 +115,7 @@ void Gate::show() {
         // Nothing in it needs to wait, so nobody needs to.
         open_ = newest;
         held_.clear();
-        if (shown_ != open_)
-            published_.publish(shown_ = open_);
+        if (shown_ != open_) published_.publish(shown_ = open_);
         return;
     }
     auto data = std::make_unique<Snapshot::Data>(newest->data());
@@ -134,9 +125,8 @@ void Gate::show() {
     data->version = std::max(shown_->version(), newest->version() - snapshot_version_step) + 1;
     NP_CHECK(data->version < newest->version(), "fewer releases than held_max between snapshots");
     auto partial = std::make_shared<const Snapshot>(std::move(data));
-    if (look_the_same(*shown_, *partial))
-        return;
+    if (look_the_same(*shown_, *partial)) return;
     published_.publish(shown_ = std::move(partial));
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

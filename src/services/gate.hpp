@@ -58,11 +58,11 @@ private:
     const Clock* clock_;
     /// The newest that may be seen whole.
     std::shared_ptr<const Snapshot> open_;
-    std::deque<Held> held_; ///< newer than open_, oldest first
+    std::deque<Held> held_;  ///< newer than open_, oldest first
     std::shared_ptr<const Snapshot> shown_;
     Published<Snapshot> published_;
     std::uint64_t applied_ = 0;
     std::uint64_t overtaken_ = 0;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -21,14 +21,10 @@ bool is_namespaced(Kind kind) noexcept {
 }
 
 Status check_key(Kind kind, const ObjectKey& key) {
-    if (key.name.empty())
-        return refusal(kind, key, "has no name");
-    if (is_namespaced(kind) && key.ns.empty())
-        return refusal(kind, key, "has no namespace");
-    if (too_long(key.name))
-        return refusal(kind, key, "name longer than 253 octets");
-    if (too_long(key.ns))
-        return refusal(kind, key, "namespace longer than 253 octets");
+    if (key.name.empty()) return refusal(kind, key, "has no name");
+    if (is_namespaced(kind) && key.ns.empty()) return refusal(kind, key, "has no namespace");
+    if (too_long(key.name)) return refusal(kind, key, "name longer than 253 octets");
+    if (too_long(key.ns)) return refusal(kind, key, "namespace longer than 253 octets");
     return {};
 }
 
@@ -43,18 +39,16 @@ Status check_endpoint(const EndpointSlice& slice, const Endpoint& endpoint) {
         return refusal(kind, slice.key, "pod name longer than 253 octets");
     if (too_long(endpoint.node_name))
         return refusal(kind, slice.key, "node name longer than 253 octets");
-    if (too_long(endpoint.zone))
-        return refusal(kind, slice.key, "zone longer than 253 octets");
+    if (too_long(endpoint.zone)) return refusal(kind, slice.key, "zone longer than 253 octets");
     return {};
 }
 
-} // namespace
+}  // namespace
 
 Error refusal(Kind kind, const ObjectKey& key, std::string_view what) {
     std::string text{to_string(kind)};
     text += ' ';
-    if (is_namespaced(kind))
-        text += shortened(key.ns) + '/';
+    if (is_namespaced(kind)) text += shortened(key.ns) + '/';
     text += shortened(key.name);
     text += ": ";
     text += what;
@@ -62,8 +56,7 @@ Error refusal(Kind kind, const ObjectKey& key, std::string_view what) {
 }
 
 Status check_limits(const Service& service) {
-    if (Status status = check_key(Kind::service, service.key); !status)
-        return status;
+    if (Status status = check_key(Kind::service, service.key); !status) return status;
     if (too_long(service.external_name)) {
         return refusal(Kind::service, service.key, "externalName longer than 253 octets");
     }
@@ -75,8 +68,7 @@ Status check_limits(const Service& service) {
 
 Status check_limits(const EndpointSlice& slice) {
     constexpr Kind kind = Kind::endpoint_slice;
-    if (Status status = check_key(kind, slice.key); !status)
-        return status;
+    if (Status status = check_key(kind, slice.key); !status) return status;
     if (too_long(slice.service)) {
         return refusal(kind, slice.key, "service name longer than 253 octets");
     }
@@ -90,8 +82,7 @@ Status check_limits(const EndpointSlice& slice) {
         return refusal(kind, slice.key, "port name longer than 253 octets");
     }
     for (const Endpoint& endpoint : slice.endpoints) {
-        if (Status status = check_endpoint(slice, endpoint); !status)
-            return status;
+        if (Status status = check_endpoint(slice, endpoint); !status) return status;
     }
     return {};
 }
@@ -106,4 +97,4 @@ Status check_limits(const Namespace& ns) {
     return check_key(Kind::namespace_, ns.key);
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -30,4 +30,4 @@ Status check_limits(const Namespace& ns);
 /// "kind ns/name: what", code invalid; long names are cut.
 Error refusal(Kind kind, const ObjectKey& key, std::string_view what);
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

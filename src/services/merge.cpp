@@ -11,7 +11,7 @@ using PortSet = std::vector<EndpointPort>;
 
 template <class T> void sort_unique(std::vector<T>& values, auto less) {
     std::ranges::sort(values, less);
-    const auto same = [&](const T& a, const T& b) { return !less(a, b); }; // values are sorted
+    const auto same = [&](const T& a, const T& b) { return !less(a, b); };  // values are sorted
     const auto repeated = std::ranges::unique(values, same);
     values.erase(repeated.begin(), repeated.end());
     values.shrink_to_fit();
@@ -32,16 +32,11 @@ auto identity_of(const EndpointEntry& endpoint) noexcept {
 /// Sorted by what makes an endpoint one; of equal ones the better stands in front, and the rest
 /// makes the choice the same whatever the order of the slices.
 bool stands_before(const EndpointEntry& a, const EndpointEntry& b) noexcept {
-    if (a.address != b.address)
-        return a.address < b.address;
-    if (const auto order = identity_of(a) <=> identity_of(b); order != 0)
-        return order < 0;
-    if (a.ready != b.ready)
-        return a.ready != 0;
-    if (a.serving != b.serving)
-        return a.serving != 0;
-    if (a.terminating != b.terminating)
-        return a.terminating == 0;
+    if (a.address != b.address) return a.address < b.address;
+    if (const auto order = identity_of(a) <=> identity_of(b); order != 0) return order < 0;
+    if (a.ready != b.ready) return a.ready != 0;
+    if (a.serving != b.serving) return a.serving != 0;
+    if (a.terminating != b.terminating) return a.terminating == 0;
     return std::tie(a.pod_name, *a.node, *a.zone, a.hints) <
            std::tie(b.pod_name, *b.node, *b.zone, b.hints);
 }
@@ -73,7 +68,7 @@ void add_endpoints(ServiceEntry& entry, const StoredSlice& slice) {
     }
 }
 
-} // namespace
+}  // namespace
 
 std::shared_ptr<const ServiceEntry> merge(std::shared_ptr<const Service> service,
                                           std::vector<std::shared_ptr<const StoredSlice>> slices) {
@@ -90,8 +85,7 @@ std::shared_ptr<const ServiceEntry> merge(std::shared_ptr<const Service> service
     sort_unique(entry->port_sets, std::less<>{});
     sort_unique(entry->hints, hints_less);
     entry->endpoints.reserve(endpoints);
-    for (const auto& slice : slices)
-        add_endpoints(*entry, *slice);
+    for (const auto& slice : slices) add_endpoints(*entry, *slice);
     std::ranges::sort(entry->endpoints, stands_before);
     const auto repeated =
         std::ranges::unique(entry->endpoints, [](const EndpointEntry& a, const EndpointEntry& b) {
@@ -115,4 +109,4 @@ bool same_content(const ServiceEntry& a, const ServiceEntry& b) noexcept {
            a.hints == b.hints && std::ranges::equal(a.endpoints, b.endpoints, same);
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -17,4 +17,4 @@ std::shared_ptr<const ServiceEntry> merge(std::shared_ptr<const Service> service
 /// Whether a reader could not tell them apart; both from the same store.
 bool same_content(const ServiceEntry& a, const ServiceEntry& b) noexcept;
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

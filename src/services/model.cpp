@@ -4,30 +4,22 @@ namespace nameplane::services {
 
 std::string_view to_string(Protocol protocol) noexcept {
     switch (protocol) {
-    case Protocol::tcp:
-        return "tcp";
-    case Protocol::udp:
-        return "udp";
-    case Protocol::sctp:
-        return "sctp";
+    case Protocol::tcp: return "tcp";
+    case Protocol::udp: return "udp";
+    case Protocol::sctp: return "sctp";
     }
     return "tcp";
 }
 
 std::string_view to_string(Kind kind) noexcept {
     switch (kind) {
-    case Kind::service:
-        return "Service";
-    case Kind::endpoint_slice:
-        return "EndpointSlice";
-    case Kind::pod:
-        return "Pod";
-    case Kind::node:
-        return "Node";
-    case Kind::namespace_:
-        return "Namespace";
+    case Kind::service: return "Service";
+    case Kind::endpoint_slice: return "EndpointSlice";
+    case Kind::pod: return "Pod";
+    case Kind::node: return "Node";
+    case Kind::namespace_: return "Namespace";
     }
     return "Service";
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -34,17 +34,17 @@ enum class IpMode : std::uint8_t { vip, proxy };
 
 /// Where a Service port leads on the pod: a number, or the name of a container port.
 struct TargetPort {
-    std::uint16_t number = 0; ///< 0: `name` counts, or (if that is empty too) the Service port
+    std::uint16_t number = 0;  ///< 0: `name` counts, or (if that is empty too) the Service port
     std::string name;
     friend bool operator==(const TargetPort&, const TargetPort&) = default;
 };
 
 struct ServicePort {
-    std::string name; ///< empty for a single unnamed port
+    std::string name;  ///< empty for a single unnamed port
     Protocol protocol = Protocol::tcp;
     std::uint16_t port = 0;
-    std::uint16_t node_port = 0; ///< 0: none
-    TargetPort target;           ///< read by the manifest source only, when it makes slices
+    std::uint16_t node_port = 0;  ///< 0: none
+    TargetPort target;            ///< read by the manifest source only, when it makes slices
     friend bool operator==(const ServicePort&, const ServicePort&) = default;
 };
 
@@ -58,7 +58,7 @@ struct Service {
     ObjectKey key;
     Labels labels;
     ServiceType type = ServiceType::cluster_ip;
-    bool headless = false; ///< clusterIP: None
+    bool headless = false;  ///< clusterIP: None
     std::vector<IpAddress> cluster_ips;
     std::vector<IpAddress> external_ips;
     std::vector<LoadBalancerIngress> ingress;
@@ -66,23 +66,23 @@ struct Service {
     std::vector<Cidr> source_ranges;
     std::string external_name;
     std::vector<ServicePort> ports;
-    Labels selector;                ///< read by the manifest source only
-    bool publish_not_ready = false; ///< read by the manifest source only
-    bool dual_stack = false;        ///< ipFamilyPolicy asks for both; manifest source only
-    std::vector<Family> families;   ///< spec.ipFamilies; manifest source only
+    Labels selector;                 ///< read by the manifest source only
+    bool publish_not_ready = false;  ///< read by the manifest source only
+    bool dual_stack = false;         ///< ipFamilyPolicy asks for both; manifest source only
+    std::vector<Family> families;    ///< spec.ipFamilies; manifest source only
     bool client_ip_affinity = false;
     std::uint32_t affinity_timeout_s = 10800;
     TrafficPolicy external_policy = TrafficPolicy::cluster;
     TrafficPolicy internal_policy = TrafficPolicy::cluster;
     std::uint16_t health_check_node_port = 0;
-    std::string traffic_distribution; ///< read by the manifest source only
+    std::string traffic_distribution;  ///< read by the manifest source only
     friend bool operator==(const Service&, const Service&) = default;
 };
 
 struct EndpointPort {
     std::string name;
     Protocol protocol = Protocol::tcp;
-    std::uint16_t port = 0; ///< 0: unset (a slice port without a number), skipped by consumers
+    std::uint16_t port = 0;  ///< 0: unset (a slice port without a number), skipped by consumers
     friend auto operator<=>(const EndpointPort&, const EndpointPort&) = default;
 };
 
@@ -91,7 +91,7 @@ struct Endpoint {
     std::string hostname;
     std::string node_name;
     std::string zone;
-    std::string pod_name; ///< targetRef of kind Pod
+    std::string pod_name;  ///< targetRef of kind Pod
     bool ready = true;
     bool serving = true;
     bool terminating = false;
@@ -102,8 +102,8 @@ struct Endpoint {
 
 struct EndpointSlice {
     ObjectKey key;
-    std::string service; ///< label kubernetes.io/service-name; empty: belongs to no Service
-    Family family = Family::ipv4; ///< addressType; FQDN slices are not decoded at all
+    std::string service;  ///< label kubernetes.io/service-name; empty: belongs to no Service
+    Family family = Family::ipv4;  ///< addressType; FQDN slices are not decoded at all
     std::vector<EndpointPort> ports;
     std::vector<Endpoint> endpoints;
     /// Annotation endpoints.kubernetes.io/last-change-trigger-time, Unix nanoseconds; 0: none.
@@ -128,7 +128,7 @@ struct Pod {
     bool host_network = false;
     bool ready = false;
     bool terminating = false;
-    bool finished = false; ///< phase Succeeded or Failed
+    bool finished = false;  ///< phase Succeeded or Failed
     std::vector<ContainerPort> ports;
     friend bool operator==(const Pod&, const Pod&) = default;
 };
@@ -137,13 +137,13 @@ struct Node {
     ObjectKey key;
     Labels labels;
     std::vector<Cidr> pod_cidrs;
-    std::vector<IpAddress> addresses; ///< InternalIP first, then ExternalIP
+    std::vector<IpAddress> addresses;  ///< InternalIP first, then ExternalIP
     bool deleting = false;
     friend bool operator==(const Node&, const Node&) = default;
 };
 
 struct Namespace {
-    ObjectKey key; ///< the namespace part is empty
+    ObjectKey key;  ///< the namespace part is empty
     Labels labels;
     friend bool operator==(const Namespace&, const Namespace&) = default;
 };
@@ -152,4 +152,4 @@ enum class Kind : std::uint8_t { service, endpoint_slice, pod, node, namespace_ 
 /// "Service", "EndpointSlice", "Pod", "Node", "Namespace".
 std::string_view to_string(Kind kind) noexcept;
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

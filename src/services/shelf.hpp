@@ -28,16 +28,14 @@ public:
         auto [at, is_new] = items_.try_emplace(key);
         Item& item = at->second;
         item.round = round;
-        if (item.now != nullptr && *item.now == value)
-            return false;
+        if (item.now != nullptr && *item.now == value) return false;
         item.now = std::make_shared<const Value>(std::move(value));
         mark(*at);
         return true;
     }
     bool remove(const ObjectKey& key) {
         const auto at = items_.find(key);
-        if (at == items_.end() || at->second.now == nullptr)
-            return false;
+        if (at == items_.end() || at->second.now == nullptr) return false;
         at->second.now = nullptr;
         mark(*at);
         return true;
@@ -46,8 +44,7 @@ public:
     bool remove_unnamed(std::uint32_t round) {
         bool any = false;
         for (auto& pair : items_) {
-            if (pair.second.now == nullptr || pair.second.round == round)
-                continue;
+            if (pair.second.now == nullptr || pair.second.round == round) continue;
             pair.second.now = nullptr;
             mark(pair);
             any = true;
@@ -63,12 +60,9 @@ public:
             item.dirty = false;
             const bool same = item.published == item.now ||
                               (item.published && item.now && *item.published == *item.now);
-            if (!same)
-                visit(pair->first, item.published, item.now);
-            if (!same)
-                item.published = item.now;
-            if (item.now == nullptr)
-                items_.erase(items_.find(pair->first));
+            if (!same) visit(pair->first, item.published, item.now);
+            if (!same) item.published = item.now;
+            if (item.now == nullptr) items_.erase(items_.find(pair->first));
         }
     }
 
@@ -83,12 +77,11 @@ private:
     using Pair = typename Items::value_type;
 
     void mark(Pair& pair) {
-        if (!std::exchange(pair.second.dirty, true))
-            dirty_.push_back(&pair);
+        if (!std::exchange(pair.second.dirty, true)) dirty_.push_back(&pair);
     }
 
     Items items_;
     std::vector<Pair*> dirty_;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -27,15 +27,13 @@ std::size_t Snapshot::endpoint_count() const noexcept {
 
 void Snapshot::for_each(const std::function<void(const ServiceEntry&)>& visit) const {
     for (std::size_t slot = 0; slot < data_->slots.size(); ++slot) {
-        if (const ServiceEntry* entry = data_->slots.at(slot); entry != nullptr)
-            visit(*entry);
+        if (const ServiceEntry* entry = data_->slots.at(slot); entry != nullptr) visit(*entry);
     }
 }
 
 const Node* Snapshot::node(std::string_view name) const noexcept {
     for (const NodeRecord& record : data_->nodes.candidates(name_hash(name))) {
-        if (record.node->key.name == name)
-            return record.node.get();
+        if (record.node->key.name == name) return record.node.get();
     }
     return nullptr;
 }
@@ -51,12 +49,11 @@ std::size_t octets_of(const ServiceEntry& entry) {
     for (const auto& ports : entry.port_sets) {
         octets += sizeof ports + ports.capacity() * sizeof(EndpointPort);
     }
-    for (const auto& slice : entry.slices)
-        octets += sizeof slice + slice->memory_octets();
+    for (const auto& slice : entry.slices) octets += sizeof slice + slice->memory_octets();
     return octets;
 }
 
-} // namespace
+}  // namespace
 
 std::size_t Snapshot::memory_octets() const noexcept {
     std::size_t octets = sizeof *this + sizeof *data_ + data_->slots.memory_octets();
@@ -70,4 +67,4 @@ std::size_t Snapshot::memory_octets() const noexcept {
     return octets;
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

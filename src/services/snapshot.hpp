@@ -35,7 +35,7 @@ public:
     /// Walks everything: for benchmarks and explanations.
     std::size_t memory_octets() const noexcept;
 
-    struct Data; ///< the shards; private to src/services
+    struct Data;  ///< the shards; private to src/services
     explicit Snapshot(std::unique_ptr<const Data> data) noexcept;
     const Data& data() const noexcept { return *data_; }
 
@@ -43,4 +43,4 @@ private:
     std::unique_ptr<const Data> data_;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

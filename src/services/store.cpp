@@ -15,7 +15,7 @@ namespace {
 
 /// Where we are in listing one kind.
 struct Listing {
-    std::uint32_t round = 0; ///< of the newest list; objects remember who named them last
+    std::uint32_t round = 0;  ///< of the newest list; objects remember who named them last
     bool open = false;
     bool synced = false;
 };
@@ -32,7 +32,7 @@ struct Nothing {
     friend bool operator==(const Nothing&, const Nothing&) = default;
 };
 
-} // namespace
+}  // namespace
 
 struct Store::State {
     State(StoreOptions given, const Clock& c)
@@ -67,7 +67,7 @@ struct Store::State {
     Shelf<Nothing> namespaces;
     Shelf<PodAddresses> pods;
     Shelf<Node> nodes;
-    std::uint32_t changed_at_s = 0; ///< Unix time of the newest change that may be seen
+    std::uint32_t changed_at_s = 0;  ///< Unix time of the newest change that may be seen
     /// What snapshot() gave last.
     std::shared_ptr<const Snapshot> newest = Snapshot::empty();
     /// Every snapshot that somebody may still hold, so that it is freed here. Others hold them by
@@ -81,16 +81,14 @@ bool Store::State::synced() noexcept {
 }
 
 void Store::State::note(bool seen) {
-    if (!seen)
-        return;
+    if (!seen) return;
     const auto now = clock->wall().time_since_epoch();
     changed_at_s =
         static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
 
 Status Store::State::noted(const Result<bool>& seen) {
-    if (!seen)
-        return seen.error();
+    if (!seen) return seen.error();
     note(*seen);
     return {};
 }
@@ -116,37 +114,22 @@ Status Store::State::apply(EndList event) {
 
 bool Store::State::remove_unnamed(Kind kind) {
     switch (kind) {
-    case Kind::service:
-        return catalog.remove_unnamed_services(round(kind));
-    case Kind::endpoint_slice:
-        return catalog.remove_unnamed_slices(round(kind));
-    case Kind::pod:
-        return pods.remove_unnamed(round(kind));
-    case Kind::node:
-        return nodes.remove_unnamed(round(kind));
-    case Kind::namespace_:
-        return namespaces.remove_unnamed(round(kind));
+    case Kind::service: return catalog.remove_unnamed_services(round(kind));
+    case Kind::endpoint_slice: return catalog.remove_unnamed_slices(round(kind));
+    case Kind::pod: return pods.remove_unnamed(round(kind));
+    case Kind::node: return nodes.remove_unnamed(round(kind));
+    case Kind::namespace_: return namespaces.remove_unnamed(round(kind));
     }
     return false;
 }
 
 Status Store::State::apply(const Remove& event) {
     switch (event.kind) {
-    case Kind::service:
-        note(catalog.remove_service(event.key));
-        break;
-    case Kind::endpoint_slice:
-        note(catalog.remove_slice(event.key));
-        break;
-    case Kind::pod:
-        note(pods.remove(event.key));
-        break;
-    case Kind::node:
-        note(nodes.remove(event.key));
-        break;
-    case Kind::namespace_:
-        note(namespaces.remove(event.key));
-        break;
+    case Kind::service: note(catalog.remove_service(event.key)); break;
+    case Kind::endpoint_slice: note(catalog.remove_slice(event.key)); break;
+    case Kind::pod: note(pods.remove(event.key)); break;
+    case Kind::node: note(nodes.remove(event.key)); break;
+    case Kind::namespace_: note(namespaces.remove(event.key)); break;
     }
     return {};
 }
@@ -172,10 +155,8 @@ Status Store::State::apply(const EndpointSlice& slice) {
 }
 
 Status Store::State::apply(const Pod& pod) {
-    if (!options.keep_pods)
-        return {};
-    if (Status status = check_limits(pod); !status)
-        return status;
+    if (!options.keep_pods) return {};
+    if (Status status = check_limits(pod); !status) return status;
     if (pod.finished || pod.terminating || pod.ips.empty()) {
         note(pods.remove(pod.key));
     } else {
@@ -185,16 +166,14 @@ Status Store::State::apply(const Pod& pod) {
 }
 
 Status Store::State::apply(Node&& node) {
-    if (Status status = check_limits(node); !status)
-        return status;
+    if (Status status = check_limits(node); !status) return status;
     const ObjectKey key = node.key;
     note(nodes.put(key, std::move(node), round(Kind::node)));
     return {};
 }
 
 Status Store::State::apply(const Namespace& ns) {
-    if (Status status = check_limits(ns); !status)
-        return status;
+    if (Status status = check_limits(ns); !status) return status;
     note(namespaces.put(ns.key, {}, round(Kind::namespace_)));
     return {};
 }
@@ -233,10 +212,8 @@ bool Store::State::publish_pods(Snapshot::Data& data) {
     pods.publish([&](const ObjectKey& key, const auto& before, const auto& after) {
         const auto ns = std::make_shared<const std::string>(key.ns);
         const auto put = [&](const auto& pod, std::vector<PodRecord>& list) {
-            if (pod == nullptr)
-                return;
-            for (const IpAddress& ip : pod->ips)
-                list.push_back({ip, ns});
+            if (pod == nullptr) return;
+            for (const IpAddress& ip : pod->ips) list.push_back({ip, ns});
         };
         put(before, removed);
         put(after, added);
@@ -252,10 +229,8 @@ bool Store::State::publish_nodes(Snapshot::Data& data) {
     std::vector<NodeRecord> added;
     nodes.publish([&](const ObjectKey& key, const auto& before, const auto& after) {
         const std::uint64_t hash = name_hash(key.name);
-        if (before != nullptr)
-            removed.push_back({hash, before});
-        if (after != nullptr)
-            added.push_back({hash, after});
+        if (before != nullptr) removed.push_back({hash, before});
+        if (after != nullptr) added.push_back({hash, after});
     });
     data.nodes = data.nodes.edited(removed, added, [](const NodeRecord& a, const NodeRecord& b) {
         return a.node->key.name < b.node->key.name;
@@ -288,16 +263,14 @@ std::shared_ptr<const Snapshot> handle_of(const std::shared_ptr<const Snapshot>&
     return {kept.get(), [kept](const Snapshot*) {}};
 }
 
-} // namespace
+}  // namespace
 
 std::shared_ptr<const Snapshot> Store::snapshot() {
     State& state = *state_;
     sweep();
-    if (!changed())
-        return state.newest;
+    if (!changed()) return state.newest;
     auto data = std::make_unique<Snapshot::Data>(state.newest->data());
-    if (!state.publish(*data))
-        return state.newest;
+    if (!state.publish(*data)) return state.newest;
     data->version += snapshot_version_step;
     data->serial = state.changed_at_s;
     state.newest =
@@ -305,4 +278,4 @@ std::shared_ptr<const Snapshot> Store::snapshot() {
     return state.newest;
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -14,8 +14,8 @@ namespace nameplane::services {
 
 /// What the store keeps besides Services, EndpointSlices and Namespaces.
 struct StoreOptions {
-    bool keep_pods = false;               ///< Pods are needed by `pods verified` only
-    std::size_t services_max = 1'000'000; ///< further Services are refused
+    bool keep_pods = false;                ///< Pods are needed by `pods verified` only
+    std::size_t services_max = 1'000'000;  ///< further Services are refused
 };
 
 /// Control thread only. Should outlive the snapshots it made: they are freed here, on this thread.
@@ -44,4 +44,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -26,12 +26,11 @@ std::size_t text_octets_of(const EndpointSlice& slice) {
 
 std::size_t address_count_of(const EndpointSlice& slice) {
     std::size_t count = 0;
-    for (const Endpoint& endpoint : slice.endpoints)
-        count += endpoint.addresses.size();
+    for (const Endpoint& endpoint : slice.endpoints) count += endpoint.addresses.size();
     return count;
 }
 
-} // namespace
+}  // namespace
 
 StoredSlice::StoredSlice(const EndpointSlice& slice, std::shared_ptr<StringPool> pool)
     : pool_{std::move(pool)}, ports_{sorted_ports(slice.ports)},
@@ -57,13 +56,11 @@ StoredSlice::~StoredSlice() {
 }
 
 std::uint16_t StoredSlice::add_hints(const Endpoint& endpoint) {
-    if (endpoint.hint_zones.empty() && endpoint.hint_nodes.empty())
-        return 0;
+    if (endpoint.hint_zones.empty() && endpoint.hint_nodes.empty()) return 0;
     EndpointHints hints{.zones = endpoint.hint_zones, .nodes = endpoint.hint_nodes};
     const auto known = std::ranges::find(hints_, hints);
     const auto index = static_cast<std::uint16_t>(known - hints_.begin());
-    if (known == hints_.end())
-        hints_.push_back(std::move(hints));
+    if (known == hints_.end()) hints_.push_back(std::move(hints));
     return index;
 }
 
@@ -105,4 +102,4 @@ std::size_t StoredSlice::memory_octets() const noexcept {
     return octets;
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

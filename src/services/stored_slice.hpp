@@ -22,8 +22,8 @@ struct StoredEndpoint {
     std::uint8_t terminating : 1;
     std::uint8_t hostname_octets = 0;
     std::uint8_t pod_name_octets = 0;
-    std::uint32_t text_at = 0; ///< hostname, then pod name, in the text of the slice
-    std::uint16_t hints = 0;   ///< index into the hints of the slice
+    std::uint32_t text_at = 0;  ///< hostname, then pod name, in the text of the slice
+    std::uint16_t hints = 0;    ///< index into the hints of the slice
     const PooledString* node = nullptr;
     const PooledString* zone = nullptr;
 };
@@ -67,4 +67,4 @@ private:
     std::int64_t change_trigger_ns_ = 0;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

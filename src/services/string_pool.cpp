@@ -38,10 +38,9 @@ std::size_t StringPool::memory_octets() const noexcept {
     std::size_t octets = strings_.bucket_count() * sizeof(void*);
     for (const auto& [key, string] : strings_) {
         octets += sizeof(PooledString) + sizeof(std::string_view) + 3 * sizeof(void*);
-        if (string->text.capacity() > 15)
-            octets += string->text.capacity() + 1;
+        if (string->text.capacity() > 15) octets += string->text.capacity() + 1;
     }
     return octets;
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -37,7 +37,7 @@ private:
     void tidy();
 
     std::unordered_map<std::string_view, std::unique_ptr<PooledString>> strings_;
-    std::atomic<std::size_t> idle_{0}; ///< how often a last user went since tidy()
+    std::atomic<std::size_t> idle_{0};  ///< how often a last user went since tidy()
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -25,8 +25,7 @@ public:
     /// Records whose hash may be `hash`, and perhaps others.
     std::span<const Record> candidates(std::uint64_t hash) const noexcept {
         const Shard* shard = (*shards_)[shard_of(hash)].get();
-        if (shard == nullptr)
-            return {};
+        if (shard == nullptr) return {};
         const std::size_t bucket = (hash << ShardBits) >> shard->bucket_shift;
         const std::uint32_t first = shard->starts[bucket];
         return std::span{shard->records}.subspan(first, shard->starts[bucket + 1] - first);
@@ -37,8 +36,7 @@ public:
     /// that come only. Both vectors are sorted here.
     template <class Before>
     Table edited(std::vector<Record>& removed, std::vector<Record>& added, Before before) const {
-        if (removed.empty() && added.empty())
-            return *this;
+        if (removed.empty() && added.empty()) return *this;
         const auto by_hash = [](const Record& a, const Record& b) { return a.hash() < b.hash(); };
         const auto in_order = [&](const Record& a, const Record& b) {
             const std::uint64_t left = a.hash();
@@ -65,17 +63,14 @@ public:
 
     template <class Visit> void for_each(Visit visit) const {
         for (const auto& shard : *shards_) {
-            if (shard == nullptr)
-                continue;
-            for (const Record& record : shard->records)
-                visit(record);
+            if (shard == nullptr) continue;
+            for (const Record& record : shard->records) visit(record);
         }
     }
     std::size_t memory_octets() const noexcept {
         std::size_t octets = sizeof(Shards);
         for (const auto& shard : *shards_) {
-            if (shard == nullptr)
-                continue;
+            if (shard == nullptr) continue;
             octets += sizeof(Shard) + shard->records.capacity() * sizeof(Record);
             octets += shard->starts.capacity() * sizeof(std::uint32_t);
         }
@@ -106,8 +101,7 @@ private:
 
     static std::span<const Record> take(std::span<const Record>& from, std::size_t shard) {
         std::size_t count = 0;
-        while (count < from.size() && shard_of(from[count].hash()) == shard)
-            ++count;
+        while (count < from.size() && shard_of(from[count].hash()) == shard) ++count;
         const std::span<const Record> taken = from.first(count);
         from = from.subspan(count);
         return taken;
@@ -121,7 +115,7 @@ private:
         }
         std::vector<Record> rest;
         rest.reserve(old->records.size());
-        std::vector<Record> due; // of the hash at hand
+        std::vector<Record> due;  // of the hash at hand
         std::uint64_t due_hash = 0;
         for (const Record& record : old->records) {
             const std::uint64_t hash = record.hash();
@@ -148,8 +142,7 @@ private:
     static std::shared_ptr<const Shard> changed(const Shard* old, std::span<const Record> removed,
                                                 std::span<const Record> added, InOrder in_order) {
         const std::vector<Record> rest = remaining(old, removed);
-        if (rest.empty() && added.empty())
-            return nullptr;
+        if (rest.empty() && added.empty()) return nullptr;
         auto shard = std::make_shared<Shard>();
         shard->records.resize(rest.size() + added.size());
         std::ranges::merge(rest, added, shard->records.begin(), in_order);
@@ -173,4 +166,4 @@ private:
     std::shared_ptr<const Shards> shards_;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

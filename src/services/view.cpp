@@ -31,65 +31,56 @@ std::uint32_t first_endpoint(std::span<const EndpointEntry> endpoints,
         return record.hint;
     }
     for (std::size_t i = from; i < to; ++i) {
-        if (has_it(i) && i > 0 && !has_it(i - 1))
-            return static_cast<std::uint32_t>(i);
+        if (has_it(i) && i > 0 && !has_it(i - 1)) return static_cast<std::uint32_t>(i);
     }
     const auto first =
         std::ranges::lower_bound(endpoints, record.address, {}, &EndpointEntry::address);
     return static_cast<std::uint32_t>(first - endpoints.begin());
 }
 
-} // namespace
+}  // namespace
 
 std::size_t Snapshot::Data::slot_of(std::string_view ns, std::string_view name) const noexcept {
     const std::uint64_t hash = name_hash(ns, name);
     for (const NameRecord& record : names.candidates(hash)) {
-        if (record.of_name != hash)
-            continue;
+        if (record.of_name != hash) continue;
         const ObjectKey& key = slots.at(record.slot)->service->key;
-        if (key.name == name && key.ns == ns)
-            return record.slot;
+        if (key.name == name && key.ns == ns) return record.slot;
     }
     return slots.size();
 }
 
 const ServiceEntry* ServiceView::find(std::string_view ns, std::string_view name) const noexcept {
-    if (snapshot_ == nullptr)
-        return nullptr;
+    if (snapshot_ == nullptr) return nullptr;
     const Snapshot::Data& data = snapshot_->data();
     return data.slots.at(data.slot_of(ns, name));
 }
 
 bool ServiceView::has_namespace(std::string_view ns) const noexcept {
-    if (snapshot_ == nullptr)
-        return false;
+    if (snapshot_ == nullptr) return false;
     const auto bucket = snapshot_->data().namespaces.candidates(name_hash(ns));
     return std::ranges::any_of(bucket,
                                [&](const NamespaceRecord& record) { return *record.name == ns; });
 }
 
 const ServiceEntry* ServiceView::by_cluster_ip(const IpAddress& address) const noexcept {
-    if (snapshot_ == nullptr)
-        return nullptr;
+    if (snapshot_ == nullptr) return nullptr;
     const Snapshot::Data& data = snapshot_->data();
     const auto records = of_address(data.cluster_ips.candidates(address.hash()), address);
     return records.empty() ? nullptr : data.slots.at(records.front().slot);
 }
 
 EndpointRange ServiceView::by_endpoint(const IpAddress& address) const noexcept {
-    if (snapshot_ == nullptr)
-        return {};
+    if (snapshot_ == nullptr) return {};
     const auto bucket = snapshot_->data().endpoints.candidates(address.hash());
     const auto records = of_address(bucket, address);
-    if (records.empty())
-        return {};
+    if (records.empty()) return {};
     const AddressRecord* last = records.data() + records.size();
     return {{*snapshot_, records.data(), last}, {*snapshot_, last, last}};
 }
 
 bool ServiceView::has_pod(std::string_view ns, const IpAddress& address) const noexcept {
-    if (snapshot_ == nullptr)
-        return false;
+    if (snapshot_ == nullptr) return false;
     const auto bucket = snapshot_->data().pods.candidates(address.hash());
     return std::ranges::any_of(bucket, [&](const PodRecord& record) {
         return record.address == address && *record.ns == ns;
@@ -135,4 +126,4 @@ EndpointRange::Iterator& EndpointRange::Iterator::operator++() noexcept {
     return *this;
 }
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

@@ -74,4 +74,4 @@ inline services::Namespace name_space(std::string name) {
     return {.key = {.ns = {}, .name = std::move(name)}, .labels = {}};
 }
 
-} // namespace nameplane::test
+}  // namespace nameplane::test

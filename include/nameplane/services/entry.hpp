@@ -25,12 +25,12 @@ struct EndpointEntry {
     std::uint8_t ready : 1;
     std::uint8_t serving : 1;
     std::uint8_t terminating : 1;
-    std::uint16_t port_set = 0;        ///< index into ServiceEntry::port_sets
-    std::uint32_t hints = 0;           ///< index into ServiceEntry::hints; 0 is "none"
-    const std::string* node = nullptr; ///< node name, interned; never null, maybe empty
-    const std::string* zone = nullptr; ///< zone, interned; never null, maybe empty
-    std::string_view hostname;         ///< empty if it has none; memory belongs to the ServiceEntry
-    std::string_view pod_name;         ///< likewise
+    std::uint16_t port_set = 0;         ///< index into ServiceEntry::port_sets
+    std::uint32_t hints = 0;            ///< index into ServiceEntry::hints; 0 is "none"
+    const std::string* node = nullptr;  ///< node name, interned; never null, maybe empty
+    const std::string* zone = nullptr;  ///< zone, interned; never null, maybe empty
+    std::string_view hostname;  ///< empty if it has none; memory belongs to the ServiceEntry
+    std::string_view pod_name;  ///< likewise
 };
 
 /// Topology hints of an endpoint (discovery.k8s.io/v1 EndpointHints).
@@ -43,10 +43,10 @@ struct EndpointHints {
 /// Immutable once in a snapshot; the same object is shared by all snapshots until the Service or
 /// one of its slices changes, so equal pointers mean "unchanged".
 struct ServiceEntry {
-    std::shared_ptr<const Service> service; ///< the object, labels and selectors dropped
+    std::shared_ptr<const Service> service;  ///< the object, labels and selectors dropped
     /// Distinct port lists of the slices, each sorted by name, protocol, number.
     std::vector<std::vector<EndpointPort>> port_sets;
-    std::vector<EndpointHints> hints; ///< [0] is empty
+    std::vector<EndpointHints> hints;  ///< [0] is empty
     /// Sorted by address, then hostname, then port set.
     std::vector<EndpointEntry> endpoints;
     /// Newest last-change-trigger-time of its slices, Unix nanoseconds; 0: none.
@@ -60,4 +60,4 @@ struct ServiceEntry {
     ServiceEntry& operator=(const ServiceEntry&) = delete;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

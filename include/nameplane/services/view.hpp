@@ -21,7 +21,7 @@ struct AddressRecord;
 /// An endpoint found by its address, with the Service it belongs to.
 struct EndpointOf {
     const ServiceEntry* service = nullptr;
-    std::uint32_t endpoint = 0; ///< index into service->endpoints
+    std::uint32_t endpoint = 0;  ///< index into service->endpoints
     friend bool operator==(const EndpointOf&, const EndpointOf&) = default;
 };
 
@@ -74,7 +74,7 @@ private:
 /// A cheap value: one pointer. Any thread.
 class ServiceView {
 public:
-    ServiceView() = default; ///< sees nothing
+    ServiceView() = default;  ///< sees nothing
     explicit ServiceView(const Snapshot& snapshot) noexcept : snapshot_{&snapshot} {}
 
     /// The Service `name` in `ns` (both lower case), or nullptr.
@@ -97,4 +97,4 @@ private:
     const Snapshot* snapshot_ = nullptr;
 };
 
-} // namespace nameplane::services
+}  // namespace nameplane::services

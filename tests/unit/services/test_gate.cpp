@@ -25,8 +25,7 @@ struct Fixture {
     void put(Event event) { REQUIRE(store.apply(std::move(event))); }
     /// Applies the events and offers the snapshot; its version.
     std::uint64_t offer(std::vector<Event> events) {
-        for (Event& event : events)
-            put(std::move(event));
+        for (Event& event : events) put(std::move(event));
         const auto snapshot = store.snapshot();
         gate.offer(snapshot);
         return snapshot->version();
@@ -184,8 +183,7 @@ TEST_CASE("what needs no rule waits for nothing", "[services][gate]") {
             const std::uint64_t before = f.seen().version();
             REQUIRE_FALSE(row.is_seen(f));
             std::vector<Event> events = {row.event};
-            if (with_new_name)
-                events.push_back(web());
+            if (with_new_name) events.push_back(web());
             const std::uint64_t offered = f.offer(events);
             CHECK(row.is_seen(f));
             CHECK(f.gate.held() == with_new_name);
@@ -344,5 +342,5 @@ TEST_CASE("the same snapshot again is no news", "[services][gate]") {
     CHECK_FALSE(f.gate.held());
 }
 
-} // namespace
-} // namespace nameplane::services
+}  // namespace
+}  // namespace nameplane::services

@@ -19,8 +19,7 @@ struct Fixture {
     void put(Event event) { REQUIRE(store.apply(std::move(event))); }
     void list(Kind kind, std::vector<Event> objects) {
         put(BeginList{kind});
-        for (Event& object : objects)
-            put(std::move(object));
+        for (Event& object : objects) put(std::move(object));
         put(EndList{kind});
     }
     /// The names of all Services.
@@ -115,8 +114,7 @@ TEST_CASE("synced means that every kind has been listed", "[services]") {
         CHECK_FALSE(synced_after(Kind::endpoint_slice));
         CHECK_FALSE(synced_after(Kind::namespace_));
         CHECK(synced_after(Kind::service) == !keep_pods);
-        if (keep_pods)
-            CHECK(synced_after(Kind::pod));
+        if (keep_pods) CHECK(synced_after(Kind::pod));
         REQUIRE(store.apply(BeginList{Kind::service}));
         CHECK(ServiceView{*store.snapshot()}.synced());
     }
@@ -265,5 +263,5 @@ TEST_CASE("the number of slices of one Service is bounded", "[services]") {
     CHECK(f.store.apply(slice("ns", "b", "one-more", {})));
 }
 
-} // namespace
-} // namespace nameplane::services
+}  // namespace
+}  // namespace nameplane::services

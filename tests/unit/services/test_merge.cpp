@@ -20,8 +20,7 @@ struct Merged {
 
     explicit Merged(const std::vector<EndpointSlice>& slices) {
         REQUIRE(store.apply(headless_service("ns", "svc")));
-        for (const EndpointSlice& slice : slices)
-            REQUIRE(store.apply(slice));
+        for (const EndpointSlice& slice : slices) REQUIRE(store.apply(slice));
         snapshot = store.snapshot();
         entry = ServiceView{*snapshot}.find("ns", "svc");
         REQUIRE(entry != nullptr);
@@ -183,5 +182,5 @@ TEST_CASE("the order in which slices come makes no difference", "[services]") {
     } while (std::ranges::next_permutation(order).found);
 }
 
-} // namespace
-} // namespace nameplane::services
+}  // namespace
+}  // namespace nameplane::services

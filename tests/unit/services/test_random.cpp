@@ -21,7 +21,7 @@ using namespace nameplane::test;
 /// One endpoint of a Service written out: what makes it one, and all that is said about it.
 struct Line {
     std::string address, hostname, ports;
-    int rank = 0; ///< smaller is better
+    int rank = 0;  ///< smaller is better
     std::string rest;
     auto identity() const { return std::tie(address, hostname, ports); }
 };
@@ -38,11 +38,9 @@ std::string text_of(const std::vector<EndpointPort>& given) {
 
 std::string text_of(const std::vector<std::string>& zones, const std::vector<std::string>& nodes) {
     std::string text;
-    for (const std::string& zone : zones)
-        text += zone + ",";
+    for (const std::string& zone : zones) text += zone + ",";
     text += ";";
-    for (const std::string& node : nodes)
-        text += node + ",";
+    for (const std::string& node : nodes) text += node + ",";
     return text;
 }
 
@@ -63,8 +61,7 @@ struct Model {
     Text endpoints(const ObjectKey& service) const {
         std::map<std::string, std::pair<int, std::set<std::string>>> best;
         for (const auto& [key, slice] : slices) {
-            if (key.ns != service.ns || slice.service != service.name)
-                continue;
+            if (key.ns != service.ns || slice.service != service.name) continue;
             for (const Endpoint& endpoint : slice.endpoints) {
                 for (const IpAddress& address : endpoint.addresses) {
                     add(best, slice, endpoint, address);
@@ -91,10 +88,8 @@ struct Model {
             endpoint.node_name + " " + endpoint.zone + " " + endpoint.pod_name + " " +
             text_of(endpoint.hint_zones, endpoint.hint_nodes);
         auto [at, is_new] = best.try_emplace(identity, rank, std::set<std::string>{});
-        if (rank > at->second.first)
-            return;
-        if (rank < at->second.first)
-            at->second = {rank, {}};
+        if (rank > at->second.first) return;
+        if (rank < at->second.first) at->second = {rank, {}};
         at->second.second.insert(rest);
     }
 };
@@ -135,28 +130,17 @@ public:
     /// One event, or a whole list, of a random kind.
     std::vector<Event> next() {
         const std::size_t dice = pick(1000);
-        if (dice < 4)
-            return relist_services();
-        if (dice < 8)
-            return relist_slices();
-        if (dice < 10)
-            return relist_rest();
-        if (dice < 250)
-            return {put_service()};
-        if (dice < 330)
-            return {remove(Kind::service, model.services, service_key())};
-        if (dice < 700)
-            return {put_slice()};
-        if (dice < 780)
-            return {remove(Kind::endpoint_slice, model.slices, slice_key())};
-        if (dice < 880)
-            return {put_pod()};
-        if (dice < 910)
-            return {remove(Kind::pod, model.pods, pod_key())};
-        if (dice < 940)
-            return {put_node()};
-        if (dice < 950)
-            return {remove(Kind::node, model.nodes, node_key())};
+        if (dice < 4) return relist_services();
+        if (dice < 8) return relist_slices();
+        if (dice < 10) return relist_rest();
+        if (dice < 250) return {put_service()};
+        if (dice < 330) return {remove(Kind::service, model.services, service_key())};
+        if (dice < 700) return {put_slice()};
+        if (dice < 780) return {remove(Kind::endpoint_slice, model.slices, slice_key())};
+        if (dice < 880) return {put_pod()};
+        if (dice < 910) return {remove(Kind::pod, model.pods, pod_key())};
+        if (dice < 940) return {put_node()};
+        if (dice < 950) return {remove(Kind::node, model.nodes, node_key())};
         return {change_namespace()};
     }
 
@@ -189,19 +173,15 @@ private:
         const std::size_t at = pick(60);
         Endpoint made;
         made.addresses = {endpoint_address(at)};
-        if (chance(6))
-            made.addresses.push_back(endpoint_address(pick(60)));
+        if (chance(6)) made.addresses.push_back(endpoint_address(pick(60)));
         // What is not part of an endpoint's identity follows from its first address, so that
         // copies of one rank are equal.
-        if (made.addresses.size() == 2)
-            made.hostname = "both" + std::to_string(at);
-        if (chance(4))
-            made.hostname += "h" + std::to_string(pick(2));
+        if (made.addresses.size() == 2) made.hostname = "both" + std::to_string(at);
+        if (chance(4)) made.hostname += "h" + std::to_string(pick(2));
         made.node_name = "node" + std::to_string(at % 9);
         made.zone = at % 5 == 0 ? "" : "zone" + std::to_string(at % 3);
         made.pod_name = "pod-of-some-length-" + std::to_string(at);
-        if (at % 4 == 0)
-            made.hint_zones = {"zone" + std::to_string(at % 3)};
+        if (at % 4 == 0) made.hint_zones = {"zone" + std::to_string(at % 3)};
         made.ready = !chance(3);
         made.serving = !chance(3);
         made.terminating = chance(3);
@@ -215,8 +195,7 @@ private:
         if (chance(3))
             made.ports.insert(made.ports.begin(),
                               {.name = "udp", .protocol = Protocol::udp, .port = 1});
-        for (std::size_t i = pick(8); i > 0; --i)
-            made.endpoints.push_back(make_endpoint());
+        for (std::size_t i = pick(8); i > 0; --i) made.endpoints.push_back(make_endpoint());
         return made;
     }
     Event put_slice() {
@@ -257,8 +236,7 @@ private:
     template <class Objects> std::vector<Event> relist(Kind kind, Objects& objects) {
         std::vector<Event> events = {BeginList{kind}};
         std::erase_if(objects, [&](const auto&) { return chance(4); });
-        for (const auto& [key, object] : objects)
-            events.emplace_back(object);
+        for (const auto& [key, object] : objects) events.emplace_back(object);
         events.emplace_back(EndList{kind});
         return events;
     }
@@ -269,8 +247,7 @@ private:
         std::ranges::copy(relist(Kind::node, model.nodes), std::back_inserter(events));
         events.emplace_back(BeginList{Kind::namespace_});
         std::erase_if(model.namespaces, [&](const auto&) { return chance(4); });
-        for (const std::string& name : model.namespaces)
-            events.emplace_back(name_space(name));
+        for (const std::string& name : model.namespaces) events.emplace_back(name_space(name));
         events.emplace_back(EndList{Kind::namespace_});
         return events;
     }
@@ -308,7 +285,7 @@ void compare_addresses(World& world, const Snapshot& snapshot) {
     for (std::size_t i = 0; i < 50; ++i) {
         const IpAddress address = world.cluster_address(i);
         const ServiceEntry* expected = nullptr;
-        for (const auto& [key, service] : world.model.services) { // in the order of keys
+        for (const auto& [key, service] : world.model.services) {  // in the order of keys
             if (expected == nullptr && std::ranges::count(service.cluster_ips, address) > 0) {
                 expected = view.find(key.ns, key.name);
             }
@@ -321,8 +298,7 @@ void compare_addresses(World& world, const Snapshot& snapshot) {
         for (const auto& [key, service] : world.model.services) {
             const ServiceEntry* entry = view.find(key.ns, key.name);
             for (std::uint32_t e = 0; e < entry->endpoints.size(); ++e) {
-                if (entry->endpoints[e].address == address)
-                    expected.push_back({entry, e});
+                if (entry->endpoints[e].address == address) expected.push_back({entry, e});
             }
         }
         const EndpointRange range = view.by_endpoint(address);
@@ -345,8 +321,7 @@ void compare_rest(const Model& model, const Snapshot& snapshot) {
         const auto at = model.nodes.find(ObjectKey{"", name});
         const Node* node = snapshot.node(name);
         REQUIRE((node != nullptr) == (at != model.nodes.end()));
-        if (node != nullptr)
-            CHECK(*node == at->second);
+        if (node != nullptr) CHECK(*node == at->second);
     }
     for (std::size_t i = 0; i < 5; ++i) {
         const std::string name = "ns" + std::to_string(i);
@@ -361,8 +336,7 @@ void compare_delta(const Snapshot& before, const Snapshot& after) {
         const ObjectKey& key = entry.service->key;
         const auto pair = std::pair{ServiceView{before}.find(key.ns, key.name),
                                     ServiceView{after}.find(key.ns, key.name)};
-        if (pair.first != pair.second)
-            expected[key] = pair;
+        if (pair.first != pair.second) expected[key] = pair;
     };
     before.for_each(note);
     after.for_each(note);
@@ -385,13 +359,11 @@ TEST_CASE("ten thousand random events leave what a naive model has", "[services]
     std::vector<std::shared_ptr<const Snapshot>> kept = {store.snapshot()};
     std::vector<Model> models = {world.model};
     for (std::size_t event = 1; event <= 10'000; ++event) {
-        for (Event& next : world.next())
-            REQUIRE(store.apply(std::move(next)));
+        for (Event& next : world.next()) REQUIRE(store.apply(std::move(next)));
         if (world.chance(5)) {
             const auto snapshot = store.snapshot();
             compare_delta(*kept.back(), *snapshot);
-            if (event % 20 == 0)
-                kept.back() = snapshot;
+            if (event % 20 == 0) kept.back() = snapshot;
         }
         if (event % 1000 == 0) {
             const auto snapshot = store.snapshot();
@@ -408,5 +380,5 @@ TEST_CASE("ten thousand random events leave what a naive model has", "[services]
     CHECK(kept.back()->memory_octets() > 0);
 }
 
-} // namespace
-} // namespace nameplane::services
+}  // namespace
+}  // namespace nameplane::services

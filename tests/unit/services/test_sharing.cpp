@@ -122,8 +122,7 @@ TEST_CASE("a Service in another one's slot is not taken for it", "[services][del
     HandClock clock;
     Store store{{}, clock};
     const auto after = [&](std::vector<Event> events) {
-        for (Event& event : events)
-            REQUIRE(store.apply(std::move(event)));
+        for (Event& event : events) REQUIRE(store.apply(std::move(event)));
         return store.snapshot();
     };
     const auto changes = [](const Snapshot& was, const Snapshot& is) {
@@ -177,8 +176,7 @@ TEST_CASE("pooled strings are one, and go when nobody uses them", "[services]") 
     const PooledString* a = pool.acquire("node-a");
     CHECK(pool.acquire("node-a") == a);
     CHECK(a->text == "node-a");
-    for (int i = 0; i < 10'000; ++i)
-        pool.release(pool.acquire("passing-" + std::to_string(i)));
+    for (int i = 0; i < 10'000; ++i) pool.release(pool.acquire("passing-" + std::to_string(i)));
     CHECK(pool.size() <= 1 + StringPool::idle_strings_max + 2);
     pool.release(a);
     CHECK(pool.acquire("node-a") == a);
@@ -235,5 +233,5 @@ TEST_CASE("a stored slice differs in whatever the slice differs in", "[services]
     }
 }
 
-} // namespace
-} // namespace nameplane::services
+}  // namespace
+}  // namespace nameplane::services

@@ -28,13 +28,10 @@ struct Fixture {
 std::string endpoints_of(const ServiceEntry& entry) {
     std::string text;
     for (const EndpointEntry& endpoint : entry.endpoints) {
-        if (!text.empty())
-            text += ' ';
+        if (!text.empty()) text += ' ';
         text += endpoint.address.to_string();
-        if (!endpoint.hostname.empty())
-            text += "/" + std::string{endpoint.hostname};
-        if (!endpoint.ready)
-            text += '!';
+        if (!endpoint.hostname.empty()) text += "/" + std::string{endpoint.hostname};
+        if (!endpoint.ready) text += '!';
     }
     return text;
 }
@@ -239,7 +236,7 @@ TEST_CASE("pods are found while they live, by namespace and address", "[services
     Pod ending = a;
     ending.terminating = true;
     put(ending);
-    CHECK(has("default", "10.0.0.1")); // b has it, too
+    CHECK(has("default", "10.0.0.1"));  // b has it, too
     CHECK_FALSE(has("default", "fd00::1"));
     REQUIRE(store.apply(Remove{Kind::pod, {"default", "b"}}));
     CHECK_FALSE(has("default", "10.0.0.1"));
@@ -262,5 +259,5 @@ TEST_CASE("nodes are found by name with what they have", "[services]") {
     CHECK(f.store.snapshot()->node("a") == nullptr);
 }
 
-} // namespace
-} // namespace nameplane::services
+}  // namespace
+}  // namespace nameplane::services

@@ -42,19 +42,15 @@ void put_round(Store& store, std::size_t round) {
 /// Whether everything in the snapshot is of one round; `round` is it.
 bool is_whole(const ServiceView& view, std::size_t& round) {
     const ServiceEntry* first = view.find("ns", name_of(0));
-    if (first == nullptr)
-        return true;
+    if (first == nullptr) return true;
     round = first->service->ports[0].port;
     const std::string number = std::to_string(round);
     for (std::size_t i = 0; i < service_count; ++i) {
         const ServiceEntry* entry = view.find("ns", name_of(i));
-        if (entry == nullptr || entry->service->ports[0].port != round)
-            return false;
+        if (entry == nullptr || entry->service->ports[0].port != round) return false;
         const EndpointEntry& endpoint = entry->endpoints.at(0);
-        if (endpoint.hostname != "h" + number || *endpoint.node != "node-" + number)
-            return false;
-        if (view.by_endpoint(endpoint.address).begin()->service != entry)
-            return false;
+        if (endpoint.hostname != "h" + number || *endpoint.node != "node-" + number) return false;
+        if (view.by_endpoint(endpoint.address).begin()->service != entry) return false;
     }
     return true;
 }
@@ -75,13 +71,11 @@ TEST_CASE("readers see whole snapshots, in order, while the writer publishes",
             while (!last) {
                 last = finished.load();
                 std::size_t round = 0;
-                if (!is_whole(ServiceView{reader.refresh()}, round) || round < seen)
-                    ++broken;
+                if (!is_whole(ServiceView{reader.refresh()}, round) || round < seen) ++broken;
                 seen = round;
                 const auto pinned = reader.pin();
                 reader.refresh();
-                if (!is_whole(ServiceView{*pinned}, round) || round != seen)
-                    ++broken;
+                if (!is_whole(ServiceView{*pinned}, round) || round != seen) ++broken;
             }
         });
     }
@@ -91,8 +85,7 @@ TEST_CASE("readers see whole snapshots, in order, while the writer publishes",
         while (!finished.load()) {
             auto next = gate.published().newest();
             for_each_changed(*old, *next, [&](const ServiceEntry*, const ServiceEntry* after) {
-                if (after == nullptr)
-                    ++broken;
+                if (after == nullptr) ++broken;
             });
             old = std::move(next);
         }
@@ -103,11 +96,9 @@ TEST_CASE("readers see whole snapshots, in order, while the writer publishes",
         gate.sweep();
     }
     finished = true;
-    for (std::thread& thread : threads)
-        thread.join();
+    for (std::thread& thread : threads) thread.join();
     CHECK(broken == 0);
-    for (const std::size_t seen : last_seen)
-        CHECK(seen == rounds);
+    for (const std::size_t seen : last_seen) CHECK(seen == rounds);
     gate.sweep();
     CHECK(gate.published().kept() == 1);
 }
@@ -128,5 +119,5 @@ TEST_CASE("a snapshot that another thread holds last is freed by the store",
     CHECK(watched.expired());
 }
 
-} // namespace
-} // namespace nameplane::services
+}  // namespace
+}  // namespace nameplane::services
