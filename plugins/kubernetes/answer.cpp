@@ -102,25 +102,29 @@ bool Answer::service_addresses(const services::ServiceEntry& entry, dns::NameVie
 }
 
 bool Answer::endpoint_addresses(const Found& found, dns::NameView owner) noexcept {
-    const EndpointFilter filter{settings_, found.request};
     const services::ServiceEntry& entry = *found.entry;
-    const auto wanted = [&](const services::EndpointEntry& endpoint) {
-        return dns::type_of(endpoint.address) == query_.type() && filter.matches(entry, endpoint);
-    };
-    const auto count = static_cast<std::size_t>(std::ranges::count_if(entry.endpoints, wanted));
-    if (count == 0) return false;
-    std::size_t room = affordable(count, address_record_octets_min, sizeof(dns::Record));
-    reply_.answers().reserve(query_.arena(), reply_.answers().size() + room);
+    const EndpointFilter filter{settings_, found.request};
+    const Family family = query_.type() == Type::a ? Family::ipv4 : Family::ipv6;
+    const std::size_t before = reply_.answers().size();
+    const std::size_t room =
+        affordable(entry.endpoints.size(), address_record_octets_min, sizeof(dns::Record));
+    if (!reply_.answers().reserve(query_.arena(), before + room)) {
+        reply_.fail();
+        return false;
+    }
     // They are sorted by address, so equal ones are neighbours.
     const IpAddress* last = nullptr;
     for (const services::EndpointEntry& endpoint : entry.endpoints) {
-        if (room == 0) break;
-        if (!wanted(endpoint) || (last != nullptr && *last == endpoint.address)) continue;
+        if (endpoint.address.family() != family || !filter.matches(entry, endpoint)) continue;
+        if (last != nullptr && *last == endpoint.address) continue;
+        if (reply_.answers().size() - before == room) {
+            reply_.truncated = true;
+            break;
+        }
         last = &endpoint.address;
         reply_.answer(record(owner, endpoint.address));
-        --room;
     }
-    return true;
+    return reply_.answers().size() > before;
 }
 
 dns::NameView Answer::zone_as_asked() const noexcept {
@@ -158,10 +162,7 @@ std::size_t Answer::affordable(std::size_t wanted, std::size_t octets,
     const Arena& arena = query_.arena();
     const std::size_t free = arena.capacity() - arena.used();
     const std::size_t by_memory = free > reserve ? (free - reserve) / memory : 0;
-    const std::size_t by_octets = message_octets_max / octets;
-    if (wanted <= std::min(by_memory, by_octets)) return wanted;
-    reply_.truncated = true;
-    return std::min(by_memory, by_octets);
+    return std::min({wanted, by_memory, message_octets_max / octets});
 }
 
 }  // namespace nameplane::plugins::kubernetes

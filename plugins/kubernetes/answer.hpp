@@ -67,8 +67,8 @@ private:
     dns::Record record(dns::NameView owner, const IpAddress& address) const noexcept {
         return record(owner, dns::type_of(address), address);
     }
-    /// How many things of at least `octets` on the wire and `memory` in the arena can be answered
-    /// out of `wanted`; the reply is marked as truncated if not all.
+    /// How many out of `wanted` things of at least `octets` on the wire and `memory` in the arena
+    /// can be answered. Who leaves some out for that marks the reply as truncated.
     std::size_t affordable(std::size_t wanted, std::size_t octets, std::size_t memory) noexcept;
 
     const Settings& settings_;

@@ -79,7 +79,10 @@ void Answer::headless_name_servers(const ServiceEntry& entry) noexcept {
     std::uint32_t run = 0;
     const IpAddress* last = nullptr;
     for_each_ready(entry, [&](const services::EndpointEntry& endpoint) {
-        if (targets.size() == room) return;
+        if (targets.size() == room) {
+            reply_.truncated = true;
+            return;
+        }
         if (last != nullptr && *last != endpoint.address) ++run;
         last = &endpoint.address;
         const std::uint32_t before = targets.size();
@@ -113,7 +116,9 @@ bool Answer::name_server_addresses(dns::NameView owner) noexcept {
     }
     const std::size_t before = reply_.answers().size();
     const auto add = [&](const IpAddress& address) {
-        if (room == 0 || dns::type_of(address) != query_.type() || !seen.insert(address)) return;
+        if (dns::type_of(address) != query_.type()) return;
+        reply_.truncated = reply_.truncated || room == 0;
+        if (room == 0 || !seen.insert(address)) return;
         --room;
         reply_.answer(record(owner, address));
     };

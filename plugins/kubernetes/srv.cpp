@@ -46,7 +46,10 @@ void Answer::service_ports(const Found& found) noexcept {
     if (!seen.ok()) return reply_.fail();
     for (const services::ServicePort& port : service.ports) {
         if (!filter.matches(port.name, port.protocol)) continue;
-        if (reply_.answers().size() == room) break;
+        if (reply_.answers().size() == room) {
+            reply_.truncated = true;
+            break;
+        }
         if (!seen.insert(port.port)) continue;
         reply_.answer(record(query_.name(), dns::Type::srv,
                              SrvData{.weight = weight, .port = port.port, .target = target}));
@@ -87,7 +90,10 @@ void Answer::endpoint_ports(const Found& found) noexcept {
     const IpAddress* last = nullptr;
     for (const EndpointEntry& endpoint : entry.endpoints) {
         if (!filter.matches(entry, endpoint)) continue;
-        if (reply_.answers().size() == room || targets.size() == room_for_addresses) break;
+        if (reply_.answers().size() == room || targets.size() == room_for_addresses) {
+            reply_.truncated = true;
+            break;
+        }
         if (last != nullptr && *last != endpoint.address) ++run;
         last = &endpoint.address;
         LabelText text;
@@ -97,7 +103,10 @@ void Answer::endpoint_ports(const Found& found) noexcept {
         for (const EndpointPort& port : EndpointFilter::ports_of(entry, endpoint)) {
             if (port.port == 0 || !filter.ports().matches(port.name, port.protocol)) continue;
             numbered = true;
-            if (reply_.answers().size() == room) break;
+            if (reply_.answers().size() == room) {
+                reply_.truncated = true;
+                break;
+            }
             const std::uint64_t key = (std::uint64_t{target->number} << 16U) | port.port;
             if (!seen.insert(key)) continue;
             reply_.answer(record(query_.name(), dns::Type::srv,
