@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -13,6 +14,16 @@ namespace nameplane::agent {
 namespace {
 
 constexpr const char* liberal_path = "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal";
+
+constexpr const char* localnet_path = "/proc/sys/net/ipv4/conf/all/route_localnet";
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+File open(const char* path, const char* how) { return {std::fopen(path, how), &std::fclose}; }
+
+bool is_on(const char* path) {
+    const File file = open(path, "re");
+    return file && std::fgetc(file.get()) == '1';
+}
 
 bool is_link_local(const IpAddress& address) {
     static const Cidr v4 = *Cidr::parse("169.254.0.0/16");
@@ -118,10 +129,15 @@ rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::
     return settings;
 }
 
-bool conntrack_is_liberal() {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(liberal_path, "re"),
-                                                               &std::fclose};
-    return file && std::fgetc(file.get()) == '1';
+bool conntrack_is_liberal() { return is_on(liberal_path); }
+
+Status open_localhost() {
+    if (is_on(localnet_path)) return {};
+    const File file = open(localnet_path, "we");
+    if (!file || std::fputs("1", file.get()) < 0 || std::fflush(file.get()) != 0) {
+        return errno_error(errno, localnet_path);
+    }
+    return {};
 }
 
 }  // namespace nameplane::agent

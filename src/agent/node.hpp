@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <nameplane/base/result.hpp>
+
 #include "conf/config.hpp"
 #include "rules/plan.hpp"
 
@@ -29,5 +31,9 @@ rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::
 
 /// Whether the kernel keeps packets that look invalid to it (nf_conntrack_tcp_be_liberal).
 bool conntrack_is_liberal();
+
+/// Lets the kernel route 127.0.0.0/8 (route_localnet), without which node ports do not answer there.
+/// KUBE-FIREWALL, which keeps other hosts out of it, must be in the kernel before.
+Status open_localhost();
 
 }  // namespace nameplane::agent

@@ -18,6 +18,7 @@ struct RulesPart::State {
     const Clock* clock;
     std::function<void(std::uint64_t)> applied;
     bool liberal = false;
+    bool localhost_opened = false;  // the rule thread's; there is one at a time
 
     rules::NodeFacts node;
     std::vector<rules::PlanSettings> settings;
@@ -54,10 +55,21 @@ struct RulesPart::State {
         options.full_sync = config.full_sync;
         // The old thread ends before the new one writes.
         replace_syncer(nullptr);
-        auto next = std::make_unique<rules::Syncer>(std::move(targets), node, options, *metrics,
-                                                    *clock, applied);
+        auto next = std::make_unique<rules::Syncer>(
+            std::move(targets), node, options, *metrics, *clock, [this](std::uint64_t version) {
+                open_localhost_once();
+                applied(version);
+            });
         next->start();
         replace_syncer(std::move(next));
+    }
+
+    // On the rule thread, once the rules that keep others out are in the kernel.
+    void open_localhost_once() {
+        if (!config.localhost_node_ports || std::exchange(localhost_opened, true)) return;
+        if (const Status opened = open_localhost(); !opened) {
+            NP_LOG_WARNING("rules.localhost_closed", "error", opened.error());
+        }
     }
 
     // Facts of the machine and of its Node object; remakes what depends on them.

@@ -135,8 +135,13 @@ class Agent:
             self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
-    def wait_for(self, pattern):
-        """The next line of the log (those seen already do not count) that `pattern` is found in."""
+    def wait_for(self, pattern, seen=False):
+        """The next line of the log that `pattern` is found in; lines that were read already count
+        only with `seen`."""
+        if seen:
+            for line in self.lines:
+                if re.search(pattern, line):
+                    return line
         deadline = time.monotonic() + WAIT_S
         while True:
             try:

@@ -36,6 +36,9 @@ metrics = "127.0.0.1:0"
 """
 
 
+LOCALNET = "/proc/sys/net/ipv4/conf/all/route_localnet"
+
+
 class Namespace:
     """A network namespace that lives as long as a process that does nothing."""
 
@@ -85,6 +88,7 @@ class Rules(nameplane.AgentTest):
                          "['10.96.0.1']\n")
         self.assertIn("--to-destination 10.244.0.5:8080", self.rules())
         self.assertEqual(self.inside(agent, "print(agent.get('ready'))"), "(200, 'OK')\n")
+        self.assertEqual(self.namespace.run("cat", LOCALNET), "1\n")
         self.manifest("web.yaml", SERVICE % "10.244.0.6")
         agent.wait_for(r" rules\.written family=ipv4\b")
         self.assertIn("--to-destination 10.244.0.6:8080", self.rules())
@@ -111,6 +115,31 @@ class Rules(nameplane.AgentTest):
         self.assertTrue(ready.startswith("(200, 'OK\\nrules: never applied, last error: "), ready)
         self.assertIn("nameplane_names_overtaken_total 1",
                       self.inside(agent, "print(agent.get('metrics')[1])"))
+        self.assertEqual(agent.stop(), 0)
+
+    def test_not_ready_while_names_wait_for_rules_that_do_not_come(self):
+        agent = self.agent("60s", ("setpriv", "--bounding-set=-net_admin",
+                                   "--inh-caps=-net_admin")).started()
+        agent.wait_for(r" rules\.refused\b", seen=True)
+        ready = self.inside(agent, "print(agent.get('ready'))")
+        self.assertTrue(ready.startswith(
+            "(503, 'kubernetes,rules\\nrules: never applied, last error: "), ready)
+        self.assertEqual(self.inside(agent, "print(agent.udp(%r).rcode)" % WEB), "SERVFAIL\n")
+        self.assertEqual(agent.stop(), 0)
+
+    def test_the_node_object_decides_who_is_local(self):
+        config = CONFIG % "60s" + '[node]\nname = "n1"\n'
+        config = config.replace("[admin]", 'detect_local_mode = "node_cidr"\n[admin]')
+        path = self.write("np.toml", config)
+        agent = self.start("--config", path, prefix=self.namespace.prefix).started()
+        agent.wait_for(r" agent\.ready\b")
+        self.assertTrue(any(" rules.no_pod_cidr " in line for line in agent.lines), agent.lines)
+        self.assertNotIn("! -s 10.244.7.0/24", self.rules())
+        self.manifest("node.yaml", "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n"
+                                   "spec: {podCIDRs: [10.244.7.0/24]}\n")
+        agent.wait_for(r" rules\.settings_changed\b")
+        agent.wait_for(r" rules\.written family=ipv4\b")
+        self.assertIn("! -s 10.244.7.0/24 -d 10.96.0.1/32", self.rules())
         self.assertEqual(agent.stop(), 0)
 
 
