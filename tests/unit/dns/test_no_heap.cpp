@@ -26,6 +26,16 @@ void* counted(std::size_t octets) {
 
 void* operator new(std::size_t octets) { return counted(octets); }
 void* operator new[](std::size_t octets) { return counted(octets); }
+// All forms together: memory from one of a sanitizer's must not come to one of ours.
+void* operator new(std::size_t octets, const std::nothrow_t&) noexcept {
+    ++allocations;
+    return std::malloc(octets == 0 ? 1 : octets);
+}
+void* operator new[](std::size_t octets, const std::nothrow_t& nothrow) noexcept {
+    return operator new(octets, nothrow);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
