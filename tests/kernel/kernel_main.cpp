@@ -11,8 +11,7 @@
 namespace {
 
 std::string why_not() {
-    if (const std::string why = nameplane::test::why_no_netns(); !why.empty())
-        return why;
+    if (const std::string why = nameplane::test::why_no_netns(); !why.empty()) return why;
     if (std::system("iptables-legacy-save --version >/dev/null 2>&1") != 0) {
         return "no iptables-legacy-save (Debian package iptables)";
     }
@@ -22,7 +21,7 @@ std::string why_not() {
     return {};
 }
 
-} // namespace
+}  // namespace
 
 int main(int argc, char** argv) {
     if (const std::string why = why_not(); !why.empty()) {

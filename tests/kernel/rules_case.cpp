@@ -18,12 +18,11 @@ PortPlan tcp(std::string name, const std::string& cluster_ip, std::vector<std::s
     return port_plan(std::move(name), cluster_ip, endpoints);
 }
 
-} // namespace
+}  // namespace
 
 IpAddress ip(std::string_view text) {
     const auto parsed = IpAddress::parse(text);
-    if (!parsed)
-        throw std::runtime_error{"no address: " + std::string{text}};
+    if (!parsed) throw std::runtime_error{"no address: " + std::string{text}};
     return *parsed;
 }
 
@@ -50,8 +49,7 @@ rules::PlanSettings settings_of(Family family) {
 
 void finish(rules::Plan& plan) {
     plan.endpoint_count = 0;
-    for (const auto& service : plan.services)
-        plan.endpoint_count += service->endpoint_count;
+    for (const auto& service : plan.services) plan.endpoint_count += service->endpoint_count;
     ++plan.version;
 }
 
@@ -135,8 +133,7 @@ NetnsWriter::NetnsWriter(const Netns& netns, Family family,
         options.lock_path = own_lock_path();
     }
     auto made = rules::iptables::make_iptables_writer(family, std::move(options));
-    if (!made)
-        throw std::runtime_error{made.error().text};
+    if (!made) throw std::runtime_error{made.error().text};
     writer_ = std::move(*made);
 }
 
@@ -174,4 +171,4 @@ void restore(const Netns& netns, Family family, const std::string& text) {
     ::unlink(path.c_str());
 }
 
-} // namespace nameplane::test
+}  // namespace nameplane::test

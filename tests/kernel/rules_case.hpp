@@ -58,4 +58,4 @@ std::string tool(Family family, std::string_view suffix = "");
 /// Feeds text to `iptables-legacy-restore --noflush`.
 void restore(const Netns& netns, Family family, const std::string& text);
 
-} // namespace nameplane::test
+}  // namespace nameplane::test

@@ -18,16 +18,14 @@ namespace {
 const auto families = {Family::ipv4, Family::ipv6};
 
 rules::Applied must(Result<rules::Applied> applied) {
-    if (!applied)
-        FAIL(applied.error().text);
+    if (!applied) FAIL(applied.error().text);
     return *applied;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
     std::vector<std::string> lines;
     std::istringstream in{text};
-    for (std::string line; std::getline(in, line);)
-        lines.push_back(line);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
     return lines;
 }
 
@@ -84,7 +82,7 @@ std::vector<std::string> foreign_lines(const Netns& netns, Family family) {
     return foreign;
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("one changed Service touches its chains and its dispatch rules only") {
     for (const Family family : families) {

@@ -11,6 +11,8 @@
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -19,7 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <condition_variable>
+#include <cstddef>
+#include <iterator>
 #include <mutex>
 
 using namespace nameplane;
@@ -31,8 +36,7 @@ using rules::iptables::TableName;
 namespace {
 
 rules::Applied must(Result<rules::Applied> applied) {
-    if (!applied)
-        FAIL(applied.error().text);
+    if (!applied) FAIL(applied.error().text);
     return *applied;
 }
 
@@ -50,6 +54,22 @@ void drop_capabilities() {
     const unsigned dropped = (1U << CAP_NET_ADMIN) | (1U << CAP_NET_RAW);
     data[0].effective &= ~dropped;
     ::syscall(SYS_capset, &header, data);
+}
+
+/// From now on the kernel seems to have no table (IPT_SO_GET_INFO fails): on this thread only.
+void hide_tables() {
+    sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 64 /* IPT_SO_GET_INFO */, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOENT),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog filter{.len = std::size(program), .filter = program};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        throw std::runtime_error{"seccomp"};
 }
 
 /// Another process that holds the lock until it is told to end.
@@ -80,8 +100,7 @@ public:
     }
     ~LockHolder() { release(); }
     void release() {
-        if (child_ <= 0)
-            return;
+        if (child_ <= 0) return;
         ::close(end_);
         ::waitpid(child_, nullptr, 0);
         child_ = -1;
@@ -92,15 +111,14 @@ private:
     int end_ = -1;
 };
 
-} // namespace
+}  // namespace
 
 TEST_CASE("somebody changes the table between our read and our write") {
     const Netns netns = Netns::make("between");
     int times = 0;
     IptablesOptions options;
     options.before_commit = [&](TableName table) {
-        if (table != TableName::nat || times-- <= 0)
-            return;
+        if (table != TableName::nat || times-- <= 0) return;
         // Without the lock, as programs do that do not know it.
         std::system(
             "XTABLES_LOCKFILE=/dev/null iptables-legacy -t nat -A OUTPUT -d 203.0.113.1 -j RETURN");
@@ -174,9 +192,8 @@ TEST_CASE("without permission nothing is written and nothing crashes") {
                 .value();
         Result<rules::Applied> refused = Error{};
         netns.run([&] {
-            if (probed)
-                (void)writer->apply(small_plan({"10.244.0.1"}), false);
-            drop_capabilities(); // of this thread, which ends here
+            if (probed) (void)writer->apply(small_plan({"10.244.0.1"}), false);
+            drop_capabilities();  // of this thread, which ends here
             refused = writer->apply(small_plan({"10.244.0.2"}), false);
         });
         REQUIRE_FALSE(refused);
@@ -193,6 +210,29 @@ TEST_CASE("without permission nothing is written and nothing crashes") {
     REQUIRE_FALSE(cleaned);
     CHECK(cleaned.error().code == Errc::permission);
     CHECK(saved(netns, Family::ipv4) == before);
+}
+
+TEST_CASE("a kernel without the tables is an error that says so, and may come later") {
+    const Netns netns = Netns::make("notable");
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        CAPTURE(to_string(family));
+        auto writer =
+            rules::iptables::make_iptables_writer(family, {.lock_path = own_lock_path()}).value();
+        const rules::Plan plan = plan_of_everything(family);
+        Result<rules::Applied> refused = Error{};
+        Status cleaned = Error{};
+        netns.run([&] {
+            hide_tables();
+            refused = writer->apply(plan, false);
+            cleaned = writer->clean();
+        });
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().code == Errc::unsupported);
+        CHECK(refused.error().text.find("table filter") != std::string::npos);
+        CHECK(cleaned);  // where no table is, nothing of ours is
+        netns.run([&] { refused = writer->apply(plan, false); });
+        CHECK(refused);
+    }
 }
 
 TEST_CASE("a plan that the kernel refuses leaves the old rules") {
@@ -230,8 +270,7 @@ TEST_CASE("killed at any moment, the old or the new rules are whole") {
             auto own =
                 rules::iptables::make_iptables_writer(Family::ipv4, {.lock_path = own_lock_path()})
                     .value();
-            for (int i = 0;; ++i)
-                (void)own->apply(i % 2 == 0 ? two : one, i % 3 == 0);
+            for (int i = 0;; ++i) (void)own->apply(i % 2 == 0 ? two : one, i % 3 == 0);
         }
         // Not an event to wait for: the moment shall be any.
         ::usleep(static_cast<useconds_t>(3'000 + round * 700 % 9'000));
@@ -239,8 +278,7 @@ TEST_CASE("killed at any moment, the old or the new rules are whole") {
         ::waitpid(child, nullptr, 0);
         const std::string now = saved(netns, Family::ipv4, "nat");
         const bool whole = now == first || now == second;
-        if (!whole)
-            FAIL(now);
+        if (!whole) FAIL(now);
         ++(now == first ? seen_first : seen_second);
     }
     CHECK(seen_first + seen_second == 50);
@@ -271,7 +309,7 @@ private:
     std::unique_ptr<rules::RuleWriter> inner_;
 };
 
-} // namespace
+}  // namespace
 
 TEST_CASE("the syncer keeps the old rules while the lock is held, tells so, and recovers") {
     const Netns netns = Netns::make("recover");
@@ -322,8 +360,7 @@ TEST_CASE("the syncer keeps the old rules while the lock is held, tells so, and 
     CHECK(before.find("ns/first:http has no endpoints") != std::string::npos);
     LockHolder holder{lock};
     const std::uint64_t next = offer("second", 2);
-    for (int i = 0; i < 2'000 && !syncer.health().failing; ++i)
-        std::this_thread::sleep_for(5ms);
+    for (int i = 0; i < 2'000 && !syncer.health().failing; ++i) std::this_thread::sleep_for(5ms);
     CHECK(syncer.health().failing);
     CHECK(syncer.health().last_error.find("lock") != std::string::npos);
     CHECK(syncer.health().applied_version < next);

@@ -15,11 +15,10 @@ namespace {
 const auto families = {Family::ipv4, Family::ipv6};
 
 void must(const Result<rules::Applied>& applied) {
-    if (!applied)
-        FAIL(applied.error().text);
+    if (!applied) FAIL(applied.error().text);
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("the legacy tools show the same after our commit and after restoring our render") {
     for (const Family family : families) {
