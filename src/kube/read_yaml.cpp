@@ -116,11 +116,12 @@ Tree read_yaml(const DocumentText& document) {
     try {
         std::istringstream stream{std::string{document.text}};
         YAML::Parser parser{stream};
-        while (parser.HandleNextDocument(builder)) {}
+        // On some broken texts the parser finds documents without end and without moving on.
+        while (tree.fault() == nullptr && parser.HandleNextDocument(builder)) {}
     } catch (const YAML::Exception& error) {
         const std::uint32_t line =
             error.mark.is_null() ? document.first_line : builder.line(error.mark);
-        tree.fail(line, "not YAML (" + error.msg + "), expected a YAML document");
+        tree.fail_syntax(line, "not YAML (" + error.msg + "), expected a YAML document");
     } catch (const std::exception& error) {
         tree.fail(document.first_line,
                   std::string{"not YAML ("} + error.what() + "), expected a YAML document");

@@ -222,6 +222,11 @@ void Tree::copy(std::uint32_t index, std::uint32_t line) {
 
 void Tree::fail(std::uint32_t line, std::string text) { state_->fail(line, std::move(text)); }
 
+void Tree::fail_syntax(std::uint32_t line, std::string text) {
+    state_->failed = true;
+    state_->fault = {line, std::move(text)};
+}
+
 std::uint32_t Tree::next_index() const noexcept {
     if (!state_->open.empty() && state_->open.back().wants_key) return none;
     return static_cast<std::uint32_t>(state_->nodes.size());

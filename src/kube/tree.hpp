@@ -82,6 +82,8 @@ public:
     /// A copy of the node `index`, which must be closed.
     void copy(std::uint32_t index, std::uint32_t line);
     void fail(std::uint32_t line, std::string text);
+    /// A syntax error takes the place of a fault that was only its consequence.
+    void fail_syntax(std::uint32_t line, std::string text);
     /// Index that the next value will get; one that copy() refuses if a key comes next.
     std::uint32_t next_index() const noexcept;
     /// The first fault, or nullptr.
