@@ -1,15 +1,15 @@
 // What the plugin kubernetes costs a query, without socket, parser and encoder: ns a query over
 // 10,000 Services and headless ones of several sizes.
 
+#include "plugins/kubernetes/kubernetes.hpp"
+#include "services/store.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <string>
 #include <vector>
-
-#include "plugins/kubernetes/kubernetes.hpp"
-#include "services/store.hpp"
 
 using namespace nameplane;
 using namespace nameplane::services;
@@ -72,7 +72,8 @@ std::vector<dns::Name> names(const std::string& front, const std::string& behind
     for (unsigned i = 0; i < count; ++i) {
         // A stride, so that neighbours do not share cache lines.
         const unsigned number = i * 7919U % count;
-        out.push_back(*dns::Name::parse(front + (count == 1 ? "" : std::to_string(number)) + behind));
+        out.push_back(
+            *dns::Name::parse(front + (count == 1 ? "" : std::to_string(number)) + behind));
     }
     return out;
 }
@@ -95,8 +96,11 @@ double measure(const Plugin& plugin, const Load& load, const Snapshot& snapshot)
         for (std::size_t round = 0; round < rounds; ++round) {
             for (const dns::Name& name : load.names) {
                 arena.clear();
-                Query query{{.name = name, .asked = name, .type = load.type,
-                             .services = ServiceView{snapshot}, .arena = &arena}};
+                Query query{{.name = name,
+                             .asked = name,
+                             .type = load.type,
+                             .services = ServiceView{snapshot},
+                             .arena = &arena}};
                 Reply reply{arena};
                 if (plugin.ask(query, reply) != Step::done) std::abort();
                 ++queries;

@@ -1,11 +1,11 @@
 // hot path
 #include "plugins/kubernetes/answer.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "plugins/kubernetes/endpoints.hpp"
 #include "services/model.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -42,8 +42,11 @@ void Answer::give(const Found& found) noexcept {
     case Type::ptr: pointer(found); break;
     case Type::txt:
         if (found.kind == Kind::version) {
-            reply_.answer({.owner = name, .type = Type::txt, .klass = dns::Class::in,
-                           .ttl = version_ttl, .data = dns::RawData{version_text}});
+            reply_.answer({.owner = name,
+                           .type = Type::txt,
+                           .klass = dns::Class::in,
+                           .ttl = version_ttl,
+                           .data = dns::RawData{version_text}});
         }
         break;
     case Type::soa:
@@ -147,7 +150,9 @@ dns::Record Answer::soa() const noexcept {
                                  .minimum = settings_.ttl}};
 }
 
-void Answer::add_soa() noexcept { reply_.authority(soa()); }
+void Answer::add_soa() noexcept {
+    reply_.authority(soa());
+}
 
 std::optional<dns::NameView> Answer::service_name(const services::ServiceEntry& entry,
                                                   dns::NameView zone) noexcept {

@@ -3,15 +3,14 @@
 // query's name, the snapshot, the configuration and the arena; names that occur twice are the same
 // view, so that the encoder can point at the first.
 
-#include <cstddef>
-#include <optional>
-
+#include "plugins/kubernetes/locate.hpp"
+#include "plugins/kubernetes/settings.hpp"
 #include <nameplane/dns/record.hpp>
 #include <nameplane/query.hpp>
 #include <nameplane/reply.hpp>
 
-#include "plugins/kubernetes/locate.hpp"
-#include "plugins/kubernetes/settings.hpp"
+#include <cstddef>
+#include <optional>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -52,8 +51,7 @@ private:
     void name_servers() noexcept;
     void headless_name_servers(const services::ServiceEntry& entry) noexcept;
     /// Calls `visit` once for each Service that has one of our addresses as a ready endpoint.
-    template <class Visit>
-    void for_each_own_service(Visit visit) noexcept;
+    template <class Visit> void for_each_own_service(Visit visit) noexcept;
 
     dns::Record soa() const noexcept;
     dns::NameView zone_as_asked() const noexcept;
@@ -61,7 +59,10 @@ private:
     std::optional<dns::NameView> service_name(const services::ServiceEntry& entry,
                                               dns::NameView zone) noexcept;
     dns::Record record(dns::NameView owner, dns::Type type, dns::Rdata data) const noexcept {
-        return {.owner = owner, .type = type, .klass = dns::Class::in, .ttl = settings_.ttl,
+        return {.owner = owner,
+                .type = type,
+                .klass = dns::Class::in,
+                .ttl = settings_.ttl,
                 .data = data};
     }
     dns::Record record(dns::NameView owner, const IpAddress& address) const noexcept {

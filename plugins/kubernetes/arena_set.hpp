@@ -3,15 +3,15 @@
 // Small hash tables in a query's arena, for answers without duplicates: one pass over any number
 // of endpoints, no heap. Both hold as many entries as they were made for and no more.
 
+#include <nameplane/base/arena.hpp>
+#include <nameplane/dns/name.hpp>
+
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string_view>
-
-#include <nameplane/base/arena.hpp>
-#include <nameplane/dns/name.hpp>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -22,8 +22,7 @@ constexpr std::size_t spread(std::size_t hash) noexcept {
 }
 
 /// A set of `Key`s.
-template <class Key>
-class ArenaSet {
+template <class Key> class ArenaSet {
 public:
     /// For at most `count` keys. ok() tells whether the arena had room.
     ArenaSet(Arena& arena, std::size_t count) noexcept
@@ -63,9 +62,8 @@ public:
     };
 
     TargetTable(Arena& arena, dns::NameView suffix, std::size_t count) noexcept
-        : arena_{&arena},
-          suffix_{suffix},
-          slots_{arena.array<Target>(std::bit_ceil(2 * count + 2))} {
+        : arena_{&arena}, suffix_{suffix}, slots_{
+                                               arena.array<Target>(std::bit_ceil(2 * count + 2))} {
         for (Target& slot : slots_) slot = Target{};
     }
     bool ok() const noexcept { return !slots_.empty(); }

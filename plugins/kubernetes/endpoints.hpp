@@ -1,18 +1,17 @@
 #pragma once
 // The names of endpoints, and which endpoints and ports of a Service a request means.
 
+#include "plugins/kubernetes/request.hpp"
+#include "plugins/kubernetes/settings.hpp"
+#include "services/model.hpp"
+#include <nameplane/base/ip.hpp>
+#include <nameplane/services/entry.hpp>
+
 #include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string_view>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/services/entry.hpp>
-
-#include "plugins/kubernetes/request.hpp"
-#include "plugins/kubernetes/settings.hpp"
-#include "services/model.hpp"
 
 namespace nameplane::plugins::kubernetes {
 
@@ -42,8 +41,7 @@ public:
     bool all() const noexcept { return name_.empty() && protocol_.empty(); }
     bool matches(std::string_view name, services::Protocol protocol) const noexcept;
     /// How many of `ports` match. An empty list counts as one port without name and number.
-    template <class Port>
-    std::size_t count(std::span<const Port> ports) const noexcept {
+    template <class Port> std::size_t count(std::span<const Port> ports) const noexcept {
         if (ports.empty()) return all() ? 1 : 0;
         if (all()) return ports.size();
         std::size_t matching = 0;
@@ -61,10 +59,8 @@ private:
 class EndpointFilter {
 public:
     EndpointFilter(const Settings& settings, const Request& request) noexcept
-        : settings_{&settings},
-          ports_{request},
-          label_{request.endpoint},
-          address_{parse_dashed(request.endpoint)} {}
+        : settings_{&settings}, ports_{request}, label_{request.endpoint}, address_{parse_dashed(
+                                                                               request.endpoint)} {}
 
     const PortFilter& ports() const noexcept { return ports_; }
     bool matches(const services::ServiceEntry& entry,
@@ -72,8 +68,9 @@ public:
         return endpoint.ready && (label_.empty() || has_label(endpoint)) &&
                (ports_.all() || ports_.count(ports_of(entry, endpoint)) > 0);
     }
-    static std::span<const services::EndpointPort> ports_of(
-        const services::ServiceEntry& entry, const services::EndpointEntry& endpoint) noexcept {
+    static std::span<const services::EndpointPort>
+    ports_of(const services::ServiceEntry& entry,
+             const services::EndpointEntry& endpoint) noexcept {
         return entry.port_sets[endpoint.port_set];
     }
 

@@ -1,11 +1,11 @@
 // hot path
 // ExternalName: a Service that stands for another name.
 
-#include <algorithm>
-#include <array>
-
 #include "plugins/kubernetes/answer.hpp"
 #include "services/model.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -44,9 +44,8 @@ void Answer::external(const Found& found) noexcept {
         reply_.answer(record(owner, dns::Type::cname, target->name));
         if (!target->lower.is_under(zone_.name)) return;  // theirs to resolve who ask
         const auto end = owners.begin() + static_cast<std::ptrdiff_t>(length) + 1;
-        const bool loop = std::any_of(owners.begin(), end, [&](dns::NameView seen) {
-            return seen.equals(target->lower);
-        });
+        const bool loop = std::any_of(
+            owners.begin(), end, [&](dns::NameView seen) { return seen.equals(target->lower); });
         if (loop) break;
         owner = target->name;
         const Found next = locate(settings_, zone_, target->lower, query_.services());

@@ -6,16 +6,15 @@
 //     locate      shape -> what it stands for          one look-up in the snapshot
 //     answer      what it stands for, type -> records  views only
 
-#include <array>
-#include <cstdint>
-#include <functional>
-
+#include "plugins/kubernetes/settings.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/conf/options.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
 
-#include "plugins/kubernetes/settings.hpp"
+#include <array>
+#include <cstdint>
+#include <functional>
 
 namespace nameplane::plugins {
 

@@ -1,11 +1,11 @@
 // hot path
 #include "plugins/kubernetes/locate.hpp"
 
-#include <algorithm>
-
 #include "dns/reverse.hpp"
 #include "plugins/kubernetes/endpoints.hpp"
 #include "services/model.hpp"
+
+#include <algorithm>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -20,7 +20,8 @@ bool exposed(const Settings& settings, const ServiceView& services, std::string_
 }
 
 bool has_ready_endpoint(const ServiceEntry& entry) noexcept {
-    return std::ranges::any_of(entry.endpoints, [](const auto& endpoint) { return endpoint.ready; });
+    return std::ranges::any_of(entry.endpoints,
+                               [](const auto& endpoint) { return endpoint.ready; });
 }
 
 /// What a Service of that name is, given what stands in front of its name.
@@ -29,7 +30,8 @@ Kind kind_of_service(const Settings& settings, const Request& request,
     const Service& service = *entry.service;
     if (service.type == services::ServiceType::external_name) {
         // An address is no name that a CNAME could have.
-        const bool name = !service.external_name.empty() && !IpAddress::parse(service.external_name);
+        const bool name =
+            !service.external_name.empty() && !IpAddress::parse(service.external_name);
         return request.shape == Shape::service && name ? Kind::external_name : Kind::name_error;
     }
     if (settings.ignore_empty_service && !service.headless && !has_ready_endpoint(entry)) {

@@ -2,15 +2,14 @@
 // locate: what a name stands for in the service cache. It decides whether a name exists, for all
 // types alike; which records it has is the business of answer.hpp.
 
-#include <cstdint>
-
+#include "plugins/kubernetes/request.hpp"
+#include "plugins/kubernetes/settings.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/services/entry.hpp>
 #include <nameplane/services/view.hpp>
 
-#include "plugins/kubernetes/request.hpp"
-#include "plugins/kubernetes/settings.hpp"
+#include <cstdint>
 
 namespace nameplane::plugins::kubernetes {
 

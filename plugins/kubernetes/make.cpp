@@ -1,9 +1,9 @@
 // Options to Settings, before the first query.
 
-#include <algorithm>
-
 #include "dns/reverse.hpp"
 #include "plugins/kubernetes/kubernetes.hpp"
+
+#include <algorithm>
 
 namespace nameplane::plugins {
 
@@ -14,7 +14,9 @@ std::optional<kubernetes::Zone> kubernetes::Zone::make(const dns::Name& name) {
     if (!mname || !rname) return std::nullopt;
     const auto reverse_v4 = dns::Name::parse("in-addr.arpa.");
     const bool above = reverse_v4->view().is_under(name);
-    return Zone{.name = name.lower(), .mname = mname->lower(), .rname = rname->lower(),
+    return Zone{.name = name.lower(),
+                .mname = mname->lower(),
+                .rname = rname->lower(),
                 .holds_reverse = above || dns::is_reverse(name)};
 }
 
@@ -66,9 +68,8 @@ Status set_zones(const std::vector<dns::Name>& names, Settings& settings) {
         if (!zone) return bad_zone(name.to_string());
         settings.zones.push_back(*zone);
     }
-    std::ranges::stable_sort(settings.zones, std::greater<>{}, [](const Zone& zone) {
-        return zone.name.view().label_count();
-    });
+    std::ranges::stable_sort(settings.zones, std::greater<>{},
+                             [](const Zone& zone) { return zone.name.view().label_count(); });
     return {};
 }
 

@@ -2,13 +2,13 @@
 // NS records of a zone and the addresses of ns.dns: the Services whose endpoints we are, or, where
 // there is none, this machine's own addresses.
 
-#include <algorithm>
-#include <array>
-
 #include "plugins/kubernetes/answer.hpp"
 #include "plugins/kubernetes/arena_set.hpp"
 #include "plugins/kubernetes/endpoints.hpp"
 #include "services/model.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -19,8 +19,7 @@ using services::ServiceEntry;
 /// More Services than this that one machine is an endpoint of are left out.
 constexpr std::size_t own_services_max = 64;
 
-template <class Visit>
-void for_each_ready(const ServiceEntry& entry, Visit visit) noexcept {
+template <class Visit> void for_each_ready(const ServiceEntry& entry, Visit visit) noexcept {
     for (const services::EndpointEntry& endpoint : entry.endpoints) {
         if (endpoint.ready) visit(endpoint);
     }
@@ -28,8 +27,7 @@ void for_each_ready(const ServiceEntry& entry, Visit visit) noexcept {
 
 }  // namespace
 
-template <class Visit>
-void Answer::for_each_own_service(Visit visit) noexcept {
+template <class Visit> void Answer::for_each_own_service(Visit visit) noexcept {
     if (settings_.noendpoints) return;
     std::array<const ServiceEntry*, own_services_max> seen{};
     std::size_t count = 0;
@@ -70,8 +68,8 @@ void Answer::headless_name_servers(const ServiceEntry& entry) noexcept {
     const auto service = service_name(entry, zone_.name);
     if (!service) return;
     // NS record, address record, name and two places in the table.
-    constexpr std::size_t memory = 4 * (sizeof(dns::Record) + sizeof(TargetTable::Target)) +
-                                   dns::name_octets_max;
+    constexpr std::size_t memory =
+        4 * (sizeof(dns::Record) + sizeof(TargetTable::Target)) + dns::name_octets_max;
     constexpr std::size_t octets = 12 + 2 + 2 + address_record_octets_min;
     const std::size_t room = affordable(entry.endpoints.size(), octets, memory);
     TargetTable targets{query_.arena(), *service, room};
@@ -103,8 +101,8 @@ bool Answer::name_server_addresses(dns::NameView owner) noexcept {
     bool any = false;
     for_each_own_service([&](const ServiceEntry& entry) {
         any = true;
-        count += entry.service->headless ? entry.endpoints.size()
-                                         : entry.service->cluster_ips.size();
+        count +=
+            entry.service->headless ? entry.endpoints.size() : entry.service->cluster_ips.size();
     });
     if (!any) count = settings_.own_addresses.size();
     std::size_t room = affordable(count, address_record_octets_min,
@@ -127,9 +125,8 @@ bool Answer::name_server_addresses(dns::NameView owner) noexcept {
             for (const IpAddress& address : entry.service->cluster_ips) add(address);
             return;
         }
-        for_each_ready(entry, [&](const services::EndpointEntry& endpoint) {
-            add(endpoint.address);
-        });
+        for_each_ready(entry,
+                       [&](const services::EndpointEntry& endpoint) { add(endpoint.address); });
     });
     if (!any) {
         for (const IpAddress& own : settings_.own_addresses) add(own);

@@ -1,6 +1,7 @@
 #pragma once
-// Request: what a name below a cluster zone asks for, by its shape alone. Nothing is looked up here:
-// parse_request() is a pure function, and its table of shapes is the grammar of the cluster's names.
+// Request: what a name below a cluster zone asks for, by its shape alone. Nothing is looked up
+// here: parse_request() is a pure function, and its table of shapes is the grammar of the cluster's
+// names.
 //
 //     ns.svc            ns.pod               a namespace
 //     svc.ns.svc        1-2-3-4.ns.pod       a Service; a pod by its address
@@ -8,11 +9,11 @@
 //     _port._proto.svc.ns.svc                a port of a Service (underscores may be missing)
 //     "", svc, pod, dns, ns.dns, dns-version the fixed names
 
+#include <nameplane/dns/name.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-
-#include <nameplane/dns/name.hpp>
 
 namespace nameplane::plugins::kubernetes {
 

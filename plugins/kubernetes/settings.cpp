@@ -6,8 +6,8 @@
 namespace nameplane::plugins::kubernetes {
 
 const Zone* Settings::zone_of(dns::NameView name) const noexcept {
-    const auto found = std::ranges::find_if(
-        zones, [&](const Zone& zone) { return name.is_under(zone.name); });
+    const auto found =
+        std::ranges::find_if(zones, [&](const Zone& zone) { return name.is_under(zone.name); });
     return found == zones.end() ? nullptr : &*found;
 }
 

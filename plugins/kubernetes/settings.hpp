@@ -2,15 +2,15 @@
 // Settings: what a server block told the plugin, with all that can be made from it before the
 // first query. Built on the control thread, then read by all workers.
 
+#include <nameplane/base/ip.hpp>
+#include <nameplane/dns/name.hpp>
+#include <nameplane/dns/types.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/dns/name.hpp>
-#include <nameplane/dns/types.hpp>
 
 namespace nameplane::plugins::kubernetes {
 

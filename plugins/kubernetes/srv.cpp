@@ -1,12 +1,12 @@
 // hot path
 // SRV records: the ports of Services and endpoints, with their addresses beside them.
 
-#include <algorithm>
-
 #include "plugins/kubernetes/answer.hpp"
 #include "plugins/kubernetes/arena_set.hpp"
 #include "plugins/kubernetes/endpoints.hpp"
 #include "services/model.hpp"
+
+#include <algorithm>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -109,9 +109,9 @@ void Answer::endpoint_ports(const Found& found) noexcept {
             }
             const std::uint64_t key = (std::uint64_t{target->number} << 16U) | port.port;
             if (!seen.insert(key)) continue;
-            reply_.answer(record(query_.name(), dns::Type::srv,
-                                 SrvData{.weight = weight, .port = port.port,
-                                         .target = target->name}));
+            reply_.answer(
+                record(query_.name(), dns::Type::srv,
+                       SrvData{.weight = weight, .port = port.port, .target = target->name}));
         }
         if (!numbered || target->run == run) continue;
         target->run = run;

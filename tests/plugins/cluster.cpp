@@ -1,11 +1,11 @@
 #include "cluster.hpp"
 
+#include "plugins/kubernetes/kubernetes.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <charconv>
 #include <utility>
-
-#include "plugins/kubernetes/kubernetes.hpp"
 
 namespace nameplane::test {
 
@@ -53,7 +53,9 @@ Cluster::Cluster() : store_{std::make_unique<Store>(StoreOptions{.keep_pods = tr
     for (const Kind kind : kinds) put(BeginList{kind});
 }
 
-Cluster& Cluster::ns(std::string name) { return put(Namespace{{"", std::move(name)}, {}}); }
+Cluster& Cluster::ns(std::string name) {
+    return put(Namespace{{"", std::move(name)}, {}});
+}
 
 Cluster& Cluster::put(Event event) {
     const Status applied = store_->apply(std::move(event));
@@ -167,19 +169,19 @@ std::shared_ptr<const Snapshot> example_cluster() {
         c.put(service("other/svc1", {"10.0.0.11"}, {"http/tcp/80"}));
         // Headless ones.
         c.put(service("testns/hdls1", {"None"}, {"http/tcp/80"}));
-        c.put(slice("testns/hdls1", "-a",
-                    {"172.0.0.2", "172.0.0.3", "172.0.0.4=dup-name", "172.0.0.5=dup-name",
-                     "!172.0.0.99"},
-                    {"http/tcp/80"}));
+        c.put(slice(
+            "testns/hdls1", "-a",
+            {"172.0.0.2", "172.0.0.3", "172.0.0.4=dup-name", "172.0.0.5=dup-name", "!172.0.0.99"},
+            {"http/tcp/80"}));
         c.put(slice("testns/hdls1", "-b", {"172.0.0.3"}, {"http/tcp/80"}));
-        c.put(slice("testns/hdls1", "-c", {"5678:abcd::1", "5678:abcd::2=v6-name"},
-                    {"http/tcp/80"}));
+        c.put(
+            slice("testns/hdls1", "-c", {"5678:abcd::1", "5678:abcd::2=v6-name"}, {"http/tcp/80"}));
         c.put(service("testns/hdls6", {"None"}, {"http/tcp/80"}));
         c.put(slice("testns/hdls6", "-a", {"fd00::", "fd00::1"}, {"http/tcp/80"}));
         c.put(service("testns/hdlsnone", {"None"}, {"http/tcp/80"}));
         c.put(service("testns/hdlsnotready", {"None"}, {"http/tcp/80"}));
-        c.put(slice("testns/hdlsnotready", "-a", {"!172.0.1.1", "!172.0.1.2=gone"},
-                    {"http/tcp/80"}));
+        c.put(
+            slice("testns/hdlsnotready", "-a", {"!172.0.1.1", "!172.0.1.2=gone"}, {"http/tcp/80"}));
         c.put(service("testns/hdlsnoports", {"None"}, {}));
         c.put(slice("testns/hdlsnoports", "-a", {"172.0.2.1"}, {}));
         c.put(service("testns/hdlsports", {"None"}, {"http/tcp/80", "dns/udp/53"}));
@@ -227,8 +229,7 @@ std::shared_ptr<const Snapshot> example_cluster() {
         c.put(finished);
         // The DNS Service itself.
         c.put(service("kube-system/dns-service", {"10.0.0.53", "fd00:10::53"}, {"dns/udp/53"}));
-        c.put(slice("kube-system/dns-service", "-a", {"10.250.0.1", "10.250.0.2"},
-                    {"dns/udp/53"}));
+        c.put(slice("kube-system/dns-service", "-a", {"10.250.0.1", "10.250.0.2"}, {"dns/udp/53"}));
         c.put(service("kube-system/dns-headless", {"None"}, {"dns/udp/53"}));
         c.put(slice("kube-system/dns-headless", "-a", {"10.250.0.1=dns-0", "10.250.0.3"},
                     {"dns/udp/53"}));
@@ -276,7 +277,8 @@ std::string soa(const std::string& zone, unsigned ttl) {
 }
 
 Expected records(Lines answers, Lines additionals) {
-    return {.answers = std::move(answers), .authorities = {}, .additionals = std::move(additionals)};
+    return {
+        .answers = std::move(answers), .authorities = {}, .additionals = std::move(additionals)};
 }
 Expected nodata(std::string zone) {
     return {.answers = {}, .authorities = {soa(zone)}, .additionals = {}};
@@ -284,6 +286,8 @@ Expected nodata(std::string zone) {
 Expected nxdomain(std::string zone) {
     return {.rcode = "NXDOMAIN", .answers = {}, .authorities = {soa(zone)}, .additionals = {}};
 }
-Expected next() { return {.answers = {}, .authorities = {}, .additionals = {}, .next = true}; }
+Expected next() {
+    return {.answers = {}, .authorities = {}, .additionals = {}, .next = true};
+}
 
 }  // namespace nameplane::test

@@ -2,18 +2,17 @@
 // The cluster that the plugin's tests ask about, built through the real store, and the plugin with
 // its options.
 
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
+#include "services/event.hpp"
+#include "services/store.hpp"
+#include "support/dns_case.hpp"
 #include <nameplane/base/clock.hpp>
 #include <nameplane/conf/options.hpp>
 #include <nameplane/plugin.hpp>
 
-#include "services/event.hpp"
-#include "services/store.hpp"
-#include "support/dns_case.hpp"
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace nameplane::test {
 
@@ -21,9 +20,7 @@ namespace nameplane::test {
 class StoppedClock final : public Clock {
 public:
     Monotonic now() const noexcept override { return {}; }
-    WallTime wall() const noexcept override {
-        return WallTime{std::chrono::seconds{1502989566}};
-    }
+    WallTime wall() const noexcept override { return WallTime{std::chrono::seconds{1502989566}}; }
 };
 
 /// Puts objects into a store.

@@ -8,10 +8,13 @@ namespace {
 
 /// A chain that ends in our zone without an address: the CNAMEs, and the SOA for what is missing.
 Expected dead_end(Lines answers) {
-    return {.answers = std::move(answers), .authorities = {soa("cluster.local.")}, .additionals = {}};
+    return {
+        .answers = std::move(answers), .authorities = {soa("cluster.local.")}, .additionals = {}};
 }
 
-std::string name(const std::string& service) { return service + ".testns.svc.cluster.local."; }
+std::string name(const std::string& service) {
+    return service + ".testns.svc.cluster.local.";
+}
 std::string cname(const std::string& from, const std::string& to) {
     return name(from) + " 5 IN CNAME " + name(to);
 }

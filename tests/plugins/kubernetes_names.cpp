@@ -140,10 +140,11 @@ std::vector<DnsCase> pods_verified_cases() {
 
 std::vector<DnsCase> case_cases() {
     const std::string zone = "Cluster.LOCAL.";
-    const Expected no_data{.answers = {},
-                           .authorities = {"Cluster.LOCAL. 5 IN SOA ns.dns.Cluster.LOCAL. "
-                                           "hostmaster.Cluster.LOCAL. 1502989566 7200 1800 86400 5"},
-                           .additionals = {}};
+    const Expected no_data{
+        .answers = {},
+        .authorities = {"Cluster.LOCAL. 5 IN SOA ns.dns.Cluster.LOCAL. "
+                        "hostmaster.Cluster.LOCAL. 1502989566 7200 1800 86400 5"},
+        .additionals = {}};
     Expected no_name = no_data;
     no_name.rcode = "NXDOMAIN";
     return {

@@ -1,11 +1,11 @@
 // The tables, and whether they leave something out.
 
+#include "cluster.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <set>
-
-#include "cluster.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -22,10 +22,10 @@ PluginOptions with_pods(std::string mode) {
 
 std::vector<DnsCase> all_rows() {
     std::vector<DnsCase> rows;
-    for (const auto table : {cluster_ip_cases, cluster_ip_srv_cases, headless_cases,
-                             headless_srv_cases, external_name_cases, shape_cases,
-                             pods_disabled_cases, pods_insecure_cases, pods_verified_cases,
-                             reverse_cases, apex_cases, case_cases}) {
+    for (const auto table :
+         {cluster_ip_cases, cluster_ip_srv_cases, headless_cases, headless_srv_cases,
+          external_name_cases, shape_cases, pods_disabled_cases, pods_insecure_cases,
+          pods_verified_cases, reverse_cases, apex_cases, case_cases}) {
         std::ranges::move(table(), std::back_inserter(rows));
     }
     return rows;
@@ -43,9 +43,13 @@ TEST_CASE("kubernetes: headless Services") {
     Example{}.check(headless_srv_cases());
 }
 
-TEST_CASE("kubernetes: ExternalName Services") { Example{}.check(external_name_cases()); }
+TEST_CASE("kubernetes: ExternalName Services") {
+    Example{}.check(external_name_cases());
+}
 
-TEST_CASE("kubernetes: names that are no Service's") { Example{}.check(shape_cases()); }
+TEST_CASE("kubernetes: names that are no Service's") {
+    Example{}.check(shape_cases());
+}
 
 TEST_CASE("kubernetes: pods") {
     Example{with_pods("disabled")}.check(pods_disabled_cases());
@@ -70,8 +74,8 @@ TEST_CASE("kubernetes: the tables have every type and every kind of answer") {
     for (const DnsCase& row : all_rows()) {
         types.insert(row.type);
         rcodes.insert(row.expected.next ? "next" : row.expected.rcode);
-        for (const Lines* section : {&row.expected.answers, &row.expected.authorities,
-                                     &row.expected.additionals}) {
+        for (const Lines* section :
+             {&row.expected.answers, &row.expected.authorities, &row.expected.additionals}) {
             for (const std::string& line : *section) {
                 const std::size_t at = line.find(" IN ") + 4;
                 records.insert(line.substr(at, line.find(' ', at) - at));

@@ -1,11 +1,11 @@
 // Large Services: nothing quadratic, nothing lost without saying so, and never SERVFAIL.
 
+#include "cluster.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <set>
-
-#include "cluster.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -95,9 +95,9 @@ TEST_CASE("kubernetes: we are an endpoint of very many Services") {
         cluster.put(slice(key, "-1", {"192.0.2.1"}, {"http/tcp/80"}));
     }
     cluster.synced();
-    const Example example{{.zones = {"cluster.local.", "in-addr.arpa."},
-                           .own_addresses = {"192.0.2.1"}},
-                          cluster.snapshot()};
+    const Example example{
+        {.zones = {"cluster.local.", "in-addr.arpa."}, .own_addresses = {"192.0.2.1"}},
+        cluster.snapshot()};
     const Answered ns = example.asker().ask("cluster.local.", "NS", {.tcp = true});
     CHECK(ns.message.answers.size() == 64);
     CHECK(ns.message.additionals.size() == 64);

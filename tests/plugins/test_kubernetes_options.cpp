@@ -1,11 +1,11 @@
 // What each option changes, NS records, and what is answered before the cache is complete.
 
+#include "cluster.hpp"
+#include "plugins/kubernetes/kubernetes.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <set>
-
-#include "cluster.hpp"
-#include "plugins/kubernetes/kubernetes.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -23,15 +23,18 @@ std::vector<dns::Name> names(const Texts& texts) {
 
 /// Options that the tests below set; the last one checks that none is missing.
 const std::set<std::string>& options_tested() {
-    static const std::set<std::string> tested{"zones", "ttl", "pods", "namespaces", "noendpoints",
-                                              "endpoint_pod_names", "ignore", "fallthrough"};
+    static const std::set<std::string> tested{"zones",      "ttl",         "pods",
+                                              "namespaces", "noendpoints", "endpoint_pod_names",
+                                              "ignore",     "fallthrough"};
     return tested;
 }
 
 const Texts reverse_zones{"cluster.local.", "in-addr.arpa.", "ip6.arpa."};
 
 Expected with_soa(std::string rcode, std::string soa_line) {
-    return {.rcode = std::move(rcode), .answers = {}, .authorities = {std::move(soa_line)},
+    return {.rcode = std::move(rcode),
+            .answers = {},
+            .authorities = {std::move(soa_line)},
             .additionals = {}};
 }
 
@@ -53,8 +56,7 @@ TEST_CASE("kubernetes: ttl") {
     Example{with_ttl(30)}.check({
         {"svc1.testns.svc.cluster.local.", "A", records({"@ 30 IN A 10.0.0.1"})},
         {"svc1.testns.svc.cluster.local.", "SRV",
-         records({"@ 30 IN SRV 0 100 80 svc1.testns.svc.cluster.local."},
-                 {"@ 30 IN A 10.0.0.1"})},
+         records({"@ 30 IN SRV 0 100 80 svc1.testns.svc.cluster.local."}, {"@ 30 IN A 10.0.0.1"})},
         {"external.testns.svc.cluster.local.", "A", records({"@ 30 IN CNAME ext.interwebs.test."})},
         {"dns-version.cluster.local.", "TXT", records({"@ 28800 IN TXT \"1.1.0\""})},
         {"svc1.testns.svc.cluster.local.", "AAAA", with_soa("NOERROR", soa("cluster.local.", 30))},
@@ -93,7 +95,8 @@ TEST_CASE("kubernetes: namespaces") {
 }
 
 TEST_CASE("kubernetes: noendpoints") {
-    Example{{.zones = reverse_zones, .own_addresses = {"10.250.0.1"},
+    Example{{.zones = reverse_zones,
+             .own_addresses = {"10.250.0.1"},
              .values = {{"noendpoints", true}}}}
         .check({
             {"svc1.testns.svc.cluster.local.", "A", records({"@ 5 IN A 10.0.0.1"})},
@@ -245,8 +248,7 @@ TEST_CASE("kubernetes: zones from arguments, from the option, from the server bl
     Example{{.values = {{"zones", names({"a.example.", "b.a.example."})}}}}.check(both);
     // PTR records name the first zone that is no reverse one.
     Example{{.zones = {"in-addr.arpa.", "b.example.", "a.b.example."}}}.check(
-        {{"1.0.0.10.in-addr.arpa.", "PTR",
-          records({"@ 5 IN PTR svc1.testns.svc.b.example."})}});
+        {{"1.0.0.10.in-addr.arpa.", "PTR", records({"@ 5 IN PTR svc1.testns.svc.b.example."})}});
     Example{{.arguments = {"cluster.local", "10.0.0.0/24"}}}.check(
         {{"1.0.0.10.in-addr.arpa.", "PTR", records({"@ 5 IN PTR svc1.testns.svc.cluster.local."})},
          {"99.0.0.10.in-addr.arpa.", "PTR", nxdomain("0.0.10.in-addr.arpa.")},
@@ -261,7 +263,8 @@ TEST_CASE("kubernetes: zones from arguments, from the option, from the server bl
 TEST_CASE("kubernetes: zones that cannot be served") {
     CHECK(error_of({.zones = {"in-addr.arpa.", "ip6.arpa."}}) ==
           "no zone but reverse ones, expected one such as cluster.local");
-    CHECK(error_of({.zones = {}}) == "no zone but reverse ones, expected one such as cluster.local");
+    CHECK(error_of({.zones = {}}) ==
+          "no zone but reverse ones, expected one such as cluster.local");
     CHECK(error_of({.arguments = {"a..b"}}) ==
           "zone 'a..b', expected a domain name or a network such as 10.96.0.0/12");
     CHECK(error_of({.arguments = {"10.0.0.0/33"}}) ==

@@ -1,12 +1,12 @@
 // Random names, valid, nearly valid and odd: an answer always parses, and whether a name exists
 // does not depend on the type that is asked.
 
+#include "cluster.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <random>
-
-#include "cluster.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -15,27 +15,39 @@ namespace {
 
 using Random = std::mt19937;
 
-constexpr std::array types{dns::Type::a,     dns::Type::aaaa, dns::Type::srv, dns::Type::cname,
-                           dns::Type::ptr,   dns::Type::txt,  dns::Type::soa, dns::Type::ns,
-                           dns::Type::mx,    dns::Type::any,  dns::Type::https,
-                           dns::Type::dnskey};
+constexpr std::array types{dns::Type::a,   dns::Type::aaaa, dns::Type::srv,   dns::Type::cname,
+                           dns::Type::ptr, dns::Type::txt,  dns::Type::soa,   dns::Type::ns,
+                           dns::Type::mx,  dns::Type::any,  dns::Type::https, dns::Type::dnskey};
 
 constexpr std::array words{
-    "svc", "pod", "dns", "ns", "dns-version", "testns", "pods", "kube-system", "nons", "svc1",
-    "svcmulti", "svcdual", "hdls1", "hdls6", "hdlsdual", "hdlsports", "external", "to-svc1",
-    "loop-a", "chain-0", "to-missing", "_http", "_tcp", "_udp", "http", "tcp", "_", "web-0",
-    "dup-name", "172-0-0-2", "10-240-0-1", "fd00--1", "fd00--", "-", "*", "any", "1", "0", "10",
-    "172", "250", "cluster", "local", "in-addr", "arpa"};
+    "svc",         "pod",       "dns",        "ns",       "dns-version", "testns",  "pods",
+    "kube-system", "nons",      "svc1",       "svcmulti", "svcdual",     "hdls1",   "hdls6",
+    "hdlsdual",    "hdlsports", "external",   "to-svc1",  "loop-a",      "chain-0", "to-missing",
+    "_http",       "_tcp",      "_udp",       "http",     "tcp",         "_",       "web-0",
+    "dup-name",    "172-0-0-2", "10-240-0-1", "fd00--1",  "fd00--",      "-",       "*",
+    "any",         "1",         "0",          "10",       "172",         "250",     "cluster",
+    "local",       "in-addr",   "arpa"};
 
-constexpr std::array suffixes{"", "cluster.local", "svc.cluster.local", "testns.svc.cluster.local",
-                              "testns.svc.cluster.local", "pods.pod.cluster.local",
+constexpr std::array suffixes{"",
+                              "cluster.local",
+                              "svc.cluster.local",
+                              "testns.svc.cluster.local",
+                              "testns.svc.cluster.local",
+                              "pods.pod.cluster.local",
                               "hdlsdual.testns.svc.cluster.local",
                               "svcmulti.testns.svc.cluster.local",
-                              "to-svc1.testns.svc.cluster.local", "dns.cluster.local",
-                              "1.0.0.10.in-addr.arpa", "0.0.10.in-addr.arpa",
-                              "0.0.172.in-addr.arpa", "in-addr.arpa", "ip6.arpa", "example"};
+                              "to-svc1.testns.svc.cluster.local",
+                              "dns.cluster.local",
+                              "1.0.0.10.in-addr.arpa",
+                              "0.0.10.in-addr.arpa",
+                              "0.0.172.in-addr.arpa",
+                              "in-addr.arpa",
+                              "ip6.arpa",
+                              "example"};
 
-std::size_t below(Random& random, std::size_t limit) { return random() % limit; }
+std::size_t below(Random& random, std::size_t limit) {
+    return random() % limit;
+}
 
 std::string random_label(Random& random) {
     if (below(random, 8) != 0) {
@@ -109,9 +121,8 @@ TEST_CASE("kubernetes: 20,000 random names") {
         const dns::Name name = random_name(random);
         INFO("seed " << seed << ", name " << i << ": " << name.to_string());
         const dns::Rcode rcode = example.asker().rcode(name, types[0]);
-        const bool all_alike = std::ranges::all_of(types, [&](dns::Type type) {
-            return example.asker().rcode(name, type) == rcode;
-        });
+        const bool all_alike = std::ranges::all_of(
+            types, [&](dns::Type type) { return example.asker().rcode(name, type) == rcode; });
         REQUIRE(all_alike);
         const dns::Type type = types[below(random, types.size())];
         const Answered one = example.asker().ask(name, type, {.tcp = below(random, 2) == 0});

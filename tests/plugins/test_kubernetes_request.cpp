@@ -1,11 +1,11 @@
 // The grammar: one row for each shape and each near miss.
 
+#include "plugins/kubernetes/endpoints.hpp"
+#include "plugins/kubernetes/request.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <source_location>
-
-#include "plugins/kubernetes/endpoints.hpp"
-#include "plugins/kubernetes/request.hpp"
 
 using namespace nameplane;
 using namespace nameplane::plugins::kubernetes;
@@ -21,7 +21,9 @@ struct Row {
     std::source_location where;
 };
 
-Request shape(Shape shape) { return {.shape = shape}; }
+Request shape(Shape shape) {
+    return {.shape = shape};
+}
 Request space(const char* ns, bool below_pod = false) {
     return {.shape = Shape::name_space, .below_pod = below_pod, .ns = ns};
 }
@@ -31,15 +33,23 @@ Request svc(const char* service, const char* ns) {
 Request host(const char* endpoint, const char* service, const char* ns) {
     return {.shape = Shape::endpoint,
             .service_at = static_cast<std::uint8_t>(1 + std::string_view{endpoint}.size()),
-            .ns = ns, .service = service, .endpoint = endpoint};
+            .ns = ns,
+            .service = service,
+            .endpoint = endpoint};
 }
 Request port(const char* port, const char* protocol, const char* service, const char* ns,
              std::size_t in_front) {
-    return {.shape = Shape::port, .service_at = static_cast<std::uint8_t>(in_front), .ns = ns,
-            .service = service, .port = port, .protocol = protocol};
+    return {.shape = Shape::port,
+            .service_at = static_cast<std::uint8_t>(in_front),
+            .ns = ns,
+            .service = service,
+            .port = port,
+            .protocol = protocol};
 }
 Request pod(const char* label, const char* ns, std::size_t in_front = 0) {
-    return {.shape = Shape::pod, .service_at = static_cast<std::uint8_t>(in_front), .ns = ns,
+    return {.shape = Shape::pod,
+            .service_at = static_cast<std::uint8_t>(in_front),
+            .ns = ns,
             .service = label};
 }
 
@@ -91,8 +101,8 @@ TEST_CASE("request: every shape and near miss") {
     for (const char* zone_text : {"cluster.local.", "."}) {
         const dns::Name zone = *dns::Name::parse(zone_text);
         for (const Row& row : rows) {
-            INFO(row.where.file_name() << ':' << row.where.line() << ": '" << row.name << "' in "
-                                       << zone_text);
+            INFO(row.where.file_name()
+                 << ':' << row.where.line() << ": '" << row.name << "' in " << zone_text);
             std::string text = row.name;
             if (!text.empty() && !zone.view().is_root()) text += '.';
             text += zone.view().is_root() && !text.empty() ? "." : zone_text;
@@ -115,8 +125,8 @@ TEST_CASE("request: labels point into the name") {
     const dns::Name name = *dns::Name::parse("_http._tcp.web.ns.svc.cluster.local.");
     const Request request = parse_request(name, zone);
     const dns::NameView view = name.view();
-    const dns::NameView service = dns::NameView::trusted(view.data() + request.service_at,
-                                                         view.size() - request.service_at);
+    const dns::NameView service =
+        dns::NameView::trusted(view.data() + request.service_at, view.size() - request.service_at);
     CHECK(service.to_string() == "web.ns.svc.cluster.local.");
     CHECK(static_cast<const void*>(request.ns.data()) > view.data());
     CHECK(static_cast<const void*>(request.ns.data()) < view.data() + view.size());
@@ -127,11 +137,11 @@ TEST_CASE("endpoint labels: addresses with dashes, there and back") {
         const char* address;
         const char* label;
     };
-    for (const Pair& pair : {Pair{"10.0.0.1", "10-0-0-1"}, Pair{"255.255.255.255", "255-255-255-255"},
-                             Pair{"fd00::1", "fd00--1"}, Pair{"fd00::", "fd00--0"},
-                             Pair{"::1", "--1"}, Pair{"::", "--0"},
-                             Pair{"1:2:3:4:5:6:7:8", "1-2-3-4-5-6-7-8"},
-                             Pair{"2001:db8::a:0:0:1", "2001-db8--a-0-0-1"}}) {
+    for (const Pair& pair :
+         {Pair{"10.0.0.1", "10-0-0-1"}, Pair{"255.255.255.255", "255-255-255-255"},
+          Pair{"fd00::1", "fd00--1"}, Pair{"fd00::", "fd00--0"}, Pair{"::1", "--1"},
+          Pair{"::", "--0"}, Pair{"1:2:3:4:5:6:7:8", "1-2-3-4-5-6-7-8"},
+          Pair{"2001:db8::a:0:0:1", "2001-db8--a-0-0-1"}}) {
         INFO(pair.address);
         LabelText room;
         const IpAddress address = *IpAddress::parse(pair.address);

@@ -1,11 +1,10 @@
+#include "plugins/whoami/whoami.hpp"
+#include "support/dns_case.hpp"
+#include <nameplane/dns/name.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <string>
-
-#include <nameplane/dns/name.hpp>
-
-#include "plugins/whoami/whoami.hpp"
-#include "support/dns_case.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -17,8 +16,8 @@ PluginPtr whoami(std::uint32_t ttl = 0) {
     metrics::Registry metrics{1};
     Options options{Whoami::options};
     if (ttl != 0) options.set("ttl", ttl);
-    Setup setup{.zones = {}, .workers = 1, .metrics = metrics, .own_addresses = {},
-                .services_synced = {}};
+    Setup setup{
+        .zones = {}, .workers = 1, .metrics = metrics, .own_addresses = {}, .services_synced = {}};
     auto made = Whoami::make(options, setup);
     REQUIRE(made);
     return std::move(*made);
@@ -41,7 +40,8 @@ TEST_CASE("whoami answers every type with the client's address and port") {
             REQUIRE(answered.message.additionals.size() == 2);
             CHECK(answered.message.additionals[0].starts_with("Www.Example.Org. 0 IN A"));
             CHECK(answered.message.additionals[1].starts_with(
-                tcp ? "_tcp.Www.Example.Org. 0 IN SRV 0 0 " : "_udp.Www.Example.Org. 0 IN SRV 0 0 "));
+                tcp ? "_tcp.Www.Example.Org. 0 IN SRV 0 0 "
+                    : "_udp.Www.Example.Org. 0 IN SRV 0 0 "));
         }
     }
 }
@@ -64,7 +64,10 @@ TEST_CASE("whoami tells address, port and transport of each family") {
         Arena arena{4096};
         const dns::Name name = *dns::Name::parse("a.test.");
         const SocketAddress client = *SocketAddress::parse(row.client);
-        Query query{{.name = name, .asked = name, .client = client, .transport = row.transport,
+        Query query{{.name = name,
+                     .asked = name,
+                     .client = client,
+                     .transport = row.transport,
                      .arena = &arena}};
         Reply reply{arena};
         CHECK(plugin->ask(query, reply) == Step::done);

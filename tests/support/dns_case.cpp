@@ -1,12 +1,12 @@
 #include "support/dns_case.hpp"
 
+#include "dns/encode.hpp"
+#include "dns/parse.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <array>
 #include <utility>
-
-#include "dns/encode.hpp"
-#include "dns/parse.hpp"
 
 namespace nameplane::test {
 
@@ -56,10 +56,8 @@ Lines normalized(const Lines& lines, const std::string& asked) {
 
 DnsCase::DnsCase(std::string name_, std::string type_, Expected expected_,
                  std::source_location where_)
-    : name{std::move(name_)},
-      type{std::move(type_)},
-      expected{std::move(expected_)},
-      where{where_} {}
+    : name{std::move(name_)}, type{std::move(type_)}, expected{std::move(expected_)}, where{
+                                                                                          where_} {}
 
 Asker::Asker(const Plugin& plugin, std::shared_ptr<const services::Snapshot> snapshot)
     : plugin_{&plugin}, snapshot_{std::move(snapshot)} {}

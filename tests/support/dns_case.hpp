@@ -3,6 +3,11 @@
 // the real parser to a plugin; the plugin's reply through the real encoder to bytes, which ldns, a
 // second implementation, reads. Sections are compared as zone-file text, in any order.
 
+#include "services/snapshot.hpp"
+#include "support/ldns_message.hpp"
+#include <nameplane/base/ip.hpp>
+#include <nameplane/plugin.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,12 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/plugin.hpp>
-
-#include "services/snapshot.hpp"
-#include "support/ldns_message.hpp"
 
 namespace nameplane::test {
 
