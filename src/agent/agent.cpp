@@ -168,6 +168,7 @@ struct Agent::Parts {
 
     void sweep() {
         gate.sweep();
+        store.sweep();
         if (chains) chains->sweep();
     }
 

@@ -16,8 +16,9 @@ namespace nameplane::services {
 /// what the gate publishes while it holds one back.
 inline constexpr std::uint64_t snapshot_version_step = 128;
 
-/// Made by Store, and by Gate from those. Any thread may read; the last reference must be dropped
-/// by the writer (Published<T> sees to that).
+/// Made by Store, and by Gate from those. Any thread may read, and let go whenever it likes: the
+/// store keeps its snapshots until nobody else has them (Store::sweep), Published<T> keeps the
+/// gate's, so that memory is freed by the writer only.
 class Snapshot {
 public:
     /// An empty one, version 0, not synced.
