@@ -1,14 +1,14 @@
 // TOML from anybody: reading and compiling ends with a configuration or with problems, never with
 // anything else, and every problem has a place in the file.
 
+#include "conf/toml.hpp"
+
+#include "conf/compile.hpp"
+#include <nameplane/base/check.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-
-#include <nameplane/base/check.hpp>
-
-#include "conf/compile.hpp"
-#include "conf/toml.hpp"
 
 using namespace nameplane;
 

@@ -2,15 +2,14 @@
 // admin: /health, /ready and /metrics by HTTP, on threads of its own, so that probes are answered
 // whatever the rest is doing.
 
+#include "conf/config.hpp"
+#include <nameplane/base/result.hpp>
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <nameplane/base/result.hpp>
-
-#include "conf/config.hpp"
 
 namespace nameplane::agent {
 

@@ -1,14 +1,5 @@
 #include "agent/agent.hpp"
 
-#include <algorithm>
-#include <csignal>
-#include <cstdio>
-#include <optional>
-#include <thread>
-
-#include <nameplane/base/clock.hpp>
-#include <nameplane/base/log.hpp>
-
 #include "agent/admin.hpp"
 #include "agent/command_line.hpp"
 #include "agent/metrics_text.hpp"
@@ -22,6 +13,14 @@
 #include "server/server.hpp"
 #include "services/gate.hpp"
 #include "services/store.hpp"
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/log.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <thread>
 
 namespace nameplane::agent {
 
@@ -39,7 +38,9 @@ std::size_t worker_count(const conf::DnsConfig& dns) {
     return std::clamp<std::size_t>(wanted, 1, metrics::cells_max);
 }
 
-metrics::Labels result_is(std::string value) { return {{"result", std::move(value)}}; }
+metrics::Labels result_is(std::string value) {
+    return {{"result", std::move(value)}};
+}
 
 // What the agent itself counts.
 struct AgentMetrics {
@@ -77,18 +78,23 @@ struct AgentMetrics {
 struct Agent::Parts {
     conf::Config config;
     Overrides overrides;
-    std::size_t workers;
+    std::size_t workers = worker_count(config.start.dns);
     SystemClock clock;
     metrics::Registry registry{workers};
     AgentMetrics counts{registry};
     net::Loop loop;
-    services::Store store;
-    services::Gate gate;
-    std::unique_ptr<net::Timer> gate_timer;
-    std::unique_ptr<net::Timer> sweep_timer;
-    std::unique_ptr<net::Timer> node_timer;
-    RulesPart rules;
-    kube::ManifestSource source;
+    services::Store store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock};
+    services::Gate gate{config.start.rules.mode != conf::RulesMode::off,
+                        config.start.rules.publish_wait, clock};
+    std::unique_ptr<net::Timer> gate_timer = loop.timer([this] { tick_gate(); });
+    std::unique_ptr<net::Timer> sweep_timer = loop.timer([this] { sweep(); });
+    std::unique_ptr<net::Timer> node_timer = loop.timer([this] { rules.refresh_node(); });
+    RulesPart rules{
+        config.start.rules, local_node_name(config.start.node), registry, clock,
+        [this](std::uint64_t version) { loop.post([this, version] { rules_applied(version); }); }};
+    kube::ManifestSource source{manifest_options(config.start.services), loop, registry,
+                                [this](services::Event event) { take(std::move(event)); },
+                                [this] { settled(); }};
     std::optional<Published<chain::Chains>> chains;
     std::unique_ptr<server::Server> server;
     std::unique_ptr<Admin> admin;
@@ -96,24 +102,9 @@ struct Agent::Parts {
     bool ready_logged = false;
 
     Parts(conf::Config wanted, Overrides given)
-        : config{std::move(wanted)},
-          overrides{std::move(given)},
-          workers{worker_count(config.start.dns)},
-          store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock},
-          gate{config.start.rules.mode != conf::RulesMode::off, config.start.rules.publish_wait,
-               clock},
-          gate_timer{loop.timer([this] { tick_gate(); })},
-          sweep_timer{loop.timer([this] { sweep(); })},
-          node_timer{loop.timer([this] { rules.refresh_node(); })},
-          rules{config.start.rules, local_node_name(config.start.node), registry, clock,
-                [this](std::uint64_t version) {
-                    loop.post([this, version] { rules_applied(version); });
-                }},
-          source{manifest_options(config.start.services), loop, registry,
-                 [this](services::Event event) { take(std::move(event)); },
-                 [this] { settled(); }} {}
+        : config{std::move(wanted)}, overrides{std::move(given)} {}
 
-    // -- from the source to names and rules ------------------------------------------------------
+    // From the source to names and rules.
 
     void take(services::Event event) {
         if (const Status taken = store.apply(std::move(event)); !taken) {
@@ -172,7 +163,7 @@ struct Agent::Parts {
         if (chains) chains->sweep();
     }
 
-    // -- names -----------------------------------------------------------------------------------
+    // Names.
 
     Result<std::shared_ptr<const chain::Chains>> build_chains(const conf::RuntimeConfig& runtime) {
         const std::vector<IpAddress> own =
@@ -223,11 +214,9 @@ struct Agent::Parts {
         NP_LOG_ERROR("reload.refused", "config", config_name(), "error", why);
     }
 
-    // -- what the admin pages say; any thread ------------------------------------------------------
+    // What the admin pages say; any thread.
 
-    bool names_synced() const {
-        return services::ServiceView{*gate.published().newest()}.synced();
-    }
+    bool names_synced() const { return services::ServiceView{*gate.published().newest()}.synced(); }
 
     Readiness readiness() const {
         Readiness all;
@@ -245,8 +234,8 @@ struct Agent::Parts {
 
     std::string failure_of(const rules::SyncHealth& health) const {
         if (health.applied_version == 0) return "never applied, last error: " + health.last_error;
-        const auto age = std::chrono::duration_cast<std::chrono::seconds>(clock.now() -
-                                                                          health.last_success);
+        const auto age =
+            std::chrono::duration_cast<std::chrono::seconds>(clock.now() - health.last_success);
         return "last applied " + std::to_string(age.count()) +
                " s ago, last error: " + health.last_error;
     }
@@ -258,7 +247,7 @@ struct Agent::Parts {
         return metrics_text(families);
     }
 
-    // -- the run -----------------------------------------------------------------------------------
+    // The run.
 
     std::string config_name() const {
         return overrides.config_path.empty() ? "(default)" : overrides.config_path;

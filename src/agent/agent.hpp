@@ -2,22 +2,21 @@
 // agent: the parts of a running Nameplane and how they hang together. What a source says goes to
 // the store, its snapshot to the rule thread and to the gate, and from there to the DNS workers.
 
+#include "agent/settings.hpp"
+#include <nameplane/base/result.hpp>
+
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <nameplane/base/result.hpp>
-
-#include "agent/settings.hpp"
 
 namespace nameplane::agent {
 
 /// Control thread only: the one that made it.
 class Agent {
 public:
-    /// Builds the parts top down and binds every socket; nothing runs yet. `overrides` are laid over
-    /// the file again at each reload.
+    /// Builds the parts top down and binds every socket; nothing runs yet. `overrides` are laid
+    /// over the file again at each reload.
     static Result<std::unique_ptr<Agent>> make(conf::Config config, Overrides overrides);
     ~Agent();
 

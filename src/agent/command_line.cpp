@@ -1,8 +1,7 @@
 #include "agent/command_line.hpp"
 
-#include <nameplane/base/metrics.hpp>
-
 #include "conf/nearest.hpp"
+#include <nameplane/base/metrics.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -140,7 +139,8 @@ Overrides overrides_of(const Given& given, const CLI::App& app) {
         overrides.rules =
             given.rules == "iptables" ? conf::RulesMode::iptables : conf::RulesMode::off;
     }
-    for (const std::string& text : given.listen) overrides.listen.push_back(*IpAddress::parse(text));
+    for (const std::string& text : given.listen)
+        overrides.listen.push_back(*IpAddress::parse(text));
     return overrides;
 }
 

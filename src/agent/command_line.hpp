@@ -1,12 +1,11 @@
 #pragma once
 // command_line: what was typed, as one of five commands. Knows the words; does nothing.
 
-#include <string>
-#include <variant>
-
+#include "agent/settings.hpp"
 #include <nameplane/base/ip.hpp>
 
-#include "agent/settings.hpp"
+#include <string>
+#include <variant>
 
 namespace nameplane::agent {
 

@@ -1,8 +1,5 @@
 #include "agent/commands.hpp"
 
-#include <nameplane/base/clock.hpp>
-#include <nameplane/base/log.hpp>
-
 #include "agent/node.hpp"
 #include "agent/rule_writers.hpp"
 #include "kube/manifests.hpp"
@@ -11,6 +8,8 @@
 #include "rules/plan_text.hpp"
 #include "rules/policy.hpp"
 #include "services/store.hpp"
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/log.hpp>
 
 #include <cstdio>
 
@@ -66,7 +65,8 @@ struct Reading {
 };
 
 std::string text_of(const rules::Plan& plan, RenderTo to) {
-    return to == RenderTo::plan ? rules::to_plan_text(plan) : rules::iptables::to_restore_text(plan);
+    return to == RenderTo::plan ? rules::to_plan_text(plan)
+                                : rules::iptables::to_restore_text(plan);
 }
 
 }  // namespace

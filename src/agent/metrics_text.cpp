@@ -34,8 +34,8 @@ void set_histogram(const metrics::Histogram::Reading& reading, prometheus::Clien
     for (std::size_t i = 0; i < reading.cumulative.size(); ++i) {
         prometheus::ClientMetric::Bucket bucket;
         bucket.cumulative_count = reading.cumulative[i];
-        bucket.upper_bound = i < reading.bounds.size() ? reading.bounds[i]
-                                                       : std::numeric_limits<double>::infinity();
+        bucket.upper_bound =
+            i < reading.bounds.size() ? reading.bounds[i] : std::numeric_limits<double>::infinity();
         metric.histogram.bucket.push_back(bucket);
     }
 }
@@ -109,15 +109,17 @@ std::vector<metrics::FamilyReading> process_metrics() {
     const auto user = stat_field(stat, 14);
     const auto system = stat_field(stat, 15);
     if (user && system) {
-        add_one(families, "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.",
-                counter, (*user + *system) / ticks);
+        add_one(families, "process_cpu_seconds_total",
+                "Total user and system CPU time spent in seconds.", counter,
+                (*user + *system) / ticks);
     }
     if (const auto pages = stat_field(stat, 24)) {
         add_one(families, "process_resident_memory_bytes", "Resident memory size in bytes.", gauge,
                 *pages * static_cast<double>(::sysconf(_SC_PAGESIZE)));
     }
     if (const auto octets = stat_field(stat, 23)) {
-        add_one(families, "process_virtual_memory_bytes", "Virtual memory size in bytes.", gauge, *octets);
+        add_one(families, "process_virtual_memory_bytes", "Virtual memory size in bytes.", gauge,
+                *octets);
     }
     if (const auto started = stat_field(stat, 22)) {
         add_one(families, "process_start_time_seconds",

@@ -1,9 +1,9 @@
 #pragma once
 // metrics_text: the registry, and what one wants to know of any process, as Prometheus reads it.
 
-#include <string>
-
 #include <nameplane/base/metrics.hpp>
+
+#include <string>
 
 namespace nameplane::agent {
 

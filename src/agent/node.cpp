@@ -18,7 +18,9 @@ constexpr const char* liberal_path = "/proc/sys/net/netfilter/nf_conntrack_tcp_b
 constexpr const char* localnet_path = "/proc/sys/net/ipv4/conf/all/route_localnet";
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-File open(const char* path, const char* how) { return {std::fopen(path, how), &std::fclose}; }
+File open(const char* path, const char* how) {
+    return {std::fopen(path, how), &std::fclose};
+}
 
 bool is_on(const char* path) {
     const File file = open(path, "re");
@@ -129,7 +131,9 @@ rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::
     return settings;
 }
 
-bool conntrack_is_liberal() { return is_on(liberal_path); }
+bool conntrack_is_liberal() {
+    return is_on(liberal_path);
+}
 
 Status open_localhost() {
     if (is_on(localnet_path)) return {};

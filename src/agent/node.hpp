@@ -2,14 +2,13 @@
 // node: what this machine is, for names and rules: its own interfaces, and what the Node object of
 // its name adds. Pure functions but for local_node_name() and conntrack_is_liberal().
 
+#include "conf/config.hpp"
+#include "rules/plan.hpp"
+#include <nameplane/base/result.hpp>
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nameplane/base/result.hpp>
-
-#include "conf/config.hpp"
-#include "rules/plan.hpp"
 
 namespace nameplane::agent {
 
@@ -32,8 +31,8 @@ rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::
 /// Whether the kernel keeps packets that look invalid to it (nf_conntrack_tcp_be_liberal).
 bool conntrack_is_liberal();
 
-/// Lets the kernel route 127.0.0.0/8 (route_localnet), without which node ports do not answer there.
-/// KUBE-FIREWALL, which keeps other hosts out of it, must be in the kernel before.
+/// Lets the kernel route 127.0.0.0/8 (route_localnet), without which node ports do not answer
+/// there. KUBE-FIREWALL, which keeps other hosts out of it, must be in the kernel before.
 Status open_localhost();
 
 }  // namespace nameplane::agent

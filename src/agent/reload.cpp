@@ -1,8 +1,8 @@
 #include "agent/reload.hpp"
 
-#include <algorithm>
-
 #include <nameplane/base/log.hpp>
+
+#include <algorithm>
 
 namespace nameplane::agent {
 
@@ -22,7 +22,8 @@ std::string joined(const std::vector<std::string_view>& words) {
 bool needs_pods(const conf::RuntimeConfig& runtime) {
     for (const conf::ServerConfig& server : runtime.servers) {
         for (const conf::PluginConfig& plugin : server.plugins) {
-            if (plugin.name == "kubernetes" && plugin.options.word("pods") == "verified") return true;
+            if (plugin.name == "kubernetes" && plugin.options.word("pods") == "verified")
+                return true;
         }
     }
     return false;

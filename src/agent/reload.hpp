@@ -2,9 +2,8 @@
 // reload: a new configuration beside the running one. All checks are made here; the agent swaps
 // what comes back, or keeps what it has.
 
-#include <nameplane/base/result.hpp>
-
 #include "agent/settings.hpp"
+#include <nameplane/base/result.hpp>
 
 namespace nameplane::agent {
 

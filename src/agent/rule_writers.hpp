@@ -1,12 +1,11 @@
 #pragma once
 // rule_writers: who writes the rules of a family. The one place of the agent that names a backend.
 
-#include <memory>
-
+#include "rules/writer.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 
-#include "rules/writer.hpp"
+#include <memory>
 
 namespace nameplane::agent {
 

@@ -1,13 +1,12 @@
 #include "agent/rules_part.hpp"
 
+#include "agent/node.hpp"
+#include "agent/rule_writers.hpp"
+#include <nameplane/base/log.hpp>
+
 #include <mutex>
 #include <utility>
 #include <vector>
-
-#include <nameplane/base/log.hpp>
-
-#include "agent/node.hpp"
-#include "agent/rule_writers.hpp"
 
 namespace nameplane::agent {
 
@@ -55,11 +54,11 @@ struct RulesPart::State {
         options.full_sync = config.full_sync;
         // The old thread ends before the new one writes.
         replace_syncer(nullptr);
-        auto next = std::make_unique<rules::Syncer>(
-            std::move(targets), node, options, *metrics, *clock, [this](std::uint64_t version) {
-                open_localhost_once();
-                applied(version);
-            });
+        auto next = std::make_unique<rules::Syncer>(std::move(targets), node, options, *metrics,
+                                                    *clock, [this](std::uint64_t version) {
+                                                        open_localhost_once();
+                                                        applied(version);
+                                                    });
         next->start();
         replace_syncer(std::move(next));
     }
@@ -74,8 +73,8 @@ struct RulesPart::State {
 
     // Facts of the machine and of its Node object; remakes what depends on them.
     void look_at_node() {
-        rules::NodeFacts now = merged_facts(rules::facts_of_this_machine(node_name),
-                                            newest->node(node_name));
+        rules::NodeFacts now =
+            merged_facts(rules::facts_of_this_machine(node_name), newest->node(node_name));
         const bool same_node = now == node;
         node = std::move(now);
         std::vector<rules::PlanSettings> wanted = wanted_settings();
@@ -91,7 +90,8 @@ struct RulesPart::State {
     }
 
     void warn_about_detector() const {
-        if (config.detect_local != conf::DetectLocalMode::node_cidr || !node.pod_cidrs.empty()) return;
+        if (config.detect_local != conf::DetectLocalMode::node_cidr || !node.pod_cidrs.empty())
+            return;
         NP_LOG_WARNING("rules.no_pod_cidr", "node", node_name);
     }
 };
@@ -107,16 +107,21 @@ RulesPart::RulesPart(conf::RulesConfig config, std::string node_name, metrics::R
     state_->liberal = enabled() && conntrack_is_liberal();
 }
 
-RulesPart::~RulesPart() { stop(); }
+RulesPart::~RulesPart() {
+    stop();
+}
 
-bool RulesPart::enabled() const noexcept { return state_->config.mode != conf::RulesMode::off; }
+bool RulesPart::enabled() const noexcept {
+    return state_->config.mode != conf::RulesMode::off;
+}
 
 void RulesPart::offer(const std::shared_ptr<const services::Snapshot>& snapshot) {
     if (!enabled()) return;
     const services::Node* const before =
         state_->newest ? state_->newest->node(state_->node_name) : nullptr;
     const services::Node* const now = snapshot->node(state_->node_name);
-    const bool same_node = before == now || (before != nullptr && now != nullptr && *before == *now);
+    const bool same_node =
+        before == now || (before != nullptr && now != nullptr && *before == *now);
     const std::shared_ptr<const services::Snapshot> last = std::exchange(state_->newest, snapshot);
     if (!state_->syncer || !same_node) state_->look_at_node();
     state_->syncer->offer(snapshot);
@@ -132,6 +137,8 @@ std::optional<rules::SyncHealth> RulesPart::health() const {
     return state_->syncer->health();
 }
 
-void RulesPart::stop() { state_->replace_syncer(nullptr); }
+void RulesPart::stop() {
+    state_->replace_syncer(nullptr);
+}
 
 }  // namespace nameplane::agent

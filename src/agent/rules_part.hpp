@@ -2,17 +2,16 @@
 // rules_part: the rule thread as the agent runs it. Knows when facts or settings of this node
 // changed, so that nobody else has to; without rules (mode off) it does nothing.
 
+#include "conf/config.hpp"
+#include "rules/syncer.hpp"
+#include <nameplane/base/clock.hpp>
+#include <nameplane/base/metrics.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <nameplane/base/clock.hpp>
-#include <nameplane/base/metrics.hpp>
-
-#include "conf/config.hpp"
-#include "rules/syncer.hpp"
 
 namespace nameplane::agent {
 

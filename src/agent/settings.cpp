@@ -1,10 +1,10 @@
 #include "agent/settings.hpp"
 
-#include <utility>
-
 #include "chain/registry.hpp"
 #include "conf/toml.hpp"
 #include "kube/folder.hpp"
+
+#include <utility>
 
 namespace nameplane::agent {
 
@@ -23,8 +23,7 @@ void lay_over(const Overrides& overrides, conf::Config& config) {
 
 class Differences {
 public:
-    template <class T>
-    void note(std::string_view option, const T& before, const T& after) {
+    template <class T> void note(std::string_view option, const T& before, const T& after) {
         if (!(before == after)) names_.push_back(option);
     }
     std::vector<std::string_view> finish() && { return std::move(names_); }
@@ -95,8 +94,7 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
     all.note("rules.masquerade_all", before.rules.masquerade_all, after.rules.masquerade_all);
     all.note("rules.detect_local_mode", before.rules.detect_local, after.rules.detect_local);
     all.note("rules.cluster_cidr", before.rules.cluster_cidrs, after.rules.cluster_cidrs);
-    all.note("rules.bridge_interface", before.rules.bridge_interface,
-             after.rules.bridge_interface);
+    all.note("rules.bridge_interface", before.rules.bridge_interface, after.rules.bridge_interface);
     all.note("rules.interface_name_prefix", before.rules.interface_name_prefix,
              after.rules.interface_name_prefix);
     all.note("rules.node_port_addresses", before.rules.node_port_addresses,

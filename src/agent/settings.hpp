@@ -2,13 +2,13 @@
 // settings: the configuration as one run wants it: the file (or the defaults), and over it what the
 // command line says. A reload goes through the same door.
 
+#include "conf/compile.hpp"
+#include "kube/manifests.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "conf/compile.hpp"
-#include "kube/manifests.hpp"
 
 namespace nameplane::agent {
 

@@ -1,11 +1,11 @@
 #include "conf/compile.hpp"
 
+#include "conf/nearest.hpp"
+#include "conf/reader.hpp"
+
 #include <algorithm>
 #include <map>
 #include <utility>
-
-#include "conf/nearest.hpp"
-#include "conf/reader.hpp"
 
 namespace nameplane::conf {
 
@@ -81,8 +81,7 @@ private:
             } else if (!table.words.empty()) {
                 problem(table.where, table.name + ": not a table, expected [" + table.name + "]");
             }
-            const auto first =
-                std::ranges::find(document_.settings, table.name, &Directive::name);
+            const auto first = std::ranges::find(document_.settings, table.name, &Directive::name);
             if (&*first != &table) {
                 problem(table.where, "[" + table.name + "]: given twice, expected once (first at " +
                                          first->where.to_string() + ")");
@@ -113,7 +112,8 @@ private:
         dns.threads = static_cast<std::uint16_t>(options.integer("threads"));
         dns.udp_size_max = static_cast<std::uint16_t>(options.integer("udp_size_max"));
         dns.tcp_idle = options.milliseconds("tcp_idle");
-        dns.tcp_connections_max = static_cast<std::uint32_t>(options.integer("tcp_connections_max"));
+        dns.tcp_connections_max =
+            static_cast<std::uint32_t>(options.integer("tcp_connections_max"));
     }
 
     void compile_services() {
@@ -183,9 +183,10 @@ private:
         if (text.empty()) return std::nullopt;
         const auto address = SocketAddress::parse(text.front() == ':' ? "[::]" + text : text);
         if (!address) {
-            problem(where_of(table.directive, option),
-                    std::string{option} + ": '" + text +
-                        "', expected address:port such as '127.0.0.1:8080' or ':8080', or '' for off");
+            problem(
+                where_of(table.directive, option),
+                std::string{option} + ": '" + text +
+                    "', expected address:port such as '127.0.0.1:8080' or ':8080', or '' for off");
         }
         return address;
     }
@@ -217,8 +218,8 @@ private:
         for (const OptionTable& kind : plugins_) {
             const auto given = std::ranges::find(block.plugins, kind.name, &Directive::name);
             if (given == block.plugins.end()) continue;
-            server.plugins.push_back({std::string{kind.name},
-                                      read_options(*given, kind.options, compiled_.problems)});
+            server.plugins.push_back(
+                {std::string{kind.name}, read_options(*given, kind.options, compiled_.problems)});
         }
         return server;
     }
@@ -253,7 +254,8 @@ private:
         }
         const auto first = std::ranges::find(block.plugins, plugin.name, &Directive::name);
         if (&*first == &plugin) return;
-        problem(plugin.where, plugin.name + ": given twice in a server block, expected once (first at " +
+        problem(plugin.where, plugin.name +
+                                  ": given twice in a server block, expected once (first at " +
                                   first->where.to_string() + ")");
     }
 

@@ -2,12 +2,12 @@
 // compile: a Document to a Config. All checks are made here in one pass, and all that is wrong is
 // reported at once.
 
-#include <span>
-#include <vector>
-
 #include "conf/config.hpp"
 #include "conf/document.hpp"
 #include "conf/tables.hpp"
+
+#include <span>
+#include <vector>
 
 namespace nameplane::conf {
 
@@ -17,8 +17,8 @@ struct Compiled {
 };
 
 /// `plugins`: the kinds that exist, in chain order; the tables are static. What the document does
-/// not mention has its default; a document without server blocks gets the default one (cluster.local
-/// and the reverse zones, answered by `kubernetes`).
+/// not mention has its default; a document without server blocks gets the default one
+/// (cluster.local and the reverse zones, answered by `kubernetes`).
 Compiled compile(const Document& document, std::span<const OptionTable> plugins);
 
 }  // namespace nameplane::conf

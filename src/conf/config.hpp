@@ -3,16 +3,16 @@
 // option table and nowhere else. What may change while running (RuntimeConfig) and what may not
 // (StartConfig) are two types.
 
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/log.hpp>
+#include <nameplane/conf/options.hpp>
+#include <nameplane/dns/name.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/base/log.hpp>
-#include <nameplane/conf/options.hpp>
-#include <nameplane/dns/name.hpp>
 
 namespace nameplane::conf {
 
@@ -27,7 +27,7 @@ struct DnsConfig {
 };
 
 struct ServicesConfig {
-    std::string manifests;  ///< path of a file or folder; --manifests overrides it
+    std::string manifests;            ///< path of a file or folder; --manifests overrides it
     std::vector<Cidr> service_cidrs;  ///< at most one of each family
     Ports node_ports{30000, 32767};
     std::string state_file;  ///< remembers what was chosen for manifests; empty: nothing does
@@ -36,7 +36,11 @@ struct ServicesConfig {
 
 enum class RulesMode : std::uint8_t { off, iptables };
 enum class DetectLocalMode : std::uint8_t {
-    cluster_cidr, node_cidr, bridge_interface, interface_name_prefix, none,
+    cluster_cidr,
+    node_cidr,
+    bridge_interface,
+    interface_name_prefix,
+    none,
 };
 
 struct RulesConfig {

@@ -5,9 +5,13 @@
 
 namespace nameplane::conf {
 
-std::string Where::to_string() const { return file + ':' + std::to_string(line); }
+std::string Where::to_string() const {
+    return file + ':' + std::to_string(line);
+}
 
-std::string Problem::to_string() const { return where.to_string() + ": " + text; }
+std::string Problem::to_string() const {
+    return where.to_string() + ": " + text;
+}
 
 void sort_by_place(std::vector<Problem>& problems) {
     std::ranges::stable_sort(problems, [](const Problem& a, const Problem& b) {

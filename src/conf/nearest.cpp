@@ -13,7 +13,9 @@ constexpr std::size_t word_octets_max = 64;
 // In so short a word two mistakes leave nothing to recognise.
 constexpr std::size_t short_word_octets = 4;
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 // Optimal string alignment distance, three rows at a time.
 std::size_t distance(std::string_view a, std::string_view b) {

@@ -1,13 +1,11 @@
-#include <nameplane/conf/options.hpp>
-
 #include "conf/values.hpp"
+#include <nameplane/conf/options.hpp>
 
 namespace nameplane {
 
 namespace {
 
-template <class T>
-const T& as(const Options::Value& value) {
+template <class T> const T& as(const Options::Value& value) {
     const T* const typed = std::get_if<T>(&value);
     NP_CHECK(typed != nullptr, "an option is asked for by the type of its table");
     return *typed;
@@ -36,7 +34,9 @@ std::chrono::milliseconds Options::milliseconds(std::string_view name) const {
 std::int64_t Options::integer(std::string_view name) const {
     return as<std::int64_t>(entry(name).value);
 }
-bool Options::flag(std::string_view name) const { return as<bool>(entry(name).value); }
+bool Options::flag(std::string_view name) const {
+    return as<bool>(entry(name).value);
+}
 const std::string& Options::word(std::string_view name) const {
     return as<std::string>(entry(name).value);
 }
@@ -55,9 +55,13 @@ const std::vector<Cidr>& Options::cidrs(std::string_view name) const {
 const std::vector<IpAddress>& Options::addresses(std::string_view name) const {
     return as<std::vector<IpAddress>>(entry(name).value);
 }
-Ports Options::ports(std::string_view name) const { return as<Ports>(entry(name).value); }
+Ports Options::ports(std::string_view name) const {
+    return as<Ports>(entry(name).value);
+}
 
-bool Options::given(std::string_view name) const { return entry(name).given; }
+bool Options::given(std::string_view name) const {
+    return entry(name).given;
+}
 
 void Options::set(std::string_view name, Value value) {
     const auto found = entries_.find(name);

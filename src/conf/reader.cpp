@@ -1,9 +1,9 @@
 #include "conf/reader.hpp"
 
-#include <algorithm>
-
 #include "conf/nearest.hpp"
 #include "conf/values.hpp"
+
+#include <algorithm>
 
 namespace nameplane::conf {
 
@@ -29,7 +29,8 @@ Options read_options(const Directive& directive, std::span<const Option> table,
         }
         const auto first = std::ranges::find(directive.body, given.name, &Directive::name);
         if (&*first != &given) {
-            problems.push_back({given.where, given.name + ": given twice, expected once (first at " +
+            problems.push_back({given.where, given.name +
+                                                 ": given twice, expected once (first at " +
                                                  first->where.to_string() + ")"});
             continue;
         }

@@ -2,12 +2,11 @@
 // reader: a directive and an option table to Options. Every table of the agent and of the plugins
 // is read here, so that all of them report mistakes in the same words.
 
-#include <span>
-#include <vector>
-
+#include "conf/document.hpp"
 #include <nameplane/conf/options.hpp>
 
-#include "conf/document.hpp"
+#include <span>
+#include <vector>
 
 namespace nameplane::conf {
 

@@ -1,10 +1,9 @@
 #include "conf/tables.hpp"
 
-#include <array>
-
+#include "conf/config.hpp"
 #include <nameplane/base/metrics.hpp>
 
-#include "conf/config.hpp"
+#include <array>
 
 namespace nameplane::conf {
 
@@ -17,9 +16,9 @@ constexpr std::uint64_t ms(std::chrono::milliseconds duration) {
     return static_cast<std::uint64_t>(duration.count());
 }
 
-constexpr std::array log_options{
-    Option{"level", OneOf{{"debug", "info", "warning", "error", "off"}, "info"},
-           "lines below this level are dropped"}};
+constexpr std::array log_options{Option{"level",
+                                        OneOf{{"debug", "info", "warning", "error", "off"}, "info"},
+                                        "lines below this level are dropped"}};
 
 constexpr std::array dns_options{
     Option{"listen", Addresses{"0.0.0.0 ::"}, "addresses to answer on; [] serves no names"},
@@ -64,10 +63,9 @@ constexpr std::array rules_options{
     Option{"full_sync", Milliseconds{second_ms, 168 * hour_ms, ms(RulesConfig{}.full_sync)},
            "all rules are compared with the kernel's this often"}};
 
-constexpr std::array admin_options{
-    Option{"health", Text{""}, "host:port of /health"},
-    Option{"ready", Text{""}, "host:port of /ready"},
-    Option{"metrics", Text{""}, "host:port of /metrics"}};
+constexpr std::array admin_options{Option{"health", Text{""}, "host:port of /health"},
+                                   Option{"ready", Text{""}, "host:port of /ready"},
+                                   Option{"metrics", Text{""}, "host:port of /metrics"}};
 
 constexpr std::array<OptionTable, 6> tables{{{"log", log_options},
                                              {"dns", dns_options},
@@ -78,6 +76,8 @@ constexpr std::array<OptionTable, 6> tables{{{"log", log_options},
 
 }  // namespace
 
-std::span<const OptionTable> agent_tables() noexcept { return tables; }
+std::span<const OptionTable> agent_tables() noexcept {
+    return tables;
+}
 
 }  // namespace nameplane::conf

@@ -1,10 +1,10 @@
 #pragma once
 // tables: the option tables of the agent itself. Plugins declare theirs beside their code.
 
+#include <nameplane/conf/options.hpp>
+
 #include <span>
 #include <string_view>
-
-#include <nameplane/conf/options.hpp>
 
 namespace nameplane::conf {
 

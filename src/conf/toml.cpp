@@ -74,7 +74,9 @@ private:
         }
         if (!array->empty() && array->is_array_of_tables()) {
             for (const toml::node& item : *array) {
-                directives.push_back({directive.name, {}, body_of(*item.as_table()),
+                directives.push_back({directive.name,
+                                      {},
+                                      body_of(*item.as_table()),
                                       {file_, item.source().begin.line}});
             }
             return;

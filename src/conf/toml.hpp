@@ -2,10 +2,10 @@
 // toml: TOML text to a Document. Tables become directives with a body, `[[server]]` becomes a
 // ServerBlock; everything keeps the line it stood on. Knows no option.
 
+#include "conf/document.hpp"
+
 #include <string_view>
 #include <vector>
-
-#include "conf/document.hpp"
 
 namespace nameplane::conf {
 

@@ -9,8 +9,7 @@ namespace nameplane::conf {
 
 namespace {
 
-template <class T>
-std::optional<T> parse_number(std::string_view text) noexcept {
+template <class T> std::optional<T> parse_number(std::string_view text) noexcept {
     T number{};
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
@@ -35,7 +34,9 @@ std::vector<std::string> split_at_spaces(std::string_view text) {
     return words;
 }
 
-std::string quoted(std::string_view text) { return "'" + std::string{text} + "'"; }
+std::string quoted(std::string_view text) {
+    return "'" + std::string{text} + "'";
+}
 
 std::string joined(std::span<const std::string> words) {
     std::string text;
@@ -86,7 +87,8 @@ public:
         if (!text) return std::nullopt;
         // Unused places of the table are empty words; an option whose default is none of its words
         // can be set back to it.
-        const bool is_word = !text->empty() && std::ranges::find(type.words, *text) != type.words.end();
+        const bool is_word =
+            !text->empty() && std::ranges::find(type.words, *text) != type.words.end();
         if (!is_word && *text != type.unset) return std::nullopt;
         return std::string{*text};
     }
@@ -131,8 +133,7 @@ private:
         if (number < type.from || number > type.to) return std::nullopt;
         return number;
     }
-    template <class T, class Parse>
-    std::optional<Options::Value> list(Parse parse) const {
+    template <class T, class Parse> std::optional<Options::Value> list(Parse parse) const {
         std::vector<T> values;
         for (const std::string& word : words_) {
             const auto value = parse(word);
@@ -199,9 +200,9 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) n
         const auto number = parse_number<std::uint64_t>(text.substr(0, digits));
         text.remove_prefix(digits);
         const std::size_t letters = std::min(text.find_first_of("0123456789"), text.size());
-        const auto* const unit = std::find_if(
-            units.begin() + next_unit, units.end(),
-            [&](const Unit& known) { return known.name == text.substr(0, letters); });
+        const auto* const unit =
+            std::find_if(units.begin() + next_unit, units.end(),
+                         [&](const Unit& known) { return known.name == text.substr(0, letters); });
         if (!number || unit == units.end()) return std::nullopt;
         if (*number > duration_ms_max / unit->milliseconds) return std::nullopt;
         total += *number * unit->milliseconds;
@@ -226,14 +227,15 @@ std::string duration_text(std::chrono::milliseconds duration) {
 std::optional<Ports> parse_ports(std::string_view text) noexcept {
     const std::size_t dash = text.find('-');
     const auto first = parse_number<std::uint16_t>(text.substr(0, dash));
-    const auto last = dash == std::string_view::npos
-                          ? first
-                          : parse_number<std::uint16_t>(text.substr(dash + 1));
+    const auto last =
+        dash == std::string_view::npos ? first : parse_number<std::uint16_t>(text.substr(dash + 1));
     if (!first || !last || *first == 0 || *last < *first) return std::nullopt;
     return Ports{*first, *last};
 }
 
-std::string expected_of(const OptionType& type) { return std::visit(Expected{}, type); }
+std::string expected_of(const OptionType& type) {
+    return std::visit(Expected{}, type);
+}
 
 Result<Options::Value> read_value(const OptionType& type, std::span<const std::string> words) {
     const ValueReader reader{words};

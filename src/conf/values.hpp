@@ -2,14 +2,14 @@
 // values: words of a document to the typed value of one option, and an option's default. The only
 // place that knows how durations, ranges and lists are written.
 
+#include <nameplane/base/result.hpp>
+#include <nameplane/conf/options.hpp>
+
 #include <chrono>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <nameplane/base/result.hpp>
-#include <nameplane/conf/options.hpp>
 
 namespace nameplane::conf {
 

@@ -7,6 +7,9 @@
 //         Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 5}, "TTL of answers"},
 //         Option{"pods", OneOf{{"disabled", "insecure", "verified"}, "disabled"}, "pod names"}};
 
+#include <nameplane/base/ip.hpp>
+#include <nameplane/dns/name.hpp>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -16,9 +19,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/dns/name.hpp>
 
 namespace nameplane {
 

@@ -1,9 +1,9 @@
+#include "agent/command_line.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <source_location>
-
-#include "agent/command_line.hpp"
 
 using namespace nameplane;
 using namespace nameplane::agent;
@@ -12,10 +12,10 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-template <class T>
-T parsed(const Arguments& arguments) {
+template <class T> T parsed(const Arguments& arguments) {
     const Command command = parse_command_line(arguments);
-    if (const auto* const said = std::get_if<SayCommand>(&command); said && !std::is_same_v<T, SayCommand>) {
+    if (const auto* const said = std::get_if<SayCommand>(&command);
+        said && !std::is_same_v<T, SayCommand>) {
         FAIL(said->text);
     }
     REQUIRE(std::holds_alternative<T>(command));
@@ -48,10 +48,10 @@ TEST_CASE("nothing typed is a run with the defaults") {
 }
 
 TEST_CASE("every option of a run arrives") {
-    const auto run = parsed<RunCommand>(
-        {"--config", "f.toml", "--manifests=m", "--threads", "2", "--port", "0", "--listen",
-         "127.0.0.1", "--listen", "::1", "--log-level", "debug", "--rules", "iptables",
-         "--node-name", "n", "--port-file", "p"});
+    const auto run =
+        parsed<RunCommand>({"--config", "f.toml", "--manifests=m", "--threads", "2", "--port", "0",
+                            "--listen", "127.0.0.1", "--listen", "::1", "--log-level", "debug",
+                            "--rules", "iptables", "--node-name", "n", "--port-file", "p"});
     const Overrides& given = run.overrides;
     CHECK(given.config_path == "f.toml");
     CHECK(given.manifests == "m");
@@ -98,9 +98,9 @@ TEST_CASE("help fits a screen") {
         }
     }
     const std::string help = parsed<SayCommand>({"--help"}).text;
-    for (const char* word : {"check", "render", "cleanup", "--config", "--manifests", "--port",
-                             "--threads", "--listen", "--log-level", "--rules", "--node-name",
-                             "--version", "Exit codes"}) {
+    for (const char* word :
+         {"check", "render", "cleanup", "--config", "--manifests", "--port", "--threads",
+          "--listen", "--log-level", "--rules", "--node-name", "--version", "Exit codes"}) {
         INFO(word);
         CHECK(help.find(word) != std::string::npos);
     }

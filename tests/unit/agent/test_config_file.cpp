@@ -1,5 +1,7 @@
-// config/nameplane.toml is the printed schema of all options. It must name each of them, and what it
-// says about defaults must be true.
+// config/nameplane.toml is the printed schema of all options. It must name each of them, and what
+// it says about defaults must be true.
+
+#include "agent/settings.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -8,8 +10,6 @@
 #include <map>
 #include <set>
 #include <sstream>
-
-#include "agent/settings.hpp"
 
 using namespace nameplane;
 using namespace nameplane::agent;

@@ -1,11 +1,10 @@
-#include <catch2/catch.hpp>
+#include "agent/metrics_text.hpp"
 
+#include <catch2/catch.hpp>
 #include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
-
-#include "agent/metrics_text.hpp"
 
 using namespace nameplane;
 using namespace nameplane::agent;
@@ -49,7 +48,8 @@ TEST_CASE("a process tells its memory, time, descriptors and start") {
     CHECK(value("process_cpu_seconds_total") >= 0);
     CHECK(value("process_open_fds") >= 3);
     CHECK(value("process_max_fds") >= value("process_open_fds"));
-    const double age = static_cast<double>(std::time(nullptr)) - value("process_start_time_seconds");
+    const double age =
+        static_cast<double>(std::time(nullptr)) - value("process_start_time_seconds");
     CHECK(age > -2);
     CHECK(age < 3600);
 }

@@ -1,8 +1,8 @@
+#include "agent/node.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <source_location>
-
-#include "agent/node.hpp"
 
 using namespace nameplane;
 using namespace nameplane::agent;
@@ -10,15 +10,20 @@ using rules::LocalDetector;
 
 namespace {
 
-IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
-Cidr cidr(std::string_view text) { return *Cidr::parse(text); }
+IpAddress ip(std::string_view text) {
+    return *IpAddress::parse(text);
+}
+Cidr cidr(std::string_view text) {
+    return *Cidr::parse(text);
+}
 
 rules::NodeFacts some_node() {
     rules::NodeFacts node;
     node.name = "node-1";
     node.pod_cidrs = {cidr("10.244.1.0/24"), cidr("fd02:1::/64")};
-    node.addresses = {{"lo", ip("127.0.0.1")}, {"lo", ip("::1")},        {"eth0", ip("192.0.2.7")},
-                      {"eth0", ip("fe80::7")}, {"eth0", ip("2001:db8::7")}, {"eth1", ip("198.51.100.7")},
+    node.addresses = {{"lo", ip("127.0.0.1")},     {"lo", ip("::1")},
+                      {"eth0", ip("192.0.2.7")},   {"eth0", ip("fe80::7")},
+                      {"eth0", ip("2001:db8::7")}, {"eth1", ip("198.51.100.7")},
                       {"eth2", ip("169.254.1.1")}};
     return node;
 }
@@ -53,9 +58,9 @@ TEST_CASE("pods are recognised as the mode says, in each family") {
         config.detect_local = row.mode;
         const rules::PlanSettings settings = plan_settings(config, some_node(), row.family, false);
         CHECK(settings.detector == row.detector);
-        CHECK((settings.detector_name.empty() ? settings.detector_cidr.to_string()
-                                              : settings.detector_name) ==
-              (row.value.empty() ? "0.0.0.0/0" : row.value));
+        CHECK((settings.detector_name.empty()
+                   ? settings.detector_cidr.to_string()
+                   : settings.detector_name) == (row.value.empty() ? "0.0.0.0/0" : row.value));
     }
 }
 

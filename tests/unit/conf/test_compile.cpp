@@ -1,10 +1,10 @@
-#include <catch2/catch.hpp>
-
-#include <algorithm>
-
 #include "conf/compile.hpp"
 #include "conf/toml.hpp"
 #include "row.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
 
 using namespace nameplane;
 using namespace nameplane::conf;
@@ -116,15 +116,22 @@ zones = "b"
 )");
     CHECK(config.runtime.log_level == log::Level::debug);
     CHECK(config.start.dns == DnsConfig{{IpAddress::v4(127, 0, 0, 1)}, 5353, 4, 4096, 60s, 7});
-    CHECK(config.start.services == ServicesConfig{"/etc/manifests",
-                                                  {*Cidr::parse("10.1.0.0/16")},
-                                                  {31000, 31001},
-                                                  "/var/lib/state"});
+    CHECK(config.start.services ==
+          ServicesConfig{
+              "/etc/manifests", {*Cidr::parse("10.1.0.0/16")}, {31000, 31001}, "/var/lib/state"});
     CHECK(config.start.node == NodeConfig{"node-1"});
     CHECK(config.start.rules ==
-          RulesConfig{RulesMode::iptables, 5, true, DetectLocalMode::cluster_cidr,
-                      {*Cidr::parse("10.2.0.0/16"), *Cidr::parse("fd02::/64")}, "cni0", "veth",
-                      {*Cidr::parse("192.0.2.0/24")}, false, 0s, 2h});
+          RulesConfig{RulesMode::iptables,
+                      5,
+                      true,
+                      DetectLocalMode::cluster_cidr,
+                      {*Cidr::parse("10.2.0.0/16"), *Cidr::parse("fd02::/64")},
+                      "cni0",
+                      "veth",
+                      {*Cidr::parse("192.0.2.0/24")},
+                      false,
+                      0s,
+                      2h});
     CHECK(config.start.admin == AdminConfig{SocketAddress::parse("127.0.0.1:8080"),
                                             SocketAddress::parse("[::1]:8181"),
                                             SocketAddress::parse("[::]:9153")});

@@ -1,7 +1,7 @@
-#include <catch2/catch.hpp>
-
 #include "conf/nearest.hpp"
 #include "row.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane::conf;
 using nameplane::test::Row;
@@ -14,23 +14,23 @@ struct Meant {
     Row row = {};
 };
 
-constexpr std::array<std::string_view, 6> known{"ttl",    "pods",   "port",
+constexpr std::array<std::string_view, 6> known{"ttl",    "pods",    "port",
                                                 "listen", "threads", "masquerade_all"};
 
 }  // namespace
 
 TEST_CASE("the known word that was most likely meant is found") {
     const std::vector<Meant> rows{
-        {"tll", "ttl"},                        // one letter replaced
-        {"tlt", "ttl"},                        // two neighbours swapped
-        {"TTL", "ttl"},                        // case is no difference
-        {"thread", "threads"},                 // one letter missing
-        {"lisstenn", "listen"},                // two too many
-        {"masqerade-al", "masquerade_all"},    // three in a long word
-        {"pot", "port"},                       // nearer than "pods"
-        {"pos", "pods"},                       // as near as "port" is not
-        {"xyz", ""},                           // nothing in common
-        {"ab", ""},                            // short words are alike by chance
+        {"tll", "ttl"},                      // one letter replaced
+        {"tlt", "ttl"},                      // two neighbours swapped
+        {"TTL", "ttl"},                      // case is no difference
+        {"thread", "threads"},               // one letter missing
+        {"lisstenn", "listen"},              // two too many
+        {"masqerade-al", "masquerade_all"},  // three in a long word
+        {"pot", "port"},                     // nearer than "pods"
+        {"pos", "pods"},                     // as near as "port" is not
+        {"xyz", ""},                         // nothing in common
+        {"ab", ""},                          // short words are alike by chance
         {"completely_else", ""},
         {"", ""},
     };

@@ -1,8 +1,7 @@
-#include <catch2/catch.hpp>
-
+#include "conf/reader.hpp"
 #include <nameplane/conf/options.hpp>
 
-#include "conf/reader.hpp"
+#include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::conf;
@@ -12,8 +11,7 @@ namespace {
 constexpr std::array table{
     Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 5}, "TTL of answers"},
     Option{"pods", OneOf{{"disabled", "insecure", "verified"}, "disabled"}, "pod names"},
-    Option{"noendpoints", Flag{}, "no endpoints"},
-    Option{"labels", Words{}, "labels"}};
+    Option{"noendpoints", Flag{}, "no endpoints"}, Option{"labels", Words{}, "labels"}};
 
 Directive directive(std::vector<Directive> body) {
     return {"kubernetes", {}, std::move(body), {"np.toml", 3}};
@@ -40,10 +38,10 @@ TEST_CASE("options not given have their defaults") {
 
 TEST_CASE("options given replace the defaults and know that they were given") {
     std::vector<Problem> problems;
-    const Options options = read_options(
-        directive({option("ttl", {"30"}, 4), option("noendpoints", {}, 5),
-                   option("labels", {"a", "b"}, 6)}),
-        table, problems);
+    const Options options =
+        read_options(directive({option("ttl", {"30"}, 4), option("noendpoints", {}, 5),
+                                option("labels", {"a", "b"}, 6)}),
+                     table, problems);
     CHECK(problems.empty());
     CHECK(options.seconds("ttl") == 30);
     CHECK(options.flag("noendpoints"));
@@ -61,18 +59,20 @@ TEST_CASE("writing a default down changes nothing") {
 
 TEST_CASE("everything that is wrong is reported, at its line") {
     std::vector<Problem> problems;
-    const Options options = read_options(
-        directive({option("tll", {"30"}, 4), option("pods", {"sometimes"}, 5),
-                   option("ttl", {"1"}, 6), option("ttl", {"2"}, 7), option("zzz", {"1"}, 8),
-                   {"labels", {}, {option("x", {}, 10)}, {"np.toml", 9}}}),
-        table, problems);
+    const Options options =
+        read_options(directive({option("tll", {"30"}, 4),
+                                option("pods", {"sometimes"}, 5),
+                                option("ttl", {"1"}, 6),
+                                option("ttl", {"2"}, 7),
+                                option("zzz", {"1"}, 8),
+                                {"labels", {}, {option("x", {}, 10)}, {"np.toml", 9}}}),
+                     table, problems);
     CHECK(texts(problems) ==
           std::vector<std::string>{
               "np.toml:4: unknown option 'tll', did you mean 'ttl'?",
               "np.toml:5: pods: 'sometimes', expected one of 'disabled' 'insecure' 'verified'",
               "np.toml:7: ttl: given twice, expected once (first at np.toml:6)",
-              "np.toml:8: unknown option 'zzz'",
-              "np.toml:9: labels: a table, expected words"});
+              "np.toml:8: unknown option 'zzz'", "np.toml:9: labels: a table, expected words"});
     CHECK(options.seconds("ttl") == 1);
     CHECK(options.word("pods") == "disabled");
 }

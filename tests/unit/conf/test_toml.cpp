@@ -1,7 +1,7 @@
-#include <catch2/catch.hpp>
-
 #include "conf/toml.hpp"
 #include "row.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane::conf;
 using nameplane::test::Row;
@@ -64,7 +64,8 @@ TEST_CASE("TOML becomes directives that know their lines") {
         {"[server]\nzones = []\n", "",
          "t.toml:1: server: not a list of tables, expected [[server]]\n"},
         {"server = 5\n", "", "t.toml:1: server: not a list of tables, expected [[server]]\n"},
-        {"[dns]\nport = 2020-01-01\nlisten = [[\"a\"]]\nthreads = 2\n", "1 dns { 4 threads '2'; }\n",
+        {"[dns]\nport = 2020-01-01\nlisten = [[\"a\"]]\nthreads = 2\n",
+         "1 dns { 4 threads '2'; }\n",
          "t.toml:2: port: not a single value, expected text, a number, true or false, or a list of "
          "these\n"
          "t.toml:3: listen: not a single value, expected text, a number, true or false, or a list "

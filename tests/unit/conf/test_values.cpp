@@ -1,7 +1,7 @@
-#include <catch2/catch.hpp>
-
 #include "conf/values.hpp"
 #include "row.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::conf;
@@ -84,7 +84,8 @@ TEST_CASE("what does not read says what it is and what was expected") {
         {seconds, {"3601"}, "'3601', expected seconds from 1 to 3600"},
         {seconds, {"500ms"}, "'500ms', expected seconds from 1 to 3600"},
         {seconds, {"-1"}, "'-1', expected seconds from 1 to 3600"},
-        {seconds, {"99999999999999999999"},
+        {seconds,
+         {"99999999999999999999"},
          "'99999999999999999999', expected seconds from 1 to 3600"},
         {seconds, {"5", "6"}, "'5 6', expected seconds from 1 to 3600"},
         {seconds, {}, "'', expected seconds from 1 to 3600"},
@@ -98,17 +99,23 @@ TEST_CASE("what does not read says what it is and what was expected") {
         {one_of, {"Verified"}, "'Verified', expected one of 'disabled' 'insecure' 'verified'"},
         {one_of, {""}, "'', expected one of 'disabled' 'insecure' 'verified'"},
         {OptionType{Text{}}, {"a", "b"}, "'a b', expected one text"},
-        {OptionType{Zones{}}, {"good.example", "a..b"},
+        {OptionType{Zones{}},
+         {"good.example", "a..b"},
          "'a..b', expected domain names such as 'cluster.local'"},
-        {OptionType{Cidrs{}}, {"10.0.0.0/33"},
+        {OptionType{Cidrs{}},
+         {"10.0.0.0/33"},
          "'10.0.0.0/33', expected networks such as '10.96.0.0/12'"},
-        {OptionType{Addresses{}}, {"10.0.0.256"},
+        {OptionType{Addresses{}},
+         {"10.0.0.256"},
          "'10.0.0.256', expected addresses such as '10.0.0.1'"},
-        {OptionType{PortRange{}}, {"2-1"},
+        {OptionType{PortRange{}},
+         {"2-1"},
          "'2-1', expected a range of ports such as '30000-32767'"},
-        {OptionType{PortRange{}}, {"0-10"},
+        {OptionType{PortRange{}},
+         {"0-10"},
          "'0-10', expected a range of ports such as '30000-32767'"},
-        {OptionType{PortRange{}}, {"1-65536"},
+        {OptionType{PortRange{}},
+         {"1-65536"},
          "'1-65536', expected a range of ports such as '30000-32767'"},
     };
     for (const BadValue& row : rows) {
