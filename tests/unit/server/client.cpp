@@ -132,6 +132,10 @@ bool TcpClient::is_closed_within(milliseconds wait) const {
     return false;
 }
 
+bool TcpClient::is_reset_within(milliseconds wait) const {
+    return wait_for(fd_.get(), 0, wait);  // errors are always reported
+}
+
 void TcpClient::finish_sending() const { ::shutdown(fd_.get(), SHUT_WR); }
 
 }  // namespace nameplane::test

@@ -46,6 +46,8 @@ public:
     Octets ask(const Octets& message) const;
     /// Whether the peer closes (or resets) within `wait`; what it sends first is thrown away.
     bool is_closed_within(std::chrono::milliseconds wait) const;
+    /// Whether the peer resets within `wait`; reads nothing.
+    bool is_reset_within(std::chrono::milliseconds wait) const;
     void finish_sending() const;
 
 private:

@@ -169,8 +169,8 @@ TEST_CASE("a client that does not read is not read from any more, and closed lik
     // Another client is served meanwhile.
     CHECK(id_of(TcpClient{running.at("127.0.0.1")}.ask(query("www.test", {.id = 3}))) == 3);
     CHECK(running.world.count("coredns_dns_responses_total") == answered + 1);
-    CHECK(client.is_closed_within(10s));
-    CHECK(running.world.count(closed, "reason", "idle") >= 1);
+    CHECK(client.is_reset_within(10s));
+    CHECK(running.world.count(closed, "reason", "idle") == 1);
 }
 
 TEST_CASE("beyond the limit the connection that is idle longest makes room") {
