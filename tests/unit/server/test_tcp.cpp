@@ -164,11 +164,10 @@ TEST_CASE("a client that does not read is not read from any more, and closed lik
     const std::size_t sent = client.send_until_stuck(frame, 300ms);
     // Buffers of the kernel and one reading of ours, not what it would have liked to send.
     CHECK(sent < 32U << 20);
-    const double answered = running.world.count("coredns_dns_responses_total");
-    CHECK(answered * static_cast<double>(frame.size()) < static_cast<double>(sent));
     // Another client is served meanwhile.
     CHECK(id_of(TcpClient{running.at("127.0.0.1")}.ask(query("www.test", {.id = 3}))) == 3);
-    CHECK(running.world.count("coredns_dns_responses_total") == answered + 1);
+    const double answered = running.world.count("coredns_dns_responses_total");
+    CHECK(answered * static_cast<double>(frame.size()) < static_cast<double>(sent));
     CHECK(client.is_reset_within(10s));
     CHECK(running.world.count(closed, "reason", "idle") == 1);
 }
