@@ -1,6 +1,9 @@
 // Runs the tests of one executable, or exits 77 with the reason when this machine cannot.
 
+#include "kernel/rules_case.hpp"
 #include "support/netns.hpp"
+
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,5 +31,7 @@ int main(int argc, char** argv) {
         std::printf("skipped: %s\n", why.c_str());
         return 77;
     }
-    return Catch::Session().run(argc, argv);
+    const int failed = Catch::Session().run(argc, argv);
+    ::unlink(nameplane::test::own_lock_path().c_str());
+    return failed;
 }
