@@ -16,6 +16,9 @@ test_packages=(
     knot-dnsutils kmod
 )
 
+# How build/plain is made, by whichever command comes first.
+plain_options=(-Doptimization=2 -Ddebug=false)
+
 say() { printf '%s\n' "$*"; }
 die() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
