@@ -6,7 +6,7 @@
 namespace nameplane::conf {
 
 std::string Where::to_string() const {
-    return file + ':' + std::to_string(line);
+    return line == 0 ? file : file + ':' + std::to_string(line);
 }
 
 std::string Problem::to_string() const {

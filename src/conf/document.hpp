@@ -11,7 +11,7 @@ namespace nameplane::conf {
 struct Where {
     std::string file;
     unsigned line = 0;
-    /// "nameplane.toml:12".
+    /// "nameplane.toml:12"; without the line if that is 0, what is wrong with the file as a whole.
     std::string to_string() const;
     friend bool operator==(const Where&, const Where&) = default;
 };

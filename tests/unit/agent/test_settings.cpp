@@ -119,7 +119,7 @@ TEST_CASE("a file that cannot be read is a problem like any other") {
     overrides.config_path = "/does/not/exist.toml";
     const conf::Compiled compiled = load_settings(overrides);
     REQUIRE(compiled.problems.size() == 1);
-    CHECK(compiled.problems[0].to_string() == "/does/not/exist.toml:0: cannot be read: No such "
+    CHECK(compiled.problems[0].to_string() == "/does/not/exist.toml: cannot be read: No such "
                                               "file or directory, expected a readable file");
     overrides.config_path = std::filesystem::temp_directory_path().string();
     CHECK(load_settings(overrides).problems.size() == 1);
