@@ -197,13 +197,11 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
         return SayCommand{active().help(&active() == &app ? "" : app.get_name()), exit_ok};
     } catch (const CLI::CallForVersion& version) {
         return SayCommand{std::string{version.what()} + '\n', exit_ok};
-    } catch (const CLI::ExtrasError&) {
-        return SayCommand{"nameplane: " + unexpected_argument(app, active()) +
-                              "\nTry 'nameplane --help'.\n",
-                          exit_usage};
     } catch (const CLI::ParseError& error) {
-        return SayCommand{"nameplane: " + std::string{error.what()} + "\nTry 'nameplane --help'.\n",
-                          exit_usage};
+        // An option that is missing may be the unknown one: what is written comes first.
+        const std::string wrong =
+            app.remaining(true).empty() ? error.what() : unexpected_argument(app, active());
+        return SayCommand{"nameplane: " + wrong + "\nTry 'nameplane --help'.\n", exit_usage};
     }
 
     const Overrides overrides = overrides_of(given, active());

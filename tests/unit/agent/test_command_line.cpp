@@ -126,6 +126,7 @@ TEST_CASE("what is not understood is said, with what may have been meant") {
          "--log-level: 'warn', expected one of debug, info, warning, error, off"},
         {{"render", "--to", "text"}, "--to: 'text', expected one of plan, iptables-restore, nft"},
         {{"render"}, "--to is required"},
+        {{"render", "--too", "plan"}, "unknown option '--too', did you mean '--to'?"},
     };
     for (const Refused& row : rows) {
         INFO("row at line " << row.place.line());
