@@ -119,7 +119,10 @@ void walk(Tree& tree, const sj::padded_string& text) {
     }
     od::value top;
     if (const auto error = document.get_value().get(top)) {
-        walk.failed(error);
+        if (error == sj::SCALAR_DOCUMENT_AS_VALUE)
+            tree.fail(1, "document is no object, expected a JSON document");
+        else
+            walk.failed(error);
         return;
     }
     if (!walk.value(top) || tree.fault() != nullptr) return;
@@ -129,6 +132,9 @@ void walk(Tree& tree, const sj::padded_string& text) {
 }  // namespace
 
 Tree read_json(std::string_view text) {
+    // Editors of Windows begin a file with a byte order mark; RFC 8259 8.1 lets us pass over it.
+    constexpr std::string_view mark = "\xEF\xBB\xBF";
+    if (text.starts_with(mark)) text.remove_prefix(mark.size());
     Tree tree;
     try {
         walk(tree, sj::padded_string{text});

@@ -114,7 +114,15 @@ TEST_CASE("syntax errors name their line") {
     CHECK_THAT(json("{\"a\": 1} {"), Catch::Contains("not JSON ("));
     CHECK_THAT(json("{\"a\": nul}"), Catch::Contains("not JSON ("));
     CHECK_THAT(json(""), Catch::Contains("not JSON ("));
+    CHECK(json("kind: Service\n") == "1: document is no object, expected a JSON document");
     CHECK_THAT(json("{\"a\": \"\xff\"}"), Catch::Contains("not JSON ("));
+}
+
+TEST_CASE("a byte order mark in front changes nothing") {
+    const std::string mark = "\xEF\xBB\xBF";
+    CHECK(json(mark + "{\"a\": 1}") == json("{\"a\": 1}"));
+    CHECK(yaml(mark + "a: 1\n") == yaml("a: 1\n"));
+    CHECK(json(mark + "{\n\"a\": }").starts_with("2: not JSON ("));
 }
 
 TEST_CASE("documents are split at --- whatever stands in them") {
