@@ -194,6 +194,13 @@ ObjectId id_of(const Source& source) {
 Decoded decode_text(std::string_view text, std::string_view file, bool json) {
     Decoded decoded;
     FileDecoder decoder{file, decoded};
+    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+        // What ">" of Windows PowerShell writes.
+        Tree tree;
+        tree.fail(1, "text in UTF-16, expected UTF-8");
+        decoder.document(tree);
+        return decoded;
+    }
     if (json) {
         decoder.document(read_json(text));
         return decoded;

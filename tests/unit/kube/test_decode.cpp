@@ -260,6 +260,17 @@ TEST_CASE("lists, several documents, other kinds and JSON") {
     CHECK(count("") == 0);
 }
 
+TEST_CASE("UTF-16 is refused by its name") {
+    for (const bool json : {false, true}) {
+        for (const std::string_view text : {"\xFF\xFEk\0i\0", "\xFE\xFF\0k\0i"}) {
+            const Decoded decoded = decode_text(text, "f", json);
+            CHECK(decoded.problems ==
+                  std::vector<std::string>{"f:1: text in UTF-16, expected UTF-8"});
+            CHECK(decoded.objects.empty());
+        }
+    }
+}
+
 TEST_CASE("what is wrong is named with its line, its place and what was expected") {
     struct Case {
         const char* text;
