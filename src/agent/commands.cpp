@@ -2,6 +2,7 @@
 
 #include "agent/node.hpp"
 #include "agent/rule_writers.hpp"
+#include "chain/builder.hpp"
 #include "kube/manifests.hpp"
 #include "kube/node_facts.hpp"
 #include "rules/iptables/render.hpp"
@@ -64,6 +65,14 @@ struct Reading {
     }
 };
 
+// What only a plugin knows of its options, it says when it is made.
+Status try_plugins(const conf::RuntimeConfig& runtime) {
+    metrics::Registry registry{1};
+    const Setup setup{.zones = {}, .metrics = registry, .own_addresses = {}, .services_synced = {}};
+    auto chains = chain::Chains::build(runtime.servers, setup);
+    return chains ? Status{} : Status{std::move(chains).error()};
+}
+
 std::string text_of(const rules::Plan& plan, RenderTo to) {
     return to == RenderTo::plan ? rules::to_plan_text(plan)
                                 : rules::iptables::to_restore_text(plan);
@@ -72,7 +81,12 @@ std::string text_of(const rules::Plan& plan, RenderTo to) {
 }  // namespace
 
 int run_check(const CheckCommand& command) {
-    if (complain_about(load_settings(command.overrides))) return exit_usage;
+    const conf::Compiled settings = load_settings(command.overrides);
+    if (complain_about(settings)) return exit_usage;
+    if (const Status plugins = try_plugins(settings.config.runtime); !plugins) {
+        complain(plugins.error().text);
+        return exit_usage;
+    }
     const std::string& path = command.overrides.config_path;
     std::printf("%s: good\n", path.empty() ? "(default)" : path.c_str());
     return exit_ok;

@@ -50,6 +50,17 @@ class Commands(nameplane.AgentTest):
             "nameplane: %s:4: mode: '5', expected one of 'off' 'iptables'" % path])
         self.assertEqual(self.run_command("check", "/does/not/exist")[0], 2)
 
+    def test_check_refuses_what_a_run_would_refuse(self):
+        path = self.write("np.toml", '[[server]]\nzones = ["in-addr.arpa"]\n[server.kubernetes]\n')
+        said = "plugin kubernetes: no zone but reverse ones, expected one such as cluster.local"
+        (code, text, error) = self.run_command("check", path)
+        self.assertEqual((code, text), (2, ""))
+        self.assertIn(said, error)
+        (code, _, error) = self.run_command("--config", path, "--manifests", self.manifests,
+                                            "--listen", "127.0.0.1", "--port", "0")
+        self.assertEqual(code, 2)
+        self.assertIn(said, error)
+
 
 class Render(nameplane.AgentTest):
     def render(self, *arguments):
