@@ -7,6 +7,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 namespace nameplane::test {
 
@@ -85,18 +86,24 @@ bool TcpClient::send(const Octets& octets) const {
     return true;
 }
 
-std::size_t TcpClient::send_until_stuck(const Octets& frame, milliseconds quiet) const {
+std::size_t TcpClient::send_until_stuck(const Octets& frame,
+                                        const std::function<void()>& come_round) const {
     Octets octets;
     for (int i = 0; i < 1000; ++i) octets.insert(octets.end(), frame.begin(), frame.end());
     std::size_t sent = 0;
-    while (wait_for(fd_.get(), POLLOUT, quiet)) {
+    for (bool stuck = false;;) {
         const ssize_t count = ::send(fd_.get(), octets.data() + sent % octets.size(),
                                      octets.size() - sent % octets.size(),
                                      MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (count < 0 && errno != EAGAIN) break;
-        if (count > 0) sent += static_cast<std::size_t>(count);
+        if (count > 0) {
+            sent += static_cast<std::size_t>(count);
+            stuck = false;
+        } else if (errno != EAGAIN || std::exchange(stuck, true)) {
+            return sent;
+        } else {
+            come_round();
+        }
     }
-    return sent;
 }
 
 std::optional<Octets> TcpClient::read_exactly(std::size_t octets) const {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include <nameplane/base/ip.hpp>
@@ -38,9 +39,10 @@ public:
 
     /// Sends all of it; false if the peer is gone.
     bool send(const Octets& octets) const;
-    /// Sends `frame` again and again until the kernel takes no more for `quiet`; returns the octets
-    /// that went.
-    std::size_t send_until_stuck(const Octets& frame, std::chrono::milliseconds quiet) const;
+    /// Sends `frame` again and again until the kernel takes no more even after the server has come
+    /// round, which `come_round` awaits; returns the octets that went.
+    std::size_t send_until_stuck(const Octets& frame,
+                                 const std::function<void()>& come_round) const;
     /// The next framed message, or nothing at the end of the stream.
     std::optional<Octets> receive() const;
     Octets ask(const Octets& message) const;
