@@ -7,6 +7,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import floors  # noqa: E402
 import hot_path  # noqa: E402
+import pipes  # noqa: E402
 
 
 class Floors(unittest.TestCase):
@@ -56,6 +57,18 @@ class HotPath(unittest.TestCase):
         for body in ["std::string_view a;", "new (memory) T;", "// a new std::string",
                      "/* std::mutex */ int a;", 'auto a = "std::string new";', "int renew = 1'000;"]:
             self.assertEqual(self.complaints(body), [], body)
+
+
+class Pipes(unittest.TestCase):
+    def test_readers_that_leave_early(self):
+        for line in ["a | grep -q x", "a | grep -v y | grep -Eq x", "a | head -n 1", "x=$(a | head -1)",
+                     'x="$(a | head -1)"', "a | awk '{ print; exit }'", "a | grep -v -q x"]:
+            self.assertEqual(len(pipes.check_text("x", line)), 1, line)
+
+    def test_readers_that_stay(self):
+        for line in ["grep -q x <<<\"$a\"", "a | grep -v x", "a | awk '{ print }'", "# a | head",
+                     'show sh -c "a | head -n 1"', "a | grep -c x || grep -q y file"]:
+            self.assertEqual(pipes.check_text("x", line), [], line)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ require_root() {
 install_packages() {
     local missing=() name
     for name in "$@"; do
-        dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' ||
+        [[ $(dpkg-query -W -f='${Status}' "$name" 2>/dev/null) == *'ok installed' ]] ||
             missing+=("$name")
     done
     [ ${#missing[@]} -eq 0 ] && return
