@@ -45,8 +45,7 @@ IpAddress address(std::uint8_t net, std::size_t number) {
 }
 
 void must(const Status& status) {
-    if (status)
-        return;
+    if (status) return;
     std::fprintf(stderr, "%s\n", status.error().text.c_str());
     std::exit(1);
 }
@@ -139,8 +138,7 @@ void measure(const Size& size) {
         return ms_of([&] {
             ours.run([&] {
                 auto done = by.apply(plan, false);
-                if (!done)
-                    must(std::move(done).error());
+                if (!done) must(std::move(done).error());
                 applied = *done;
             });
         });
@@ -188,7 +186,7 @@ void measure(const Size& size) {
     std::fflush(stdout);
 }
 
-} // namespace
+}  // namespace
 
 int main(int argc, char** argv) {
     if (const std::string why = test::why_no_netns(); !why.empty()) {
@@ -201,8 +199,7 @@ int main(int argc, char** argv) {
         if (std::sscanf(argv[i], "%zux%zu", &size.services, &size.endpoints) == 2)
             sizes.push_back(size);
     }
-    if (sizes.empty())
-        sizes = {{100, 10}, {1'000, 10}, {10'000, 10}};
+    if (sizes.empty()) sizes = {{100, 10}, {1'000, 10}, {10'000, 10}};
     std::printf("%-13s %8s %8s %9s %9s %8s %8s %9s %10s %10s %8s %7s %7s %7s\n", "Services x",
                 "rules", "plan", "commit", "restart", "replan", "change", "replace", "restore",
                 "restore", "clean", "MB", "MB", "MB");
@@ -211,15 +208,14 @@ int main(int argc, char** argv) {
                 "peak");
     std::fflush(stdout);
     for (const Size& size : sizes) {
-        const pid_t child = ::fork(); // memory of its own
+        const pid_t child = ::fork();  // memory of its own
         if (child == 0) {
             measure(size);
             std::exit(0);
         }
         int status = 0;
         ::waitpid(child, &status, 0);
-        if (status != 0)
-            return 1;
+        if (status != 0) return 1;
     }
     return 0;
 }

@@ -60,11 +60,9 @@ void count(const TableEdit& edit, Applied& applied) {
 }
 
 Status IptablesWriter::probe() {
-    if (features_)
-        return {};
+    if (features_) return {};
     auto probed = probe_features(family_);
-    if (!probed)
-        return std::move(probed).error();
+    if (!probed) return std::move(probed).error();
     features_ = *probed;
     if (!features_->recent) {
         NP_LOG_WARNING("rules.degraded", "family", to_string(family_), "missing", "recent",
@@ -85,18 +83,15 @@ Result<Applied> IptablesWriter::apply(const Plan& plan, bool full) {
     if (plan.settings.family != family_) {
         return Error{Errc::internal, "a plan of the other family"};
     }
-    if (auto probed = probe(); !probed)
-        return std::move(probed).error();
+    if (auto probed = probe(); !probed) return std::move(probed).error();
     auto lock = XtablesLock::take(options_.lock_path, options_.lock_wait);
-    if (!lock)
-        return std::move(lock).error();
+    if (!lock) return std::move(lock).error();
     full = full || !remembers(plan);
     Result<Applied> applied = Error{Errc::internal, "not tried"};
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
         bool drifted = false;
         applied = apply_once(plan, full, drifted);
-        if (applied || (!drifted && applied.error().code != Errc::again))
-            break;
+        if (applied || (!drifted && applied.error().code != Errc::again)) break;
         full = true;
     }
     return applied;
@@ -107,17 +102,14 @@ Result<Applied> IptablesWriter::apply_once(const Plan& plan, bool full, bool& dr
     records_.clear();
     valid_ = false;
     auto pass = Pass::make(plan, std::move(before), full, *features_);
-    if (!pass)
-        return std::move(pass).error();
+    if (!pass) return std::move(pass).error();
     auto applied = write(*pass);
     drifted = pass->drifted();
-    if (!applied)
-        return applied;
+    if (!applied) return applied;
     applied->version = plan.version;
     applied->nat_rules = pass->rules_in(TableName::nat);
     applied->filter_rules = pass->rules_in(TableName::filter);
-    if (applied->nat_rules > trim_from_rules)
-        ::malloc_trim(0);
+    if (applied->nat_rules > trim_from_rules) ::malloc_trim(0);
     records_ = std::move(*pass).take_records();
     settings_ = plan.settings;
     large_ = is_large(plan);
@@ -126,27 +118,21 @@ Result<Applied> IptablesWriter::apply_once(const Plan& plan, bool full, bool& dr
 }
 
 Status IptablesWriter::commit(Table& table) {
-    if (options_.before_commit)
-        options_.before_commit(table.name());
+    if (options_.before_commit) options_.before_commit(table.name());
     return table.commit();
 }
 
 Result<Applied> IptablesWriter::write(Pass& pass) {
     Applied applied;
     auto filter = Table::open(family_, TableName::filter);
-    if (!filter)
-        return std::move(filter).error();
+    if (!filter) return std::move(filter).error();
     auto filter_edit = pass.edit_filter(*filter, false);
-    if (!filter_edit)
-        return std::move(filter_edit).error();
+    if (!filter_edit) return std::move(filter_edit).error();
     auto nat = Table::open(family_, TableName::nat);
-    if (!nat)
-        return std::move(nat).error();
+    if (!nat) return std::move(nat).error();
     auto nat_edit = pass.edit_nat(*nat);
-    if (!nat_edit)
-        return std::move(nat_edit).error();
-    if (auto mangle = write_mangle(pass, applied); !mangle)
-        return std::move(mangle).error();
+    if (!nat_edit) return std::move(nat_edit).error();
+    if (auto mangle = write_mangle(pass, applied); !mangle) return std::move(mangle).error();
 
     // See apply.hpp for the order.
     const bool both = filter_edit->changed() && nat_edit->changed();
@@ -155,16 +141,12 @@ Result<Applied> IptablesWriter::write(Pass& pass) {
         done = write_together(pass, std::move(*nat), *filter_edit);
     } else if (both && filter_edit->loses) {
         done = commit(*nat);
-        if (done)
-            done = commit(*filter);
+        if (done) done = commit(*filter);
     } else {
-        if (filter_edit->changed())
-            done = commit(*filter);
-        if (done && nat_edit->changed())
-            done = commit(*nat);
+        if (filter_edit->changed()) done = commit(*filter);
+        if (done && nat_edit->changed()) done = commit(*nat);
     }
-    if (!done)
-        return std::move(done).error();
+    if (!done) return std::move(done).error();
     count(*filter_edit, applied);
     count(*nat_edit, applied);
     return applied;
@@ -172,13 +154,10 @@ Result<Applied> IptablesWriter::write(Pass& pass) {
 
 Status IptablesWriter::write_together(Pass& pass, Table nat, TableEdit& edit) {
     auto first = write_filter(pass, true);
-    if (!first)
-        return std::move(first).error();
-    if (auto done = commit(nat); !done)
-        return done;
+    if (!first) return std::move(first).error();
+    if (auto done = commit(nat); !done) return done;
     auto second = write_filter(pass, false);
-    if (!second)
-        return std::move(second).error();
+    if (!second) return std::move(second).error();
     edit = *first;
     edit.rules += second->rules;
     edit.chains += second->chains;
@@ -187,31 +166,23 @@ Status IptablesWriter::write_together(Pass& pass, Table nat, TableEdit& edit) {
 
 Result<TableEdit> IptablesWriter::write_filter(Pass& pass, bool keep_old) {
     auto table = Table::open(family_, TableName::filter);
-    if (!table)
-        return std::move(table).error();
+    if (!table) return std::move(table).error();
     auto edit = pass.edit_filter(*table, keep_old);
-    if (!edit || !edit->changed())
-        return edit;
-    if (auto done = commit(*table); !done)
-        return std::move(done).error();
+    if (!edit || !edit->changed()) return edit;
+    if (auto done = commit(*table); !done) return std::move(done).error();
     return edit;
 }
 
 /// The canary is for people and other programs that look for it: a kernel without the table does
 /// without.
 Status IptablesWriter::write_mangle(Pass& pass, Applied& applied) {
-    if (!pass.full())
-        return {};
+    if (!pass.full()) return {};
     auto table = Table::open(family_, TableName::mangle);
-    if (!table && table.error().code == Errc::unsupported)
-        return {};
-    if (!table)
-        return std::move(table).error();
+    if (!table && table.error().code == Errc::unsupported) return {};
+    if (!table) return std::move(table).error();
     auto edit = pass.edit_mangle(*table);
-    if (!edit)
-        return std::move(edit).error();
-    if (!edit->changed())
-        return {};
+    if (!edit) return std::move(edit).error();
+    if (!edit->changed()) return {};
     count(*edit, applied);
     return commit(*table);
 }
@@ -219,18 +190,13 @@ Status IptablesWriter::write_mangle(Pass& pass, Applied& applied) {
 Result<bool> IptablesWriter::clean_one(TableName name) {
     for (int attempt = 0;; ++attempt) {
         auto table = Table::open(family_, name);
-        if (!table && table.error().code == Errc::unsupported)
-            return false;
-        if (!table)
-            return std::move(table).error();
+        if (!table && table.error().code == Errc::unsupported) return false;
+        if (!table) return std::move(table).error();
         auto edit = clean_table(*table);
-        if (!edit)
-            return std::move(edit).error();
-        if (!edit->changed())
-            return false;
+        if (!edit) return std::move(edit).error();
+        if (!edit->changed()) return false;
         auto done = commit(*table);
-        if (done)
-            return true;
+        if (done) return true;
         if (done.error().code != Errc::again || attempt + 1 == attempts_max) {
             return std::move(done).error();
         }
@@ -241,24 +207,21 @@ Status IptablesWriter::clean() {
     records_.clear();
     valid_ = false;
     auto lock = XtablesLock::take(options_.lock_path, options_.lock_wait);
-    if (!lock)
-        return std::move(lock).error();
+    if (!lock) return std::move(lock).error();
     // As when Services go: nat before filter.
     for (const TableName name : {TableName::nat, TableName::filter, TableName::mangle}) {
-        if (auto cleaned = clean_one(name); !cleaned)
-            return std::move(cleaned).error();
+        if (auto cleaned = clean_one(name); !cleaned) return std::move(cleaned).error();
     }
     ::malloc_trim(0);
     return {};
 }
 
-} // namespace
+}  // namespace
 
 Result<std::unique_ptr<RuleWriter>> make_iptables_writer(Family family, IptablesOptions options) {
-    if (options.lock_path.empty())
-        return Error{Errc::invalid, "the lock's path is empty"};
+    if (options.lock_path.empty()) return Error{Errc::invalid, "the lock's path is empty"};
     return std::unique_ptr<RuleWriter>{
         std::make_unique<IptablesWriter>(family, std::move(options))};
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

@@ -14,8 +14,8 @@ struct Step {
     enum class Kind : std::uint8_t { insert, remove };
     Kind kind;
     std::size_t position;
-    std::size_t wanted = 0;  ///< insert: which of the wanted rules
-    RuleCounters counters{}; ///< insert: of the same rule at its old place
+    std::size_t wanted = 0;   ///< insert: which of the wanted rules
+    RuleCounters counters{};  ///< insert: of the same rule at its old place
 };
 
 struct Present {
@@ -39,35 +39,27 @@ class Differ {
 public:
     Differ(const Present& present, std::span<const std::uint64_t> wanted, Others others)
         : present_{present}, wanted_{wanted}, others_{others} {
-        for (const std::uint64_t hash : wanted)
-            ++missing_[hash];
-        for (const std::uint64_t hash : present.hashes)
-            ++left_[hash];
+        for (const std::uint64_t hash : wanted) ++missing_[hash];
+        for (const std::uint64_t hash : present.hashes) ++left_[hash];
     }
     std::vector<Step> run() {
-        while (at_present_ < present_.hashes.size() || at_wanted_ < wanted_.size())
-            step();
+        while (at_present_ < present_.hashes.size() || at_wanted_ < wanted_.size()) step();
         return std::move(steps_);
     }
 
 private:
     void step() {
-        if (at_present_ == present_.hashes.size())
-            return insert();
+        if (at_present_ == present_.hashes.size()) return insert();
         const std::uint64_t here = present_.hashes[at_present_];
-        if (at_wanted_ < wanted_.size() && here == wanted_[at_wanted_])
-            return keep(true);
-        if (missing_[here] <= 0)
-            return others_ == Others::keep ? keep(false) : remove();
-        if (at_wanted_ < wanted_.size() && left_[wanted_[at_wanted_]] <= 0)
-            return insert();
+        if (at_wanted_ < wanted_.size() && here == wanted_[at_wanted_]) return keep(true);
+        if (missing_[here] <= 0) return others_ == Others::keep ? keep(false) : remove();
+        if (at_wanted_ < wanted_.size() && left_[wanted_[at_wanted_]] <= 0) return insert();
         moved_[here] = present_.counters[at_present_];
         remove();
     }
     void keep(bool is_wanted) {
         --left_[present_.hashes[at_present_++]];
-        if (is_wanted)
-            --missing_[wanted_[at_wanted_++]];
+        if (is_wanted) --missing_[wanted_[at_wanted_++]];
         ++position_;
     }
     void remove() {
@@ -87,8 +79,8 @@ private:
     const Present& present_;
     std::span<const std::uint64_t> wanted_;
     Others others_;
-    std::unordered_map<std::uint64_t, int> missing_; ///< wanted and not passed yet
-    std::unordered_map<std::uint64_t, int> left_;    ///< present and not passed yet
+    std::unordered_map<std::uint64_t, int> missing_;  ///< wanted and not passed yet
+    std::unordered_map<std::uint64_t, int> left_;     ///< present and not passed yet
     std::unordered_map<std::uint64_t, RuleCounters> moved_;
     std::vector<Step> steps_;
     std::size_t at_present_ = 0;
@@ -99,11 +91,9 @@ private:
 using Maker = std::function<Result<EncodedRule>(std::size_t)>;
 
 Status take(Table& table, const char* chain, const Step& step, const Maker& rule) {
-    if (step.kind == Step::Kind::remove)
-        return table.remove(chain, step.position);
+    if (step.kind == Step::Kind::remove) return table.remove(chain, step.position);
     auto made = rule(step.wanted);
-    if (!made)
-        return std::move(made).error();
+    if (!made) return std::move(made).error();
     set_counters(*made, table.family(), step.counters);
     return table.insert(chain, *made, step.position);
 }
@@ -114,17 +104,14 @@ Status rewrite(Table& table, const char* chain, const Present& present,
     for (std::size_t i = 0; i < present.hashes.size(); ++i) {
         counters.emplace(present.hashes[i], present.counters[i]);
     }
-    if (auto flushed = table.flush_chain(chain); !flushed)
-        return flushed;
+    if (auto flushed = table.flush_chain(chain); !flushed) return flushed;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         auto made = rule(i);
-        if (!made)
-            return std::move(made).error();
+        if (!made) return std::move(made).error();
         if (const auto old = counters.find(wanted[i]); old != counters.end()) {
             set_counters(*made, table.family(), old->second);
         }
-        if (auto added = table.append(chain, *made); !added)
-            return added;
+        if (auto added = table.append(chain, *made); !added) return added;
     }
     return {};
 }
@@ -141,7 +128,7 @@ bool holds_exactly(const Table& table, const char* chain, std::span<const Encode
     return entry == nullptr;
 }
 
-} // namespace
+}  // namespace
 
 Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const std::uint64_t> wanted,
                              const Maker& rule, Others others) {
@@ -160,16 +147,14 @@ Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const st
         return edit;
     }
     for (const Step& step : steps) {
-        if (auto taken = take(table, chain, step, rule); !taken)
-            return std::move(taken).error();
+        if (auto taken = take(table, chain, step, rule); !taken) return std::move(taken).error();
     }
     return edit;
 }
 
 Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const EncodedRule> wanted,
                              Others others) {
-    if (holds_exactly(table, chain, wanted))
-        return ChainEdit{};
+    if (holds_exactly(table, chain, wanted)) return ChainEdit{};
     std::vector<std::uint64_t> hashes;
     hashes.reserve(wanted.size());
     for (const EncodedRule& rule : wanted) {
@@ -196,8 +181,7 @@ Result<ChainEdit> ensure_rules(Table& table, const char* chain,
     });
     ChainEdit edit;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        if (places[i])
-            continue;
+        if (places[i]) continue;
         // Behind the nearest of ours that shall stand before it, else before the nearest that shall
         // stand behind it, else first of all.
         std::size_t place = 0;
@@ -206,14 +190,11 @@ Result<ChainEdit> ensure_rules(Table& table, const char* chain,
         } else {
             const auto next =
                 std::ranges::find_if(places, [](const auto& p) { return p.has_value(); });
-            if (next != places.end())
-                place = **next;
+            if (next != places.end()) place = **next;
         }
-        if (auto put = table.insert(chain, wanted[i], place); !put)
-            return std::move(put).error();
+        if (auto put = table.insert(chain, wanted[i], place); !put) return std::move(put).error();
         for (auto& other : places) {
-            if (other && *other >= place)
-                ++*other;
+            if (other && *other >= place) ++*other;
         }
         places[i] = place;
         ++edit.inserted;
@@ -221,4 +202,4 @@ Result<ChainEdit> ensure_rules(Table& table, const char* chain,
     return edit;
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

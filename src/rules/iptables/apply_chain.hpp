@@ -26,8 +26,8 @@ struct ChainEdit {
 };
 
 enum class Others : std::uint8_t {
-    remove, ///< the chain is ours: what is not wanted goes
-    keep,   ///< what is there stays; what is missing is added
+    remove,  ///< the chain is ours: what is not wanted goes
+    keep,    ///< what is there stays; what is missing is added
 };
 
 /// Compares octet by octet; edits only where that differs.
@@ -45,4 +45,4 @@ Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const st
 Result<ChainEdit> ensure_rules(Table& table, const char* chain,
                                std::span<const EncodedRule> wanted);
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

@@ -11,20 +11,16 @@ namespace {
 
 /// KUBE-FIREWALL is not among them: it is the kubelet's as well.
 bool is_ours(TableName table, std::string_view chain) {
-    if (chain == "KUBE-PROXY-CANARY")
-        return true;
+    if (chain == "KUBE-PROXY-CANARY") return true;
     constexpr std::array<std::string_view, 4> nat{"KUBE-SERVICES", "KUBE-NODEPORTS",
                                                   "KUBE-POSTROUTING", "KUBE-MARK-MASQ"};
     constexpr std::array<std::string_view, 5> filter{"KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES",
                                                      "KUBE-FORWARD", "KUBE-NODEPORTS",
                                                      "KUBE-PROXY-FIREWALL"};
     switch (table) {
-    case TableName::nat:
-        return std::ranges::count(nat, chain) != 0 || is_service_chain(chain);
-    case TableName::filter:
-        return std::ranges::count(filter, chain) != 0;
-    case TableName::mangle:
-        return false;
+    case TableName::nat: return std::ranges::count(nat, chain) != 0 || is_service_chain(chain);
+    case TableName::filter: return std::ranges::count(filter, chain) != 0;
+    case TableName::mangle: return false;
     }
     return false;
 }
@@ -34,20 +30,18 @@ Status remove_jumps(Table& table, const std::string& chain, TableEdit& edit) {
     std::vector<std::size_t> jumps;
     std::size_t position = 0;
     table.for_each_rule(chain.c_str(), [&](const RuleView& rule) {
-        if (rule.standard && is_ours(table.name(), rule.target))
-            jumps.push_back(position);
+        if (rule.standard && is_ours(table.name(), rule.target)) jumps.push_back(position);
         ++position;
         return true;
     });
     for (auto jump = jumps.rbegin(); jump != jumps.rend(); ++jump) {
-        if (auto removed = table.remove(chain.c_str(), *jump); !removed)
-            return removed;
+        if (auto removed = table.remove(chain.c_str(), *jump); !removed) return removed;
         ++edit.rules.removed;
     }
     return {};
 }
 
-} // namespace
+}  // namespace
 
 Result<TableEdit> clean_table(Table& table) {
     TableEdit edit;
@@ -66,8 +60,7 @@ Result<TableEdit> clean_table(Table& table) {
         }
     }
     for (const ChainName& chain : ours) {
-        if (table.first_rule(chain.data()) == nullptr)
-            continue;
+        if (table.first_rule(chain.data()) == nullptr) continue;
         if (auto flushed = table.flush_chain(chain.data()); !flushed) {
             return std::move(flushed).error();
         }
@@ -84,4 +77,4 @@ Result<TableEdit> clean_table(Table& table) {
     return edit;
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

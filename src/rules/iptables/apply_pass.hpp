@@ -47,14 +47,14 @@ ChainName chain_name(std::string_view name) noexcept;
 /// its rules in shared chains times eight. Its own chains are made from `plan` again when needed.
 struct Record {
     std::shared_ptr<const ServicePlan> plan;
-    std::array<std::uint16_t, shared_chains.size()> counts{}; ///< rules in each shared chain
-    std::vector<std::uint64_t> hashes;                        ///< of those rules, chain by chain
+    std::array<std::uint16_t, shared_chains.size()> counts{};  ///< rules in each shared chain
+    std::vector<std::uint64_t> hashes;                         ///< of those rules, chain by chain
     std::uint32_t own_rules = 0;
 };
 
 /// What changed in one table.
 struct TableEdit {
-    std::size_t chains = 0; ///< made, edited or removed
+    std::size_t chains = 0;  ///< made, edited or removed
     ChainEdit rules;
     /// A shared chain loses rules, which must not go before the other table is in place.
     bool loses = false;
@@ -105,9 +105,9 @@ private:
     bool drifted_ = false;
     BaseRules base_;
     std::vector<Record> records_;
-    std::vector<std::uint32_t> changed_;   ///< indices of records_ that are new or different
-    std::vector<ChainName> wanted_chains_; ///< sorted: own chains of the changed Services
-    std::vector<ChainName> gone_chains_;   ///< sorted: what changed and removed Services had
+    std::vector<std::uint32_t> changed_;    ///< indices of records_ that are new or different
+    std::vector<ChainName> wanted_chains_;  ///< sorted: own chains of the changed Services
+    std::vector<ChainName> gone_chains_;    ///< sorted: what changed and removed Services had
     /// The Service rendered last, since rules of one are asked for in a row.
     std::optional<std::size_t> rendered_index_;
     ServiceRules rendered_;
@@ -116,4 +116,4 @@ private:
 /// Takes everything of ours out of `table`. Chains to which somebody else jumps stay, empty.
 Result<TableEdit> clean_table(Table& table);
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

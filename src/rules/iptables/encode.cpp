@@ -40,12 +40,9 @@ constexpr std::size_t aligned(std::size_t size) {
 
 std::uint8_t number_of(services::Protocol protocol) {
     switch (protocol) {
-    case services::Protocol::tcp:
-        return IPPROTO_TCP;
-    case services::Protocol::udp:
-        return IPPROTO_UDP;
-    case services::Protocol::sctp:
-        return IPPROTO_SCTP;
+    case services::Protocol::tcp: return IPPROTO_TCP;
+    case services::Protocol::udp: return IPPROTO_UDP;
+    case services::Protocol::sctp: return IPPROTO_SCTP;
     }
     return 0;
 }
@@ -73,8 +70,7 @@ public:
         const std::size_t target_offset = bytes_.size();
         std::visit([&](const auto& t) { target(t); }, rule_.target);
         put_head(target_offset);
-        if (!wrong_.empty())
-            return Error{Errc::invalid, "encode rule: " + wrong_};
+        if (!wrong_.empty()) return Error{Errc::invalid, "encode rule: " + wrong_};
         EncodedRule encoded{bytes_.size()};
         std::memcpy(encoded.data(), bytes_.data(), bytes_.size());
         return encoded;
@@ -99,8 +95,7 @@ private:
 
     void add(const CommentMatch& match) {
         xt_comment_info info{};
-        if (match.text.size() >= sizeof info.comment)
-            wrong_ = "comment too long: " + match.text;
+        if (match.text.size() >= sizeof info.comment) wrong_ = "comment too long: " + match.text;
         put_text(info.comment, sizeof info.comment - 1, match.text);
         put("comment", 0, info);
     }
@@ -131,8 +126,7 @@ private:
         }
         case services::Protocol::sctp: {
             xt_sctp_info info{};
-            for (auto& flag : info.flag_info)
-                flag.chunktype = 0xff;
+            for (auto& flag : info.flag_info) flag.chunktype = 0xff;
             if (given) {
                 info.dpts[0] = from;
                 info.dpts[1] = to;
@@ -198,12 +192,9 @@ private:
     void target(const Jump& jump) { put_standard(jump.chain); }
     void target(Verdict verdict) {
         switch (verdict) {
-        case Verdict::accept:
-            return put_standard("ACCEPT");
-        case Verdict::drop:
-            return put_standard("DROP");
-        case Verdict::return_:
-            return put_standard("RETURN");
+        case Verdict::accept: return put_standard("ACCEPT");
+        case Verdict::drop: return put_standard("DROP");
+        case Verdict::return_: return put_standard("RETURN");
         }
     }
     void put_standard(std::string_view name) {
@@ -219,12 +210,9 @@ private:
         put("REJECT", 0, ip6t_reject_info{IP6T_ICMP6_PORT_UNREACH});
     }
     void target(const Dnat& dnat) {
-        if (dnat.address.family() != family_)
-            wrong_ = "DNAT to the other family";
-        if (features_.dnat_revision >= 2)
-            return put("DNAT", 2, range_to<nf_nat_range2>(dnat));
-        if (family_ == Family::ipv6)
-            return put("DNAT", 1, range_to<nf_nat_range>(dnat));
+        if (dnat.address.family() != family_) wrong_ = "DNAT to the other family";
+        if (features_.dnat_revision >= 2) return put("DNAT", 2, range_to<nf_nat_range2>(dnat));
+        if (family_ == Family::ipv6) return put("DNAT", 1, range_to<nf_nat_range>(dnat));
         nf_nat_ipv4_multi_range_compat info{};
         info.rangesize = 1;
         info.range[0].flags = NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED;
@@ -275,8 +263,7 @@ private:
             ip6t_ip6 ip{};
             put_networks(ip.src, ip.smsk, ip.dst, ip.dmsk);
             put_rest(ip);
-            if (rule_.protocol)
-                ip.flags |= IP6T_F_PROTO;
+            if (rule_.protocol) ip.flags |= IP6T_F_PROTO;
             std::memcpy(bytes_.data(), &ip, sizeof ip);
         }
     }
@@ -288,8 +275,7 @@ private:
     }
     template <class Address>
     void put_network(const std::optional<Cidr>& network, Address& address, Address& mask) {
-        if (!network)
-            return;
+        if (!network) return;
         if (network->family() != family_) {
             wrong_ = "address of the other family: " + network->to_string();
             return;
@@ -302,17 +288,12 @@ private:
     }
     template <class Ip> void put_rest(Ip& ip) {
         // IPT_INV_* and IP6T_INV_* have the same values.
-        if (rule_.source_negated)
-            ip.invflags |= IPT_INV_SRCIP;
-        if (rule_.destination_negated)
-            ip.invflags |= IPT_INV_DSTIP;
-        if (rule_.protocol)
-            ip.proto = number_of(*rule_.protocol);
+        if (rule_.source_negated) ip.invflags |= IPT_INV_SRCIP;
+        if (rule_.destination_negated) ip.invflags |= IPT_INV_DSTIP;
+        if (rule_.protocol) ip.proto = number_of(*rule_.protocol);
         std::string_view name = rule_.in_interface;
-        if (name.empty())
-            return;
-        if (rule_.in_interface_negated)
-            ip.invflags |= IPT_INV_VIA_IN;
+        if (name.empty()) return;
+        if (rule_.in_interface_negated) ip.invflags |= IPT_INV_VIA_IN;
         const bool prefix = name.ends_with('+');
         if (name.size() >= sizeof ip.iniface) {
             wrong_ = "interface name too long: " + rule_.in_interface;
@@ -331,7 +312,7 @@ private:
     std::string wrong_;
 };
 
-} // namespace
+}  // namespace
 
 Result<EncodedRule> encode(const Rule& rule, Family family, const Features& features) {
     return RuleEncoder{rule, family, features}.run();
@@ -342,20 +323,17 @@ Result<std::vector<EncodedRule>> encode_chain(const Chain& chain, Family family,
     std::vector<EncodedRule> encoded;
     encoded.reserve(chain.size());
     for (const Rule& rule : chain) {
-        if (!features.sctp && rule.protocol == services::Protocol::sctp)
-            continue;
+        if (!features.sctp && rule.protocol == services::Protocol::sctp) continue;
         Rule without_affinity;
         const Rule* possible = &rule;
         if (!features.recent) {
             const auto* recent = [&]() -> const RecentMatch* {
                 for (const Match& match : rule.matches) {
-                    if (const auto* found = std::get_if<RecentMatch>(&match))
-                        return found;
+                    if (const auto* found = std::get_if<RecentMatch>(&match)) return found;
                 }
                 return nullptr;
             }();
-            if (recent != nullptr && recent->seconds != 0)
-                continue;
+            if (recent != nullptr && recent->seconds != 0) continue;
             if (recent != nullptr) {
                 without_affinity = rule;
                 std::erase_if(without_affinity.matches, [](const Match& match) {
@@ -365,11 +343,10 @@ Result<std::vector<EncodedRule>> encode_chain(const Chain& chain, Family family,
             }
         }
         auto one = encode(*possible, family, features);
-        if (!one)
-            return std::move(one.error());
+        if (!one) return std::move(one.error());
         encoded.push_back(std::move(*one));
     }
     return encoded;
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

@@ -22,8 +22,7 @@ std::string base32(std::span<const std::uint8_t, hash_octets> octets) {
     unsigned held = 0;
     for (const std::uint8_t octet : octets) {
         held = (held << 8) | octet;
-        for (bits += 8; bits >= 5; bits -= 5)
-            text += alphabet[(held >> (bits - 5)) & 31U];
+        for (bits += 8; bits >= 5; bits -= 5) text += alphabet[(held >> (bits - 5)) & 31U];
     }
     return text;
 }
@@ -36,7 +35,7 @@ std::string hash_of(std::string_view text) {
     return base32(std::span{digest}.first<hash_octets>());
 }
 
-} // namespace
+}  // namespace
 
 std::string service_hash(const PortPlan& port) {
     std::string text = port.name;
@@ -64,4 +63,4 @@ std::string endpoint_chain_name(const PortPlan& port, const PlanEndpoint& endpoi
     return chain_name(endpoint_prefix, hash_of(text));
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

@@ -18,37 +18,28 @@ const ip6t_entry* v6(const void* entry) {
 Errc code_of(int number) {
     switch (number) {
     case EPERM:
-    case EACCES:
-        return Errc::permission;
-    case EAGAIN:
-        return Errc::again;
+    case EACCES: return Errc::permission;
+    case EAGAIN: return Errc::again;
     case ENOENT:
     case ENOPROTOOPT:
     case EAFNOSUPPORT:
-    case EOPNOTSUPP:
-        return Errc::unsupported;
-    case EMLINK:
-        return Errc::conflict;
+    case EOPNOTSUPP: return Errc::unsupported;
+    case EMLINK: return Errc::conflict;
     case EINVAL:
     case ELOOP:
     case EEXIST:
-    case ENOTEMPTY:
-        return Errc::invalid;
-    default:
-        return Errc::io;
+    case ENOTEMPTY: return Errc::invalid;
+    default: return Errc::io;
     }
 }
 
-} // namespace
+}  // namespace
 
 const char* to_string(TableName table) noexcept {
     switch (table) {
-    case TableName::filter:
-        return "filter";
-    case TableName::nat:
-        return "nat";
-    case TableName::mangle:
-        return "mangle";
+    case TableName::filter: return "filter";
+    case TableName::nat: return "nat";
+    case TableName::mangle: return "mangle";
     }
     return "";
 }
@@ -62,8 +53,7 @@ Result<Table> Table::open(Family family, TableName name) {
     xtc_handle* handle =
         family == Family::ipv4 ? iptc_init(to_string(name)) : ip6tc_init(to_string(name));
     Table table{family, name, handle};
-    if (handle == nullptr)
-        return table.failed("read", "");
+    if (handle == nullptr) return table.failed("read", "");
     return table;
 }
 
@@ -71,16 +61,14 @@ Error Table::failed(const char* doing, const char* chain) const {
     const int number = errno;
     std::string text = family_ == Family::ipv4 ? "iptables table " : "ip6tables table ";
     text.append(to_string(name_)).append(": ").append(doing);
-    if (*chain != '\0')
-        text.append(" ").append(chain);
+    if (*chain != '\0') text.append(" ").append(chain);
     text.append(": ").append(family_ == Family::ipv4 ? iptc_strerror(number)
                                                      : ip6tc_strerror(number));
     return {code_of(number), std::move(text)};
 }
 
 Status Table::done(int ok, const char* doing, const char* chain) const {
-    if (ok == 0)
-        return failed(doing, chain);
+    if (ok == 0) return failed(doing, chain);
     return {};
 }
 
@@ -104,14 +92,12 @@ void Table::for_each_chain(const std::function<void(const char* chain)>& visit) 
 }
 
 const void* Table::first_rule(const char* chain) const {
-    if (family_ == Family::ipv4)
-        return iptc_first_rule(chain, handle_.get());
+    if (family_ == Family::ipv4) return iptc_first_rule(chain, handle_.get());
     return ip6tc_first_rule(chain, handle_.get());
 }
 
 const void* Table::next_rule(const void* entry) const {
-    if (family_ == Family::ipv4)
-        return iptc_next_rule(v4(entry), handle_.get());
+    if (family_ == Family::ipv4) return iptc_next_rule(v4(entry), handle_.get());
     return ip6tc_next_rule(v6(entry), handle_.get());
 }
 
@@ -171,4 +157,4 @@ Status Table::commit() {
                 "replace", "");
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

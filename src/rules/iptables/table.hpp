@@ -44,8 +44,7 @@ public:
     /// returns false.
     template <class Visit> void for_each_rule(const char* chain, Visit&& visit) const {
         for (const void* entry = first_rule(chain); entry != nullptr; entry = next_rule(entry)) {
-            if (!visit(view(entry)))
-                return;
+            if (!visit(view(entry))) return;
         }
     }
     /// The first rule of a chain or nullptr, and the one behind `entry`, likewise.
@@ -83,4 +82,4 @@ private:
     std::unique_ptr<xtc_handle, Closer> handle_;
 };
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables
