@@ -237,6 +237,72 @@ TEST_CASE("a chain that somebody else jumps to stays, empty") {
           "-A MY-CHAIN -j KUBE-SVC-OLDOLDOLDOLDOLDO\nCOMMIT\n");
 }
 
+TEST_CASE("a stale chain is emptied though nothing else differs and it cannot go") {
+    const Netns netns = Netns::make("stuck");
+    NetnsWriter writer{netns, Family::ipv4};
+    const rules::Plan plan = plan_of_everything(Family::ipv4);
+    must(writer.apply(plan));
+    restore(netns, Family::ipv4,
+            "*nat\n:MY-CHAIN - [0:0]\n:KUBE-SVC-OLDOLDOLDOLDOLDO - [0:0]\n"
+            "-A MY-CHAIN -j KUBE-SVC-OLDOLDOLDOLDOLDO\n"
+            "-A KUBE-SVC-OLDOLDOLDOLDOLDO -j RETURN\nCOMMIT\n");
+    CHECK(must(writer.apply(plan, true)).wrote);
+    const std::string after = saved(netns, Family::ipv4, "nat");
+    CHECK(after.find(":KUBE-SVC-OLDOLDOLDOLDOLDO") != std::string::npos);
+    CHECK(after.find("-A KUBE-SVC-OLDOLDOLDOLDOLDO") == std::string::npos);
+    CHECK_FALSE(must(writer.apply(plan, true)).wrote);
+}
+
+// libiptc keeps an index of every 40th chain: many chains, so that it is built anew under way.
+TEST_CASE("hundreds of chains come and go between those of others") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const std::string net = family == Family::ipv4 ? "10.244.0." : "fd00:244::";
+        std::vector<rules::PortPlan> ports;
+        for (int i = 1; i <= 120; ++i) {
+            const std::string cluster_ip =
+                (family == Family::ipv4 ? "10.96.1." : "fd00:96::1:") + std::to_string(i);
+            ports.push_back(port_plan("ns/many-" + std::to_string(i) + ":http", cluster_ip,
+                                      {net + std::to_string(i), net + std::to_string(i + 121)}));
+        }
+        const rules::Plan all = plan_of(ports, settings_of(family));
+        rules::Plan some = all;
+        some.services.clear();
+        for (std::size_t i = 0; i < all.services.size(); ++i) {
+            if (i % 3 == 0 && (i < 30 || i > 80)) some.services.push_back(all.services[i]);
+        }
+        finish(some);
+        std::string others = "*nat\n";
+        for (const char* name : {"A", "KUBE-SEP", "KUBE-SEP-", "KUBE-SVC", "KUBE-Z", "Z"})
+            others += ":" + std::string{name} + "OTHERS - [0:0]\n";
+        others += "COMMIT\n*filter\nCOMMIT\n*mangle\nCOMMIT\n";
+        // KUBE-SEP-OTHERS counts as ours, whoever made it.
+        const std::string kept = "*nat\n:AOTHERS - [0:0]\n:KUBE-SEPOTHERS - [0:0]\n"
+                                 ":KUBE-SVCOTHERS - [0:0]\n:KUBE-ZOTHERS - [0:0]\n"
+                                 ":ZOTHERS - [0:0]\nCOMMIT\n*filter\nCOMMIT\n*mangle\nCOMMIT\n";
+
+        const Netns netns = Netns::make("many");
+        restore(netns, family, others);
+        NetnsWriter writer{netns, family};
+        const rules::Plan* const wanted[] = {&some, &all, &some, &all};
+        for (const rules::Plan* plan : wanted) {
+            CHECK(must(writer.apply(*plan)).wrote);
+            NetnsWriter restarted{netns, family};
+            CHECK_FALSE(must(restarted.apply(*plan)).wrote);
+            const Netns fresh = Netns::make("fresh");
+            restore(fresh, family, kept);
+            restore(fresh, family, rules::iptables::to_restore_text(*plan));
+            CHECK(saved(netns, family, "nat") == saved(fresh, family, "nat"));
+        }
+        NetnsWriter restarted{netns, family}; // removes what it did not write itself
+        must(restarted.apply(some));
+        REQUIRE(writer.clean());
+        const Netns fresh = Netns::make("fresh");
+        restore(fresh, family, kept);
+        CHECK(saved(netns, family, "nat") == saved(fresh, family, "nat"));
+    }
+}
+
 TEST_CASE("clean() takes all of ours, twice is fine, and leaves the kubelet's chain") {
     for (const Family family : families) {
         CAPTURE(to_string(family));

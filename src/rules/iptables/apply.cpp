@@ -94,6 +94,7 @@ Result<Applied> IptablesWriter::apply(const Plan& plan, bool full) {
         if (applied || (!drifted && applied.error().code != Errc::again)) break;
         full = true;
     }
+    if (applied && applied->nat_rules > trim_from_rules) ::malloc_trim(0);
     return applied;
 }
 
@@ -109,7 +110,6 @@ Result<Applied> IptablesWriter::apply_once(const Plan& plan, bool full, bool& dr
     applied->version = plan.version;
     applied->nat_rules = pass->rules_in(TableName::nat);
     applied->filter_rules = pass->rules_in(TableName::filter);
-    if (applied->nat_rules > trim_from_rules) ::malloc_trim(0);
     records_ = std::move(*pass).take_records();
     settings_ = plan.settings;
     large_ = is_large(plan);

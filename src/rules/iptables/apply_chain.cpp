@@ -1,12 +1,16 @@
 #include "rules/iptables/apply_chain.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <unordered_map>
 
 namespace nameplane::rules::iptables {
 namespace {
 
+/// libiptc finds a chain by an index of every 40th. Removing one of those may make it build the
+/// index anew, which walks all chains.
+constexpr std::size_t libiptc_bucket = 40;
 /// libiptc walks to a position. Beyond this many steps in all, the chain is written anew.
 constexpr std::size_t walk_steps_max = 20'000'000;
 
@@ -128,11 +132,83 @@ bool holds_exactly(const Table& table, const char* chain, std::span<const Encode
     return entry == nullptr;
 }
 
+std::uint64_t mix(std::uint64_t hash, std::uint64_t next) noexcept {
+    hash = (hash ^ next) * 0x9e3779b97f4a7c15U;
+    return hash ^ (hash >> 32);
+}
+
+Result<ChainEdit> append_all(Table& table, const char* chain, std::span<const EncodedRule> wanted) {
+    for (const EncodedRule& rule : wanted) {
+        if (auto added = table.append(chain, rule); !added) return std::move(added).error();
+    }
+    return ChainEdit{.inserted = wanted.size()};
+}
+
+struct ByCost {
+    std::vector<ChainName> cheap;
+    std::vector<ChainName> dear;  ///< those that begin one of libiptc's buckets
+};
+
+ByCost by_cost(const Table& table, const std::vector<ChainName>& chains) {
+    ByCost split;
+    std::size_t place = 0;
+    table.for_each_chain([&](const char* chain, bool built_in) {
+        if (built_in) return;
+        const ChainName name = chain_name(chain);
+        const bool begins_bucket = place++ % libiptc_bucket == 0;
+        if (std::ranges::binary_search(chains, name))
+            (begins_bucket ? split.dear : split.cheap).push_back(name);
+    });
+    return split;
+}
+
 }  // namespace
+
+ChainName chain_name(std::string_view name) noexcept {
+    ChainName padded{};
+    std::memcpy(padded.data(), name.data(), std::min(name.size(), padded.size() - 1));
+    return padded;
+}
+
+std::uint64_t hash_rules(std::span<const EncodedRule> rules, Family family) noexcept {
+    std::uint64_t hash = 0;
+    for (const EncodedRule& rule : rules)
+        hash = mix(hash, hash_rule(view_of(rule, family), family));
+    return mix(hash, rules.size());
+}
+
+std::uint64_t hash_rules(const Table& table, const char* chain) {
+    std::uint64_t hash = 0;
+    std::size_t count = 0;
+    table.for_each_rule(chain, [&](const RuleView& rule) {
+        hash = mix(hash, hash_rule(rule, table.family()));
+        ++count;
+        return true;
+    });
+    return mix(hash, count);
+}
+
+Result<std::size_t> delete_chains(Table& table, const std::vector<ChainName>& chains) {
+    // First those whose removal costs nothing, which leaves one in 40; then these, from the front:
+    // the first of them makes libiptc build its index anew, over what little is left.
+    const ByCost split = by_cost(table, chains);
+    std::size_t deleted = 0;
+    for (const std::vector<ChainName>* some : {&split.cheap, &split.dear}) {
+        for (const ChainName& name : *some) {
+            auto done = table.delete_chain(name.data());
+            if (done)
+                ++deleted;
+            else if (done.error().code != Errc::conflict)
+                return std::move(done).error();
+        }
+    }
+    return deleted;
+}
 
 Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const std::uint64_t> wanted,
                              const Maker& rule, Others others) {
     const Present present = read(table, chain);
+    if (std::ranges::equal(present.hashes, wanted)) return ChainEdit{};
     const std::vector<Step> steps = Differ{present, wanted, others}.run();
     ChainEdit edit;
     edit.inserted =
@@ -155,6 +231,7 @@ Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const st
 Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const EncodedRule> wanted,
                              Others others) {
     if (holds_exactly(table, chain, wanted)) return ChainEdit{};
+    if (table.first_rule(chain) == nullptr) return append_all(table, chain, wanted);
     std::vector<std::uint64_t> hashes;
     hashes.reserve(wanted.size());
     for (const EncodedRule& rule : wanted) {

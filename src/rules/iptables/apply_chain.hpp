@@ -5,13 +5,19 @@
 #include "rules/iptables/encode.hpp"
 #include "rules/iptables/table.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace nameplane::rules::iptables {
+
+/// A chain's name, padded with zeros, so that names compare as libiptc sorts them.
+using ChainName = std::array<char, 32>;
+ChainName chain_name(std::string_view name) noexcept;
 
 /// What an edit did to a chain.
 struct ChainEdit {
@@ -30,6 +36,11 @@ enum class Others : std::uint8_t {
     keep,    ///< what is there stays; what is missing is added
 };
 
+/// What a chain holds, in one number: equal for the same rules in the same order.
+std::uint64_t hash_rules(std::span<const EncodedRule> rules, Family family) noexcept;
+/// The same of a chain in the table; a chain that is not there is like an empty one.
+std::uint64_t hash_rules(const Table& table, const char* chain);
+
 /// Compares octet by octet; edits only where that differs.
 Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const EncodedRule> wanted,
                              Others others = Others::remove);
@@ -39,6 +50,11 @@ Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const En
 Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const std::uint64_t> wanted,
                              const std::function<Result<EncodedRule>(std::size_t)>& rule,
                              Others others);
+
+/// Removes chains that are there and empty, in an order that costs libiptc little; `chains` is
+/// sorted. Gives back how many went: one to which somebody else's rule jumps stays, which does no
+/// harm.
+Result<std::size_t> delete_chains(Table& table, const std::vector<ChainName>& chains);
 
 /// Makes sure that the rules `wanted` are in the built-in chain, wherever; missing ones are put
 /// next to their neighbours, or at the head.

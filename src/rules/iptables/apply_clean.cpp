@@ -47,13 +47,14 @@ Result<TableEdit> clean_table(Table& table) {
     TableEdit edit;
     std::vector<std::string> built_in;
     std::vector<ChainName> ours;
-    table.for_each_chain([&](const char* chain) {
-        if (table.is_built_in(chain)) {
+    table.for_each_chain([&](const char* chain, bool is_built_in) {
+        if (is_built_in) {
             built_in.emplace_back(chain);
         } else if (is_ours(table.name(), chain)) {
             ours.push_back(chain_name(chain));
         }
     });
+    std::ranges::sort(ours);
     for (const std::string& chain : built_in) {
         if (auto removed = remove_jumps(table, chain, edit); !removed) {
             return std::move(removed).error();
@@ -66,14 +67,9 @@ Result<TableEdit> clean_table(Table& table) {
         }
         ++edit.rules.removed;
     }
-    for (const ChainName& chain : ours) {
-        auto removed = table.delete_chain(chain.data());
-        if (removed) {
-            ++edit.chains;
-        } else if (removed.error().code != Errc::conflict) {
-            return std::move(removed).error();
-        }
-    }
+    auto deleted = delete_chains(table, ours);
+    if (!deleted) return std::move(deleted).error();
+    edit.chains += *deleted;
     return edit;
 }
 

@@ -14,17 +14,6 @@ bool is_shared(TableName table, std::string_view chain) {
     });
 }
 
-std::vector<ChainName> without(const std::vector<ChainName>& all,
-                               const std::vector<ChainName>& these) {
-    std::vector<ChainName> left;
-    std::ranges::set_difference(all, these, std::back_inserter(left));
-    return left;
-}
-
-void add_names(const ServiceRules& rules, std::vector<ChainName>& names) {
-    for (const NamedChain& chain : rules.nat_chains) names.push_back(chain_name(chain.name));
-}
-
 }  // namespace
 
 bool is_shared_with_kubelet(std::string_view chain) noexcept {
@@ -36,12 +25,6 @@ bool is_service_chain(std::string_view chain) noexcept {
                                                        "KUBE-FW-", "KUBE-SEP-"};
     return std::ranges::any_of(prefixes,
                                [&](std::string_view prefix) { return chain.starts_with(prefix); });
-}
-
-ChainName chain_name(std::string_view name) noexcept {
-    ChainName padded{};
-    std::memcpy(padded.data(), name.data(), std::min(name.size(), padded.size() - 1));
-    return padded;
 }
 
 Result<Pass> Pass::make(const Plan& plan, std::vector<Record> before, bool full,
@@ -57,13 +40,13 @@ Result<Pass> Pass::make(const Plan& plan, std::vector<Record> before, bool full,
             known.erase(old);
             continue;
         }
-        pass.changed_.push_back(static_cast<std::uint32_t>(pass.records_.size()));
-        auto made = pass.record(service);
-        if (!made) return std::move(made).error();
-        pass.records_.push_back(std::move(*made));
+        if (auto added = pass.add(service); !added) return std::move(added).error();
     }
-    for (const auto& [gone, index] : known) add_names(pass.render(*gone), pass.gone_chains_);
-    std::ranges::sort(pass.wanted_chains_);
+    for (const auto& [gone, index] : known) {
+        for (const NamedChain& chain : pass.render(*gone).nat_chains)
+            pass.gone_chains_.push_back(chain_name(chain.name));
+    }
+    std::ranges::sort(pass.own_chains_, {}, &OwnChain::name);
     std::ranges::sort(pass.gone_chains_);
     return pass;
 }
@@ -76,8 +59,9 @@ Result<std::vector<EncodedRule>> Pass::encode(const Chain& chain) const {
     return encode_chain(chain, plan_->settings.family, features_);
 }
 
-Result<Record> Pass::record(std::shared_ptr<const ServicePlan> plan) {
+Status Pass::add(std::shared_ptr<const ServicePlan> plan) {
     const Family family = plan_->settings.family;
+    const auto index = static_cast<std::uint32_t>(records_.size());
     const ServiceRules rules = render(*plan);
     Record record{.plan = std::move(plan)};
     for (std::size_t i = 0; i < shared_chains.size(); ++i) {
@@ -89,11 +73,17 @@ Result<Record> Pass::record(std::shared_ptr<const ServicePlan> plan) {
         }
     }
     record.hashes.shrink_to_fit();
-    for (const NamedChain& chain : rules.nat_chains) {
-        record.own_rules += static_cast<std::uint32_t>(chain.rules.size());
+    for (std::uint32_t chain = 0; chain < rules.nat_chains.size(); ++chain) {
+        auto encoded = encode(rules.nat_chains[chain].rules);
+        if (!encoded) return std::move(encoded).error();
+        record.own_rules += static_cast<std::uint32_t>(encoded->size());
+        own_chains_.push_back({.name = chain_name(rules.nat_chains[chain].name),
+                               .hash = hash_rules(*encoded, family),
+                               .place = {.service = index, .chain = chain}});
     }
-    add_names(rules, wanted_chains_);
-    return record;
+    changed_.push_back(index);
+    records_.push_back(std::move(record));
+    return {};
 }
 
 Result<EncodedRule> Pass::shared_rule(std::size_t service, std::size_t chain, std::size_t index) {
@@ -194,64 +184,92 @@ Status Pass::edit_shared(Table& table, bool keep_old, TableEdit& edit) {
     return {};
 }
 
-Status Pass::create_missing(Table& table, const std::vector<ChainName>& wanted,
-                            TableEdit& edit) const {
-    for (const ChainName& name : wanted) {
-        if (table.has_chain(name.data())) continue;
-        if (auto made = table.create_chain(name.data()); !made) return made;
-        ++edit.chains;
-    }
-    return {};
-}
-
-Status Pass::edit_own_chains(Table& table, TableEdit& edit) const {
-    for (const std::uint32_t index : changed_) {
-        for (const NamedChain& chain : render(*records_[index].plan).nat_chains) {
-            auto rules = encode(chain.rules);
-            if (!rules) return std::move(rules).error();
-            auto noted = note(edit_chain(table, chain.name.c_str(), *rules), edit);
-            if (!noted) return noted;
-        }
-    }
-    return {};
-}
-
-Status Pass::remove_stale(Table& table, TableEdit& edit) const {
+/// Sorted: the Services' chains in the table, as far as this pass has to do with them.
+std::vector<ChainName> Pass::service_chains(const Table& table) const {
     std::vector<ChainName> there;
+    const auto look_for = [&](const ChainName& name) {
+        if (table.has_chain(name.data())) there.push_back(name);
+    };
     if (full_) {
-        table.for_each_chain([&](const char* chain) {
-            if (is_service_chain(chain)) there.push_back(chain_name(chain));
+        table.for_each_chain([&](const char* chain, bool built_in) {
+            if (!built_in && is_service_chain(chain)) there.push_back(chain_name(chain));
         });
-        std::ranges::sort(there);
     } else {
-        std::ranges::copy_if(gone_chains_, std::back_inserter(there),
-                             [&](const ChainName& name) { return table.has_chain(name.data()); });
+        for (const OwnChain& chain : own_chains_) look_for(chain.name);
+        std::ranges::for_each(gone_chains_, look_for);
     }
-    const std::vector<ChainName> stale = without(there, wanted_chains_);
+    if (!std::ranges::is_sorted(there)) std::ranges::sort(there);
+    const auto twice = std::ranges::unique(there);
+    there.erase(twice.begin(), twice.end());
+    return there;
+}
+
+Status Pass::edit_own_chains(Table& table, const std::vector<ChainName>& there,
+                             TableEdit& edit) const {
+    // Both lists in libiptc's own order: each lookup lands near the last one.
+    std::vector<ChainPlace> different;
+    std::vector<const OwnChain*> missing;
+    auto present = there.begin();
+    for (const OwnChain& chain : own_chains_) {
+        while (present != there.end() && *present < chain.name) ++present;
+        const bool is_there = present != there.end() && *present == chain.name;
+        if (!is_there && (missing.empty() || missing.back()->name != chain.name))
+            missing.push_back(&chain);
+        if (!is_there || hash_rules(table, chain.name.data()) != chain.hash)
+            different.push_back(chain.place);
+    }
+    for (auto chain = missing.rbegin(); chain != missing.rend(); ++chain) {
+        if (auto made = table.create_chain((*chain)->name.data()); !made) return made;
+    }
+    edit.chains += missing.size();
+    return write_own_chains(table, std::move(different), edit);
+}
+
+Status Pass::write_own_chains(Table& table, std::vector<ChainPlace> different,
+                              TableEdit& edit) const {
+    std::ranges::sort(different);  // so that each Service is rendered once
+    std::optional<std::uint32_t> rendered;
+    ServiceRules service;
+    for (const ChainPlace& place : different) {
+        if (rendered != place.service) {
+            service = render(*records_[place.service].plan);
+            rendered = place.service;
+        }
+        const NamedChain& chain = service.nat_chains[place.chain];
+        auto rules = encode(chain.rules);
+        if (!rules) return std::move(rules).error();
+        auto noted = note(edit_chain(table, chain.name.c_str(), *rules), edit);
+        if (!noted) return noted;
+    }
+    return {};
+}
+
+Status Pass::remove_stale(Table& table, const std::vector<ChainName>& there,
+                          TableEdit& edit) const {
+    std::vector<ChainName> stale;
+    std::ranges::copy_if(there, std::back_inserter(stale), [&](const ChainName& name) {
+        return !std::ranges::binary_search(own_chains_, name, {}, &OwnChain::name);
+    });
     // They jump to each other: empty all, then remove.
     for (const ChainName& name : stale) {
+        if (table.first_rule(name.data()) == nullptr) continue;
         if (auto flushed = table.flush_chain(name.data()); !flushed) return flushed;
+        ++edit.rules.removed;
     }
-    for (const ChainName& name : stale) {
-        auto removed = table.delete_chain(name.data());
-        if (removed) {
-            ++edit.chains;
-        } else if (removed.error().code != Errc::conflict) {
-            return removed;
-        }
-        // Somebody else's rule jumps there: an empty chain does it no harm.
-    }
+    auto deleted = delete_chains(table, stale);
+    if (!deleted) return std::move(deleted).error();
+    edit.chains += *deleted;
     return {};
 }
 
 Result<TableEdit> Pass::edit_nat(Table& table) {
     TableEdit edit;
+    const std::vector<ChainName> there = service_chains(table);
     Status done = edit_base(table, base_.nat_chains, edit);
-    if (done) done = create_missing(table, wanted_chains_, edit);
-    if (done) done = edit_own_chains(table, edit);
+    if (done) done = edit_own_chains(table, there, edit);
     if (done) done = edit_shared(table, false, edit);
     if (done) done = edit_jumps(table, edit);
-    if (done) done = remove_stale(table, edit);
+    if (done) done = remove_stale(table, there, edit);
     if (!done) return std::move(done).error();
     return edit;
 }

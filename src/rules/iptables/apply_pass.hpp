@@ -9,6 +9,7 @@
 #include "rules/plan.hpp"
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,9 +40,19 @@ bool is_shared_with_kubelet(std::string_view chain) noexcept;
 /// by an earlier run or by kube-proxy.
 bool is_service_chain(std::string_view chain) noexcept;
 
-/// A chain's name, padded with zeros, so that names compare as libiptc sorts them.
-using ChainName = std::array<char, 32>;
-ChainName chain_name(std::string_view name) noexcept;
+/// Where a chain comes from: the index of the record, and of the chain in ServiceRules::nat_chains.
+struct ChainPlace {
+    std::uint32_t service = 0;
+    std::uint32_t chain = 0;
+    friend auto operator<=>(const ChainPlace&, const ChainPlace&) = default;
+};
+
+/// A chain of one Service's own that the kernel shall hold: a name, and hash_rules() of its rules.
+struct OwnChain {
+    ChainName name;
+    std::uint64_t hash = 0;
+    ChainPlace place;
+};
 
 /// What is remembered of one Service that is in the kernel: about 100 octets and one for each of
 /// its rules in shared chains times eight. Its own chains are made from `plan` again when needed.
@@ -85,17 +96,19 @@ private:
                                                                  large_cluster_endpoints} {}
 
     ServiceRules render(const ServicePlan& service) const;
-    Result<Record> record(std::shared_ptr<const ServicePlan> plan);
+    /// Adds the record of a Service that is new or different, and its chains.
+    Status add(std::shared_ptr<const ServicePlan> plan);
     Result<std::vector<EncodedRule>> encode(const Chain& chain) const;
     Result<EncodedRule> shared_rule(std::size_t service, std::size_t chain, std::size_t index);
 
     Status edit_base(Table& table, const std::vector<NamedChain>& chains, TableEdit& edit) const;
     Status edit_jumps(Table& table, TableEdit& edit) const;
     Status edit_shared(Table& table, bool keep_old, TableEdit& edit);
-    Status edit_own_chains(Table& table, TableEdit& edit) const;
-    Status create_missing(Table& table, const std::vector<ChainName>& wanted,
-                          TableEdit& edit) const;
-    Status remove_stale(Table& table, TableEdit& edit) const;
+    std::vector<ChainName> service_chains(const Table& table) const;
+    Status edit_own_chains(Table& table, const std::vector<ChainName>& there,
+                           TableEdit& edit) const;
+    Status write_own_chains(Table& table, std::vector<ChainPlace> different, TableEdit& edit) const;
+    Status remove_stale(Table& table, const std::vector<ChainName>& there, TableEdit& edit) const;
     Status note(Result<ChainEdit> done, TableEdit& edit) const;
 
     const Plan* plan_;
@@ -105,9 +118,9 @@ private:
     bool drifted_ = false;
     BaseRules base_;
     std::vector<Record> records_;
-    std::vector<std::uint32_t> changed_;    ///< indices of records_ that are new or different
-    std::vector<ChainName> wanted_chains_;  ///< sorted: own chains of the changed Services
-    std::vector<ChainName> gone_chains_;    ///< sorted: what changed and removed Services had
+    std::vector<std::uint32_t> changed_;  ///< indices of records_ that are new or different
+    std::vector<OwnChain> own_chains_;    ///< by name: those of the changed Services
+    std::vector<ChainName> gone_chains_;  ///< sorted: what changed and removed Services had
     /// The Service rendered last, since rules of one are asked for in a row.
     std::optional<std::size_t> rendered_index_;
     ServiceRules rendered_;

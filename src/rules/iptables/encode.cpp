@@ -60,6 +60,7 @@ class RuleEncoder {
 public:
     RuleEncoder(const Rule& rule, Family family, const Features& features)
         : rule_{rule}, family_{family}, features_{features}, layout_{layout_of(family)} {
+        bytes_.reserve(room);
         bytes_.resize(layout_.entry_size);
     }
 
@@ -303,6 +304,9 @@ private:
         // A whole name is compared with its final zero, a prefix without the '+'.
         std::memset(ip.iniface_mask, 0xff, prefix ? name.size() - 1 : name.size() + 1);
     }
+
+    /// Enough for a rule with a comment.
+    static constexpr std::size_t room = 640;
 
     const Rule& rule_;
     Family family_;

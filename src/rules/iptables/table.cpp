@@ -82,11 +82,14 @@ bool Table::is_built_in(const char* chain) const {
                                     : ip6tc_builtin(chain, handle_.get())) != 0;
 }
 
-void Table::for_each_chain(const std::function<void(const char* chain)>& visit) const {
+void Table::for_each_chain(
+    const std::function<void(const char* chain, bool built_in)>& visit) const {
     const bool is_v4 = family_ == Family::ipv4;
     const char* chain = is_v4 ? iptc_first_chain(handle_.get()) : ip6tc_first_chain(handle_.get());
+    bool built_in = true;  // they come first: no more asking after them
     while (chain != nullptr) {
-        visit(chain);
+        built_in = built_in && is_built_in(chain);
+        visit(chain, built_in);
         chain = is_v4 ? iptc_next_chain(handle_.get()) : ip6tc_next_chain(handle_.get());
     }
 }

@@ -37,9 +37,8 @@ public:
     TableName name() const noexcept { return name_; }
 
     bool has_chain(const char* chain) const;
-    bool is_built_in(const char* chain) const;
-    /// All chains, user-defined ones sorted. No editing while it runs.
-    void for_each_chain(const std::function<void(const char* chain)>& visit) const;
+    /// All chains: the built-in ones, then the others sorted. No editing while it runs.
+    void for_each_chain(const std::function<void(const char* chain, bool built_in)>& visit) const;
     /// The rules of a chain in order. A view is good until the next edit. Ends early when `visit`
     /// returns false.
     template <class Visit> void for_each_rule(const char* chain, Visit&& visit) const {
@@ -52,7 +51,8 @@ public:
     const void* next_rule(const void* entry) const;
     RuleView view(const void* entry) const;
 
-    /// Chains are kept sorted, and libiptc looks for the place: create many in sorted order.
+    /// libiptc keeps chains sorted and looks for the place from the front of an index of every 40th
+    /// chain: create many from the last to the first.
     Status create_chain(const char* chain);
     Status flush_chain(const char* chain);
     /// An empty chain to which nothing jumps; Errc::conflict when something does.
@@ -67,6 +67,7 @@ public:
     Status commit();
 
 private:
+    bool is_built_in(const char* chain) const;
     struct Closer {
         Family family;
         void operator()(xtc_handle* handle) const noexcept;
