@@ -5,8 +5,9 @@
 //     ninja -C build bench/bench_rules_kernel && build/bench/bench_rules_kernel
 //     [SERVICESxENDPOINTS...]
 //
-// Prints one table; wall-clock milliseconds. "replace only" is what libiptc needs to read the nat
-// table and put it back the same. Memory is of a process that does nothing else.
+// Prints one table; wall-clock milliseconds, each the median of several, taken in turns. "read
+// only" and "replace only" are libiptc alone, on the same nat table: reading it, and reading it and
+// putting it back. Memory is of a process that does nothing else.
 
 #include "rules/iptables/apply.hpp"
 #include "rules/iptables/render.hpp"
@@ -21,12 +22,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -111,78 +115,146 @@ std::string text_of_one(const rules::Plan& plan, std::size_t index) {
     return chains + lines + "COMMIT\n";
 }
 
-double restore_ms(const test::Netns& netns, const std::string& text, const std::string& lock) {
-    const std::string path = lock + ".rules";
-    std::ofstream{path} << text;
-    const double ms = ms_of([&] {
-        netns.sh("XTABLES_LOCKFILE=" + lock + " iptables-legacy-restore --noflush < " + path);
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    return values[values.size() / 2];
+}
+
+/// One cluster, in a namespace that our writer fills and in one that iptables-legacy-restore fills.
+class Run {
+public:
+    explicit Run(const Size& size) : size_{size} { fill(store_, size); }
+    ~Run() { ::unlink(lock_.c_str()); }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
+    void measure();
+    void print() const;
+
+private:
+    /// Lets `by` apply the plan.
+    double apply_ms(rules::RuleWriter& by);
+    double plan_ms();
+    double change_ms();
+    double restart_ms();
+    double clean_ms();
+    double libiptc_ms(bool replace);
+    double restore_ms(const std::string& text);
+    std::unique_ptr<rules::RuleWriter> make_writer() const {
+        return rules::iptables::make_iptables_writer(Family::ipv4, {.lock_path = lock_}).value();
+    }
+
+    static constexpr int rounds = 5;
+    Size size_;
+    SystemClock clock_;
+    services::Store store_{{}, clock_};
+    std::string lock_ = "/tmp/nameplane-bench-" + std::to_string(::getpid());
+    test::Netns ours_ = test::Netns::make("bench");
+    test::Netns theirs_ = test::Netns::make("bench");
+    rules::Planner planner_{{}};
+    rules::Plan plan_;
+    std::unique_ptr<rules::RuleWriter> writer_ = make_writer();
+    rules::Applied applied_;
+    int changes_ = 0;
+    std::vector<double> columns_;
+};
+
+double Run::apply_ms(rules::RuleWriter& by) {
+    return ms_of([&] {
+        ours_.run([&] {
+            auto done = by.apply(plan_, false);
+            if (!done) must(std::move(done).error());
+            applied_ = *done;
+        });
     });
-    ::unlink(path.c_str());
+}
+
+double Run::plan_ms() {
+    const rules::NodeFacts node{.name = "node"};
+    return ms_of([&] { plan_ = planner_.plan(store_.snapshot(), node); });
+}
+
+/// One endpoint of one Service goes or comes.
+double Run::change_ms() {
+    put_slice(store_, size_.services / 2, size_.endpoints, changes_++ % 2 != 0);
+    plan_ms();
+    const double ms = apply_ms(*writer_);
+    if (!applied_.wrote) {
+        std::fprintf(stderr, "a change wrote nothing\n");
+        std::exit(1);
+    }
     return ms;
 }
 
-void measure(const Size& size) {
-    const SystemClock clock;
-    services::Store store{{}, clock};
-    fill(store, size);
-    const rules::NodeFacts node{.name = "node"};
-    const std::string lock = "/tmp/nameplane-bench-" + std::to_string(::getpid());
-    const auto ours = test::Netns::make("bench");
-    rules::Planner planner{{}};
-    rules::Plan plan;
-    const double before_mb = resident_mb();
-    const double plan_ms = ms_of([&] { plan = planner.plan(store.snapshot(), node); });
-    auto writer = rules::iptables::make_iptables_writer(Family::ipv4, {.lock_path = lock}).value();
-    rules::Applied applied;
-    const auto apply = [&](rules::RuleWriter& by) {
-        return ms_of([&] {
-            ours.run([&] {
-                auto done = by.apply(plan, false);
-                if (!done) must(std::move(done).error());
-                applied = *done;
-            });
-        });
-    };
-    const double first_ms = apply(*writer);
-    const std::size_t rules = applied.nat_rules + applied.filter_rules;
-    auto restarted =
-        rules::iptables::make_iptables_writer(Family::ipv4, {.lock_path = lock}).value();
-    const double restart_ms = apply(*restarted);
-    if (applied.wrote) {
+double Run::restart_ms() {
+    const auto restarted = make_writer();
+    const double ms = apply_ms(*restarted);
+    if (applied_.wrote) {
         std::fprintf(stderr, "a restart wrote\n");
         std::exit(1);
     }
-    std::vector<double> changes;
-    double replan_ms = 1e9;
-    for (int i = 0; i < 5; ++i) {
-        put_slice(store, size.services / 2, size.endpoints, i % 2 != 0);
-        replan_ms =
-            std::min(replan_ms, ms_of([&] { plan = planner.plan(store.snapshot(), node); }));
-        changes.push_back(apply(*writer));
-    }
-    std::ranges::sort(changes);
-    double replace_ms = 0;
-    ours.run([&] {
-        replace_ms = ms_of([&] {
+    return ms;
+}
+
+double Run::clean_ms() {
+    return ms_of([&] { ours_.run([&] { must(writer_->clean()); }); });
+}
+
+double Run::libiptc_ms(bool replace) {
+    return ms_of([&] {
+        ours_.run([&] {
             auto table = rules::iptables::Table::open(Family::ipv4, TableName::nat);
+            if (!replace) return;
             // libiptc skips the replace when nothing was touched: empty what is empty.
             must(table.value().flush_chain("KUBE-PROXY-CANARY"));
             must(table.value().commit());
         });
     });
+}
+
+double Run::restore_ms(const std::string& text) {
+    const std::string path = lock_ + ".rules";
+    std::ofstream{path} << text;
+    const double ms = ms_of([&] {
+        theirs_.sh("XTABLES_LOCKFILE=" + lock_ + " iptables-legacy-restore --noflush < " + path);
+    });
+    ::unlink(path.c_str());
+    return ms;
+}
+
+void Run::measure() {
+    const double before_mb = resident_mb();
+    const double planned = plan_ms();
+    std::vector<double> first{apply_ms(*writer_)};
+    const double rules = static_cast<double>(applied_.nat_rules + applied_.filter_rules);
+    const double restored = restore_ms(rules::iptables::to_restore_text(plan_));
+    std::vector<double> clean;
+    std::vector<double> restart;
+    std::vector<double> read;
+    std::vector<double> change;
+    std::vector<double> replace;
+    std::vector<double> restore;
+    for (int i = 0; i < rounds; ++i) {
+        restart.push_back(restart_ms());
+        read.push_back(libiptc_ms(false));
+        change.push_back(change_ms());
+        replace.push_back(libiptc_ms(true));
+        restore.push_back(restore_ms(text_of_one(plan_, size_.services / 2)));
+    }
     const double after_mb = resident_mb();
-    const double most_mb = peak_mb();
-    const auto theirs = test::Netns::make("bench");
-    const double restore_first_ms =
-        restore_ms(theirs, rules::iptables::to_restore_text(plan), lock);
-    const double restore_one_ms = restore_ms(theirs, text_of_one(plan, size.services / 2), lock);
-    double clean_ms = ms_of([&] { ours.run([&] { must(writer->clean()); }); });
-    ::unlink(lock.c_str());
-    std::printf("%6zu x %-4zu %8zu %8.1f %9.1f %9.1f %8.2f %8.1f %9.1f %10.1f %10.1f %8.1f %7.1f "
-                "%7.1f %7.1f\n",
-                size.services, size.endpoints, rules, plan_ms, first_ms, restart_ms, replan_ms,
-                changes[changes.size() / 2], replace_ms, restore_first_ms, restore_one_ms, clean_ms,
-                before_mb, after_mb, most_mb);
+    for (int i = 0; i < 3; ++i) {
+        clean.push_back(clean_ms());
+        first.push_back(apply_ms(*writer_));
+    }
+    columns_ = {rules,        planned,        median(first),   restored,        median(restart),
+                median(read), median(change), median(replace), median(restore), median(clean),
+                before_mb,    after_mb,       peak_mb()};
+}
+
+void Run::print() const {
+    std::printf("%6zu x %-3zu", size_.services, size_.endpoints);
+    for (const double column : columns_) std::printf(" %8.1f", column);
+    std::printf("\n");
     std::fflush(stdout);
 }
 
@@ -200,18 +272,25 @@ int main(int argc, char** argv) {
             sizes.push_back(size);
     }
     if (sizes.empty()) sizes = {{100, 10}, {1'000, 10}, {10'000, 10}};
-    std::printf("%-13s %8s %8s %9s %9s %8s %8s %9s %10s %10s %8s %7s %7s %7s\n", "Services x",
-                "rules", "plan", "commit", "restart", "replan", "change", "replace", "restore",
-                "restore", "clean", "MB", "MB", "MB");
-    std::printf("%-13s %8s %8s %9s %9s %8s %8s %9s %10s %10s %8s %7s %7s %7s\n", "endpoints", "",
-                "", "", "no write", "one", "one", "only", "all", "one", "", "before", "after",
-                "peak");
+    constexpr std::array heads{
+        std::pair{"", "rules"},          std::pair{"", "plan"},        std::pair{"from", "nothing"},
+        std::pair{"restore", "nothing"}, std::pair{"", "restart"},     std::pair{"read", "only"},
+        std::pair{"one", "change"},      std::pair{"replace", "only"}, std::pair{"restore", "one"},
+        std::pair{"", "clean"},          std::pair{"MB", "before"},    std::pair{"MB", "after"},
+        std::pair{"MB", "peak"}};
+    std::printf("%-12s", "Services");
+    for (const auto& head : heads) std::printf(" %8s", head.first);
+    std::printf("\n%-12s", "x endpoints");
+    for (const auto& head : heads) std::printf(" %8s", head.second);
+    std::printf("\n");
     std::fflush(stdout);
     for (const Size& size : sizes) {
         const pid_t child = ::fork();  // memory of its own
         if (child == 0) {
-            measure(size);
-            std::exit(0);
+            Run run{size};
+            run.measure();
+            run.print();
+            return 0;
         }
         int status = 0;
         ::waitpid(child, &status, 0);
