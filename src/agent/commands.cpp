@@ -12,6 +12,7 @@
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/log.hpp>
 
+#include <cerrno>
 #include <cstdio>
 
 namespace nameplane::agent {
@@ -122,7 +123,12 @@ int run_render(const RenderCommand& command) {
     const rules::NodeFacts node = merged_facts(std::move(facts).value(), object);
     rules::Planner planner{plan_settings(start.rules, node, command.family, false)};
     const std::string text = text_of(planner.plan(reading.snapshot, node), command.to);
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    // Half a rule set must not pass for a whole one.
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+        std::fflush(stdout) != 0) {
+        complain(errno_error(errno, "write the rules").text);
+        return exit_failed;
+    }
     return reading.whole ? exit_ok : exit_failed;
 }
 

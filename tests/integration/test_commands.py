@@ -1,6 +1,7 @@
 """The subcommands of the real program: output, errors and exit codes."""
 
 import os
+import subprocess
 import unittest
 
 import nameplane
@@ -67,6 +68,15 @@ class Render(nameplane.AgentTest):
         facts = self.write("node.yaml", NODE)
         return self.run_command("render", "--manifests", self.manifests, "--node-facts", facts,
                                 *arguments)
+
+    def test_half_an_answer_is_no_success(self):
+        self.manifest("web.yaml", SERVICE)
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([nameplane.BINARY, "render", "--manifests", self.manifests,
+                                   "--to", "iptables-restore"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("write the rules: No space left on device", done.stderr)
 
     def test_plan_and_chains(self):
         self.manifest("web.yaml", SERVICE)
