@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <string_view>
 #include <thread>
 
@@ -11,7 +12,10 @@ namespace nameplane::agent {
 
 namespace {
 
-constexpr std::size_t threads_a_listener = 2;
+// A client that sends nothing holds a thread until the time is over: enough of both that a few of them
+// do not keep a probe from its answer, nor us from the end.
+constexpr std::size_t threads_a_listener = 8;
+constexpr std::chrono::seconds client_wait{1};
 constexpr const char* plain = "text/plain; charset=utf-8";
 
 // Two agents on one port are a mistake: the library's own default, SO_REUSEPORT, would hide it.
@@ -52,7 +56,9 @@ struct Admin::State {
         auto made = std::make_unique<Listener>();
         made->address = address;
         made->http.set_socket_options(set_socket_options);
-        made->http.set_keep_alive_timeout(1);
+        made->http.set_keep_alive_timeout(client_wait.count());
+        made->http.set_read_timeout(client_wait);
+        made->http.set_write_timeout(client_wait);
         made->http.new_task_queue = [] { return new httplib::ThreadPool(threads_a_listener); };
         if (Status bound = bind(*made); !bound) return std::move(bound).error();
         listeners.push_back(std::move(made));

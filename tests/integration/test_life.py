@@ -1,6 +1,7 @@
 """Start, change, reload and end of the real program."""
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -161,6 +162,25 @@ class Pages(nameplane.AgentTest):
         agent.process.send_signal(signal.SIGHUP)
         agent.wait_for(r" reload\.done\b")
         self.assertIn('nameplane_reloads_total{result="done"} 1', agent.get("metrics")[1])
+
+    def test_a_probe_does_not_wait_for_silent_clients(self):
+        self.manifest("web.yaml", service("web", "10.96.0.1"))
+        agent = self.start("--config", self.write("np.toml", self.ADMIN)).started()
+
+        def answered_before_them():
+            silent = [socket.create_connection(("127.0.0.1", agent.ports["health"]))
+                      for _ in range(6)]
+            try:
+                for client in silent:
+                    client.sendall(b"GET /hea")
+                self.assertEqual(agent.get("health"), (200, "OK"))
+                return not all(select.select([client], [], [], 0)[0] for client in silent)
+            finally:
+                for client in silent:
+                    client.close()
+
+        # They are sent away after a second, which a slow machine may need, too.
+        self.assertTrue(any(answered_before_them() for _ in range(5)))
 
     def test_pages_may_share_an_address_and_a_taken_one_is_named(self):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
