@@ -15,7 +15,7 @@ namespace nameplane {
 class Arena {
 public:
     explicit Arena(std::size_t capacity_octets)
-        : block_{std::make_unique<std::byte[]>(capacity_octets)}, capacity_{capacity_octets} {}
+        : block_{std::make_unique_for_overwrite<std::byte[]>(capacity_octets)}, capacity_{capacity_octets} {}
 
     /// `octets` of memory, or nullptr when the arena is full (the query then gets SERVFAIL).
     void* allocate(std::size_t octets, std::size_t alignment) noexcept {
