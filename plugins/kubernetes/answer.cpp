@@ -76,7 +76,7 @@ void Answer::give(const Found& found) noexcept {
 
 bool Answer::addresses(const Found& found, dns::NameView owner) noexcept {
     switch (found.kind) {
-    case Kind::cluster_ip: return service_addresses(*found.entry, owner);
+    case Kind::cluster_ip: return service_addresses(*found.head, owner);
     case Kind::endpoints: return endpoint_addresses(found, owner);
     case Kind::name_server: return name_server_addresses(owner);
     case Kind::pod:
@@ -94,9 +94,9 @@ bool Answer::addresses(const Found& found, dns::NameView owner) noexcept {
     return false;
 }
 
-bool Answer::service_addresses(const services::ServiceEntry& entry, dns::NameView owner) noexcept {
+bool Answer::service_addresses(const services::ServiceHead& service, dns::NameView owner) noexcept {
     bool any = false;
-    for (const IpAddress& address : entry.service->cluster_ips) {
+    for (const IpAddress& address : service.cluster_ips()) {
         if (dns::type_of(address) != query_.type()) continue;
         reply_.answer(record(owner, address));
         any = true;

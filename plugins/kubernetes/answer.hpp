@@ -35,7 +35,7 @@ public:
 private:
     /// Addresses of the query's type; false if there is none.
     bool addresses(const Found& found, dns::NameView owner) noexcept;
-    bool service_addresses(const services::ServiceEntry& entry, dns::NameView owner) noexcept;
+    bool service_addresses(const services::ServiceHead& service, dns::NameView owner) noexcept;
     bool endpoint_addresses(const Found& found, dns::NameView owner) noexcept;
     bool name_server_addresses(dns::NameView owner) noexcept;
 

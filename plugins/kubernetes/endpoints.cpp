@@ -79,6 +79,15 @@ bool PortFilter::matches(std::string_view name, services::Protocol protocol) con
            (protocol_.empty() || protocol_ == services::to_string(protocol));
 }
 
+bool PortFilter::any(const services::ServiceHead& service) const noexcept {
+    if (all()) return true;
+    for (std::size_t i = 0; i < service.port_count(); ++i) {
+        const services::ServiceHead::Port port = service.port(i);
+        if (matches(port.name, port.protocol)) return true;
+    }
+    return false;
+}
+
 bool EndpointFilter::has_label(const services::EndpointEntry& endpoint) const noexcept {
     if (!endpoint.hostname.empty()) return same_label(label_, endpoint.hostname);
     const std::string_view pod = pod_label(*settings_, endpoint);

@@ -6,6 +6,7 @@
 #include "services/model.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/services/entry.hpp>
+#include <nameplane/services/head.hpp>
 
 #include <array>
 #include <cstddef>
@@ -40,6 +41,9 @@ public:
 
     bool all() const noexcept { return name_.empty() && protocol_.empty(); }
     bool matches(std::string_view name, services::Protocol protocol) const noexcept;
+    /// Whether any port of a Service with an address of its own matches. A Service without ports
+    /// counts as having one without name and number.
+    bool any(const services::ServiceHead& service) const noexcept;
     /// How many of `ports` match. An empty list counts as one port without name and number.
     template <class Port> std::size_t count(std::span<const Port> ports) const noexcept {
         if (ports.empty()) return all() ? 1 : 0;

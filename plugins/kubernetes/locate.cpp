@@ -11,8 +11,8 @@ namespace nameplane::plugins::kubernetes {
 
 namespace {
 
-using services::Service;
 using services::ServiceEntry;
+using services::ServiceHead;
 using services::ServiceView;
 
 bool exposed(const Settings& settings, const ServiceView& services, std::string_view ns) noexcept {
@@ -26,20 +26,19 @@ bool has_ready_endpoint(const ServiceEntry& entry) noexcept {
 
 /// What a Service of that name is, given what stands in front of its name.
 Kind kind_of_service(const Settings& settings, const Request& request,
-                     const ServiceEntry& entry) noexcept {
-    const Service& service = *entry.service;
-    if (service.type == services::ServiceType::external_name) {
+                     const ServiceHead& head) noexcept {
+    const ServiceEntry& entry = *head.entry();
+    if (head.type() == services::ServiceType::external_name) {
         // An address is no name that a CNAME could have.
-        const bool name =
-            !service.external_name.empty() && !IpAddress::parse(service.external_name);
+        const auto& text = entry.service->external_name;
+        const bool name = !text.empty() && !IpAddress::parse(text);
         return request.shape == Shape::service && name ? Kind::external_name : Kind::name_error;
     }
-    if (settings.ignore_empty_service && !service.headless && !has_ready_endpoint(entry)) {
+    if (settings.ignore_empty_service && !head.headless() && !has_ready_endpoint(entry)) {
         return Kind::name_error;
     }
-    if (!service.headless && request.shape != Shape::endpoint) {
-        const std::span<const services::ServicePort> ports{service.ports};
-        return PortFilter{request}.count(ports) > 0 ? Kind::cluster_ip : Kind::name_error;
+    if (!head.headless() && request.shape != Shape::endpoint) {
+        return PortFilter{request}.any(head) ? Kind::cluster_ip : Kind::name_error;
     }
     if (settings.noendpoints) return Kind::name_error;
     const EndpointFilter filter{settings, request};
@@ -51,8 +50,10 @@ Kind kind_of_service(const Settings& settings, const Request& request,
 void locate_service(const Settings& settings, const ServiceView& services, Found& found) noexcept {
     // A Service that is there proves its namespace.
     if (!settings.allows(found.request.ns)) return;
-    found.entry = services.find(found.request.ns, found.request.service);
-    if (found.entry != nullptr) found.kind = kind_of_service(settings, found.request, *found.entry);
+    found.head = services.find_head(found.request.ns, found.request.service);
+    if (found.head == nullptr) return;
+    found.entry = found.head->entry().get();
+    found.kind = kind_of_service(settings, found.request, *found.head);
 }
 
 void locate_pod(const Settings& settings, const ServiceView& services, Found& found) noexcept {

@@ -7,6 +7,7 @@
 #include <nameplane/base/ip.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/services/entry.hpp>
+#include <nameplane/services/head.hpp>
 #include <nameplane/services/view.hpp>
 
 #include <cstdint>
@@ -31,6 +32,7 @@ struct Found {
     Kind kind = Kind::name_error;
     Request request;
     const services::ServiceEntry* entry = nullptr;  ///< the Service, where there is one
+    const services::ServiceHead* head = nullptr;    ///< of a Service found by its name
     IpAddress address;                              ///< pod and reverse names
 };
 

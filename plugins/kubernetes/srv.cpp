@@ -32,29 +32,32 @@ dns::NameView suffix_of(dns::NameView name, std::size_t at) noexcept {
 }  // namespace
 
 void Answer::service_ports(const Found& found) noexcept {
-    const services::Service& service = *found.entry->service;
+    const services::ServiceHead& service = *found.head;
+    const std::span<const IpAddress> addresses = service.cluster_ips();
+    const std::size_t ports = service.port_count();
     const PortFilter filter{found.request};
     const dns::NameView target = suffix_of(query_.name(), found.request.service_at);
     std::size_t matching = 0;
-    for (const services::ServicePort& port : service.ports) {
-        matching += filter.matches(port.name, port.protocol) ? 1U : 0U;
+    for (std::size_t i = 0; i < ports; ++i) {
+        matching += filter.matches(service.port(i).name, service.port(i).protocol) ? 1U : 0U;
     }
-    if (matching == 0 || service.cluster_ips.empty()) return;
-    const std::uint16_t weight = weight_of(matching * service.cluster_ips.size());
+    if (matching == 0 || addresses.empty()) return;
+    const std::uint16_t weight = weight_of(matching * addresses.size());
     const std::size_t room = affordable(matching, srv_octets_min, sizeof(dns::Record) + 64);
     ArenaSet<std::uint16_t> seen{query_.arena(), room};
     if (!seen.ok()) return reply_.fail();
-    for (const services::ServicePort& port : service.ports) {
+    for (std::size_t i = 0; i < ports; ++i) {
+        const services::ServiceHead::Port port = service.port(i);
         if (!filter.matches(port.name, port.protocol)) continue;
         if (reply_.answers().size() == room) {
             reply_.truncated = true;
             break;
         }
-        if (!seen.insert(port.port)) continue;
+        if (!seen.insert(port.number)) continue;
         reply_.answer(record(query_.name(), dns::Type::srv,
-                             SrvData{.weight = weight, .port = port.port, .target = target}));
+                             SrvData{.weight = weight, .port = port.number, .target = target}));
     }
-    for (const IpAddress& address : service.cluster_ips) {
+    for (const IpAddress& address : addresses) {
         reply_.additional(record(target, address));
     }
 }

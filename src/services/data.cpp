@@ -61,11 +61,6 @@ NameRecord name_record(const ServiceEntry& entry, std::uint32_t slot) {
 
 }  // namespace
 
-Slots::Entry Slots::shared(std::size_t slot) const {
-    const std::size_t chunk = slot / chunk_slots;
-    return chunk < chunks_->size() ? (*(*chunks_)[chunk])[slot % chunk_slots] : nullptr;
-}
-
 Slots Slots::edited(std::span<const EntryChange> changes) const {
     auto chunks = std::make_shared<Chunks>(*chunks_);
     std::vector<std::shared_ptr<Chunk>> copies(chunks->size());
@@ -76,7 +71,8 @@ Slots Slots::edited(std::span<const EntryChange> changes) const {
             chunks->resize(at + 1, std::make_shared<const Chunk>());
         }
         if (copies[at] == nullptr) copies[at] = std::make_shared<Chunk>(*(*chunks)[at]);
-        (*copies[at])[change.slot % chunk_slots] = change.after;
+        ServiceHead& head = (*copies[at])[change.slot % chunk_slots];
+        head = change.after != nullptr ? ServiceHead{change.after} : ServiceHead{};
     }
     for (std::size_t i = 0; i < copies.size(); ++i) {
         if (copies[i] != nullptr) (*chunks)[i] = std::move(copies[i]);

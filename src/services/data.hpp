@@ -7,6 +7,7 @@
 #include "services/table.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/services/entry.hpp>
+#include <nameplane/services/head.hpp>
 
 #include <array>
 #include <cstdint>
@@ -88,22 +89,24 @@ struct EntryChange {
     std::shared_ptr<const ServiceEntry> after;
 };
 
-/// Slot number to entry, in chunks that snapshots share.
+/// Slot number to Service, in chunks that snapshots share.
 class Slots {
 public:
     using Entry = std::shared_ptr<const ServiceEntry>;
     static constexpr std::size_t chunk_slots = 64;
-    using Chunk = std::array<Entry, chunk_slots>;
+    using Chunk = std::array<ServiceHead, chunk_slots>;
 
     Slots() : chunks_{std::make_shared<const Chunks>()} {}
+    /// What is in `slot`; without an entry if it is free. `slot` < size()
+    const ServiceHead& head(std::size_t slot) const noexcept {
+        return (*(*chunks_)[slot / chunk_slots])[slot % chunk_slots];
+    }
     /// The entry in `slot`; nullptr if it is free or was never used.
     const ServiceEntry* at(std::size_t slot) const noexcept {
-        const std::size_t chunk = slot / chunk_slots;
-        if (chunk >= chunks_->size()) return nullptr;
-        return (*(*chunks_)[chunk])[slot % chunk_slots].get();
+        return slot < size() ? head(slot).entry().get() : nullptr;
     }
     /// The same, to keep.
-    Entry shared(std::size_t slot) const;
+    Entry shared(std::size_t slot) const { return slot < size() ? head(slot).entry() : nullptr; }
     std::size_t size() const noexcept { return chunks_->size() * chunk_slots; }
     Slots edited(std::span<const EntryChange> changes) const;
     /// The chunk at that position, nullptr behind the last; equal pointers mean equal content.

@@ -15,6 +15,7 @@ namespace nameplane::services {
 class Snapshot;
 enum class Protocol : std::uint8_t;
 enum class ServiceType : std::uint8_t;
+class ServiceHead;
 struct ServiceEntry;
 struct AddressRecord;
 
@@ -79,6 +80,8 @@ public:
 
     /// The Service `name` in `ns` (both lower case), or nullptr.
     const ServiceEntry* find(std::string_view ns, std::string_view name) const noexcept;
+    /// The same for who answers from the head alone, mostly; it has an entry.
+    const ServiceHead* find_head(std::string_view ns, std::string_view name) const noexcept;
     bool has_namespace(std::string_view ns) const noexcept;
     /// The Service that has `address` among its clusterIPs, or nullptr.
     const ServiceEntry* by_cluster_ip(const IpAddress& address) const noexcept;
