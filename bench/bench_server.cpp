@@ -4,6 +4,7 @@
 // Build: ninja -C build bench/bench_server
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -156,10 +157,13 @@ Figures measure(server::Batches& batches, const std::vector<Octets>& queries) {
         const double begin = cpu_ns();
         for (std::size_t i = 0; i < queries.size(); i += batch) {
             server::Handler& handler = batches.begin();
-            const std::size_t end = std::min(i + batch, queries.size());
-            for (std::size_t q = i; q < end; ++q) {
-                figures.octets = handler.answer(
-                    queries[q], arrival, std::span{out}.subspan((q - i) * 1344, 1232));
+            const std::size_t count = std::min(batch, queries.size() - i);
+            std::array<server::Handler::Message, batch> messages;
+            for (std::size_t q = 0; q < count; ++q) messages[q] = queries[i + q];
+            handler.take(std::span{messages}.first(count));
+            for (std::size_t q = 0; q < count; ++q) {
+                figures.octets =
+                    handler.answer(q, arrival, std::span{out}.subspan(q * 1344, 1232));
             }
             batches.end();
         }

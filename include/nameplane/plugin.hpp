@@ -48,6 +48,11 @@ public:
     /// which means the same here) goes on outwards.
     [[nodiscard]] virtual Step tell(Query&, Reply&) const noexcept { return Step::done; }
 
+    /// A hint, before a batch of queries is answered: `name` (lower case) will be asked about. Who
+    /// will look up a Service for it gives ServiceView::hash_of() its key, so that memory is on its
+    /// way when ask() comes; 0 says nothing. Must be quick and look nothing up itself.
+    virtual std::uint64_t expects(dns::NameView) const noexcept { return 0; }
+
     /// While false, the agent reports not ready and names this plugin.
     virtual bool ready() const noexcept { return true; }
 };

@@ -26,6 +26,14 @@ Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
     return Step::done;
 }
 
+std::uint64_t Kubernetes::expects(dns::NameView name) const noexcept {
+    const kubernetes::Zone* const zone = settings_.zone_of(name);
+    if (zone == nullptr || zone->holds_reverse) return 0;
+    const kubernetes::Request request = kubernetes::parse_request(name, zone->name);
+    if (request.service.empty() || request.shape == kubernetes::Shape::pod) return 0;
+    return services::ServiceView::hash_of(request.ns, request.service);
+}
+
 Step Kubernetes::refuse_name(const kubernetes::Zone& zone, Query& query,
                              Reply& reply) const noexcept {
     if (settings_.falls_through(query.name())) {

@@ -37,6 +37,7 @@ public:
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
+    std::uint64_t expects(dns::NameView name) const noexcept override;
     bool ready() const noexcept override { return synced_(); }
 
 private:

@@ -27,6 +27,12 @@ Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) cons
     return {Step::done, size_};
 }
 
+std::uint64_t Chain::expects(dns::NameView name) const noexcept {
+    std::uint64_t hash = 0;
+    for (std::size_t at = 0; at < size_ && hash == 0; ++at) hash = links_[at].plugin->expects(name);
+    return hash;
+}
+
 Step Chain::walk(Query& query, Reply& reply) const noexcept {
     Inwards inwards = walk_in(0, query, reply);
     std::size_t turns = 1;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -28,6 +29,8 @@ public:
     /// The walk in and out. Leaves `reply` REFUSED when nobody answered, SERVFAIL when a plugin
     /// turned round too often or broke the contract. The result is done or drop.
     [[nodiscard]] Step walk(Query& query, Reply& reply) const noexcept;
+    /// What the first plugin that has a hint about `name` expects; 0: none.
+    std::uint64_t expects(dns::NameView name) const noexcept;
     std::span<const Link> links() const noexcept { return {links_.data(), size_}; }
 
 private:

@@ -74,10 +74,15 @@ std::size_t UdpSocket::receive() noexcept {
     return received_;
 }
 
+std::span<const std::uint8_t> UdpSocket::message(std::size_t i) const noexcept {
+    const mmsghdr& in = slots_->in[i];
+    return {static_cast<const std::uint8_t*>(in.msg_hdr.msg_iov->iov_base), in.msg_len};
+}
+
 UdpSocket::Datagram UdpSocket::datagram(std::size_t i) const noexcept {
     const mmsghdr& in = slots_->in[i];
     Datagram out;
-    out.message = {static_cast<const std::uint8_t*>(in.msg_hdr.msg_iov->iov_base), in.msg_len};
+    out.message = message(i);
     out.cut_off = (in.msg_hdr.msg_flags & MSG_TRUNC) != 0;
     if (in.msg_hdr.msg_namelen != 0) {
         out.client =

@@ -47,7 +47,9 @@ public:
     /// Takes up to batch_max datagrams; 0 when there are none. Forgets the batch before, which must
     /// have been sent.
     std::size_t receive() noexcept;
-    /// The datagram `i` of this batch.
+    /// The octets of datagram `i` of this batch.
+    std::span<const std::uint8_t> message(std::size_t i) const noexcept;
+    /// All of it.
     Datagram datagram(std::size_t i) const noexcept;
     /// Where the answer to datagram `i` is to be written.
     std::span<std::uint8_t> answer_room(std::size_t i) noexcept;

@@ -7,6 +7,9 @@ namespace nameplane::server {
 
 namespace {
 
+/// With fewer in a batch there is too little waiting to overlap.
+constexpr std::size_t worth_expecting_min = 3;
+
 /// What only a zone's owner may fetch, and nobody from us yet.
 bool is_transfer(dns::Type type) noexcept {
     return type == dns::Type::axfr || type == dns::Type::ixfr;
@@ -17,27 +20,61 @@ bool is_transfer(dns::Type type) noexcept {
 Handler::Handler(std::size_t worker, Limits limits, const Oddities& oddities)
     : worker_{worker}, limits_{limits}, oddities_{&oddities} {}
 
-std::size_t Handler::answer(std::span<const std::uint8_t> message, const Arrival& arrival,
+void Handler::take(Message message, Taken& taken) const noexcept {
+    taken.octets = message.size();
+    taken.error = dns::parse_query(message, taken.question);
+    taken.zone = nullptr;
+    if (taken.error != dns::ParseError::none) return;
+    // As CoreDNS: only the Internet class leads to a chain.
+    if (taken.question.klass == dns::Class::in) taken.zone = chains_->find(taken.question.name);
+}
+
+void Handler::take(std::span<const Message> messages) noexcept {
+    std::array<std::uint64_t, messages_max> hashes;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        Taken& taken = taken_[i];
+        take(messages[i], taken);
+        if (taken.zone == nullptr) continue;
+        hashes[count] = taken.zone->chain->expects(taken.question.name);
+        count += hashes[count] != 0 ? 1U : 0U;
+    }
+    if (count < worth_expecting_min) return;
+    for (unsigned step = 0; step < services::ServiceView::expect_steps; ++step) {
+        for (std::size_t i = 0; i < count; ++i) services_.expect(hashes[i], step);
+    }
+}
+
+std::size_t Handler::answer(std::size_t i, const Arrival& arrival,
                             std::span<std::uint8_t> out) noexcept {
-    dns::Question question;
-    const dns::ParseError error = dns::parse_query(message, question);
-    const std::size_t octets = error == dns::ParseError::none
-                                   ? answer_question(question, message.size(), arrival, out)
-                                   : answer_error(error, question, arrival, out);
+    return answer(taken_[i], arrival, out);
+}
+
+std::size_t Handler::answer(Message message, const Arrival& arrival,
+                            std::span<std::uint8_t> out) noexcept {
+    Taken taken;
+    take(message, taken);
+    return answer(taken, arrival, out);
+}
+
+std::size_t Handler::answer(const Taken& taken, const Arrival& arrival,
+                            std::span<std::uint8_t> out) noexcept {
+    const std::size_t octets = taken.error == dns::ParseError::none
+                                   ? answer_question(taken, arrival, out)
+                                   : answer_error(taken.error, taken.question, arrival, out);
     arena_.clear();
     return octets;
 }
 
-std::size_t Handler::answer_question(const dns::Question& question, std::size_t message_octets,
-                                     const Arrival& arrival, std::span<std::uint8_t> out) noexcept {
-    // As CoreDNS: only the Internet class leads to a chain.
-    const chain::Zone* zone =
-        question.klass == dns::Class::in ? chains_->find(question.name) : nullptr;
+std::size_t Handler::answer_question(const Taken& taken, const Arrival& arrival,
+                                     std::span<std::uint8_t> out) noexcept {
+    const dns::Question& question = taken.question;
+    const chain::Zone* const zone = taken.zone;
     const chain::Traffic& traffic = zone == nullptr ? chains_->dropped() : *zone->traffic;
     traffic.asked(worker_, {.transport = arrival.transport,
                             .family = arrival.client.address.family(),
                             .type = question.type,
-                            .octets = message_octets});
+                            .octets = taken.octets});
     note_asked(traffic);
     Reply reply{arena_};
     if (zone != nullptr && !is_transfer(question.type) &&

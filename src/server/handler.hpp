@@ -48,9 +48,19 @@ public:
         services_ = services;
     }
 
+    using Message = std::span<const std::uint8_t>;
+    /// Of one batch.
+    static constexpr std::size_t messages_max = 64;
+    /// Reads `messages`, at most messages_max, to be answered by answer(i, ...). What answering
+    /// them will need is asked for from memory for all of them at once. They must stay until then.
+    void take(std::span<const Message> messages) noexcept;
+    /// The like of answer() below for the message `i` of those taken.
+    std::size_t answer(std::size_t i, const Arrival& arrival,
+                       std::span<std::uint8_t> out) noexcept;
+
     /// Writes the answer to `message` into `out` and returns its size; 0: send nothing. `out` has
     /// at least udp_size_max (and 512) octets, or tcp_octets_max.
-    std::size_t answer(std::span<const std::uint8_t> message, const Arrival& arrival,
+    std::size_t answer(Message message, const Arrival& arrival,
                        std::span<std::uint8_t> out) noexcept;
 
     /// The batch since the last call took `seconds`: entered for each of its queries, see
@@ -66,10 +76,21 @@ private:
         std::uint64_t queries;
     };
 
+    /// A message as far as it can be read without looking up anything in the cache.
+    struct Taken {
+        dns::Question question;
+        dns::ParseError error = dns::ParseError::none;
+        std::size_t octets = 0;
+        const chain::Zone* zone = nullptr;  ///< whose chain answers; nullptr: none
+    };
+
+    void take(Message message, Taken& taken) const noexcept;
+    std::size_t answer(const Taken& taken, const Arrival& arrival,
+                       std::span<std::uint8_t> out) noexcept;
     std::size_t answer_error(dns::ParseError error, const dns::Question& question,
                              const Arrival& arrival, std::span<std::uint8_t> out) noexcept;
-    std::size_t answer_question(const dns::Question& question, std::size_t message_octets,
-                                const Arrival& arrival, std::span<std::uint8_t> out) noexcept;
+    std::size_t answer_question(const Taken& taken, const Arrival& arrival,
+                                std::span<std::uint8_t> out) noexcept;
     Step ask_chain(const chain::Zone& zone, const dns::Question& question, const Arrival& arrival,
                    Reply& reply) noexcept;
     std::size_t encode(const dns::Question& question, const Reply& reply, const Arrival& arrival,
@@ -81,6 +102,7 @@ private:
     const Oddities* oddities_;
     const chain::Chains* chains_ = nullptr;
     services::ServiceView services_;
+    std::array<Taken, messages_max> taken_;
     Arena arena_{arena_octets};
     std::array<Asked, 64> asked_{};  // zones of this batch; a batch of datagrams has no more
     std::size_t asked_size_ = 0;

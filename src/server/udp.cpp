@@ -1,6 +1,7 @@
 // hot path
 #include "server/udp.hpp"
 
+#include <array>
 #include <utility>
 
 namespace nameplane::server {
@@ -23,10 +24,18 @@ bool UdpService::finish_sending() {
     return all_sent;
 }
 
+void UdpService::take(Handler& handler, std::size_t count) const noexcept {
+    static_assert(net::UdpSocket::batch_max <= Handler::messages_max);
+    std::array<Handler::Message, net::UdpSocket::batch_max> messages;
+    for (std::size_t i = 0; i < count; ++i) messages[i] = socket_.message(i);
+    handler.take(std::span{messages}.first(count));
+}
+
 UdpService::Went UdpService::serve_batch() {
     const std::size_t count = socket_.receive();
     if (count == 0) return Went::nothing_there;
     Handler& handler = batches_->begin();
+    take(handler, count);
     for (std::size_t i = 0; i < count; ++i) {
         const net::UdpSocket::Datagram datagram = socket_.datagram(i);
         if (datagram.cut_off) {
@@ -35,8 +44,7 @@ UdpService::Went UdpService::serve_batch() {
         }
         const Arrival arrival{
             .client = datagram.client, .server = datagram.server, .transport = Transport::udp};
-        const std::size_t octets =
-            handler.answer(datagram.message, arrival, socket_.answer_room(i));
+        const std::size_t octets = handler.answer(i, arrival, socket_.answer_room(i));
         if (octets != 0) socket_.answer(i, octets);
     }
     const bool all_sent = finish_sending();

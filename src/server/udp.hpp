@@ -26,6 +26,7 @@ private:
     static constexpr int batches_in_a_row_max = 16;
 
     void ready();
+    void take(Handler& handler, std::size_t count) const noexcept;
     enum class Went : std::uint8_t { nothing_there, some, full, blocked };
     Went serve_batch();
     bool finish_sending();

@@ -138,6 +138,8 @@ struct Snapshot::Data {
 
     /// Puts `changes`, at most one for a slot, into slots, tables and counts.
     void apply(std::span<const EntryChange> changes);
+    /// The head of a Service whose key has that hash, or nullptr.
+    const ServiceHead* likely_head(std::uint64_t hash) const noexcept;
     /// The slot of that Service; slots.size() if there is none.
     std::size_t slot_of(std::string_view ns, std::string_view name) const noexcept;
 };

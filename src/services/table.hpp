@@ -26,9 +26,14 @@ public:
     std::span<const Record> candidates(std::uint64_t hash) const noexcept {
         const Shard* shard = (*shards_)[shard_of(hash)].get();
         if (shard == nullptr) return {};
-        const std::size_t bucket = (hash << ShardBits) >> shard->bucket_shift;
+        const std::size_t bucket = bucket_of(*shard, hash);
         const std::uint32_t first = shard->starts[bucket];
         return std::span{shard->records}.subspan(first, shard->starts[bucket + 1] - first);
+    }
+    /// What candidates() reads first, for who asks the processor to bring it near.
+    const void* place_of(std::uint64_t hash) const noexcept {
+        const Shard* shard = (*shards_)[shard_of(hash)].get();
+        return shard == nullptr ? nullptr : &shard->starts[bucket_of(*shard, hash)];
     }
 
     /// A table without `removed` (each must be there; one copy is taken out) and with `added`.
@@ -98,6 +103,9 @@ private:
     using Shards = std::array<std::shared_ptr<const Shard>, shard_count>;
 
     static std::size_t shard_of(std::uint64_t hash) noexcept { return hash >> (64 - ShardBits); }
+    static std::size_t bucket_of(const Shard& shard, std::uint64_t hash) noexcept {
+        return (hash << ShardBits) >> shard.bucket_shift;
+    }
 
     static std::span<const Record> take(std::span<const Record>& from, std::size_t shard) {
         std::size_t count = 0;

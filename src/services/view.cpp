@@ -9,6 +9,8 @@ namespace nameplane::services {
 
 namespace {
 
+constexpr std::size_t cache_line = 64;
+
 /// The records of exactly `address` among those of its bucket, where they stand together.
 std::span<const AddressRecord> of_address(std::span<const AddressRecord> bucket,
                                           const IpAddress& address) noexcept {
@@ -40,16 +42,42 @@ std::uint32_t first_endpoint(std::span<const EndpointEntry> endpoints,
 
 }  // namespace
 
+const ServiceHead* Snapshot::Data::likely_head(std::uint64_t hash) const noexcept {
+    for (const NameRecord& record : names.candidates(hash)) {
+        if (record.of_name == hash) return &slots.head(record.slot);
+    }
+    return nullptr;
+}
+
 std::size_t Snapshot::Data::slot_of(std::string_view ns, std::string_view name) const noexcept {
     const std::uint64_t hash = name_hash(ns, name);
     for (const NameRecord& record : names.candidates(hash)) {
         if (record.of_name != hash) continue;
         const ServiceHead& head = slots.head(record.slot);
         // Both of its lines are waited for at once.
-        __builtin_prefetch(reinterpret_cast<const char*>(&head) + 64);
+        __builtin_prefetch(reinterpret_cast<const char*>(&head) + cache_line);
         if (head.is(ns, name)) return record.slot;
     }
     return slots.size();
+}
+
+std::uint64_t ServiceView::hash_of(std::string_view ns, std::string_view name) noexcept {
+    return std::max<std::uint64_t>(name_hash(ns, name), 1);
+}
+
+void ServiceView::expect(std::uint64_t hash, unsigned step) const noexcept {
+    if (snapshot_ == nullptr) return;
+    const Snapshot::Data& data = snapshot_->data();
+    if (step == 0) return __builtin_prefetch(data.names.place_of(hash));
+    if (step == 1) return __builtin_prefetch(data.names.candidates(hash).data());
+    const ServiceHead* const head = data.likely_head(hash);
+    if (head == nullptr) return;
+    if (step == 2) {
+        __builtin_prefetch(head);
+        __builtin_prefetch(reinterpret_cast<const char*>(head) + cache_line);
+    } else if (head->headless()) {
+        __builtin_prefetch(head->entry().get());
+    }
 }
 
 const ServiceEntry* ServiceView::find(std::string_view ns, std::string_view name) const noexcept {

@@ -1,11 +1,13 @@
 // The grammar: one row for each shape and each near miss.
 
+#include "plugins/cluster.hpp"
 #include "plugins/kubernetes/endpoints.hpp"
 #include "plugins/kubernetes/request.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <source_location>
+#include <string>
 
 using namespace nameplane;
 using namespace nameplane::plugins::kubernetes;
@@ -177,4 +179,37 @@ TEST_CASE("endpoint labels: hostname, then pod, then address") {
     CHECK(endpoint_label(settings, endpoint, room) == "10-0-0-1");
     endpoint.hostname = "web-0";
     CHECK(endpoint_label(settings, endpoint, room) == "web-0");
+}
+
+TEST_CASE("the Service that a name is about is expected", "[kubernetes]") {
+    struct Case {
+        const char* name;
+        std::string service;  // "ns/name"; empty: none
+        std::source_location at = std::source_location::current();
+    };
+    const Case cases[] = {
+        {"web.default.svc.cluster.local.", "default/web"},
+        {"_http._tcp.web.default.svc.cluster.local.", "default/web"},
+        {"10-0-0-1.web.default.svc.cluster.local.", "default/web"},
+        {"missing.default.svc.cluster.local.", "default/missing"},
+        {"default.svc.cluster.local.", ""},
+        {"svc.cluster.local.", ""},
+        {"cluster.local.", ""},
+        {"ns.dns.cluster.local.", ""},
+        {"10-0-0-1.default.pod.cluster.local.", ""},
+        {"a.b.c.d.default.svc.cluster.local.", ""},
+        {"www.example.org.", ""},
+        {"1.0.96.10.in-addr.arpa.", ""},
+    };
+    const test::Example example{{.zones = {"cluster.local.", "in-addr.arpa."}}};
+    for (const Case& row : cases) {
+        INFO("row at line " << row.at.line() << ": " << row.name);
+        const std::size_t slash = row.service.find('/');
+        const std::uint64_t expected =
+            row.service.empty()
+                ? 0
+                : services::ServiceView::hash_of(row.service.substr(0, slash),
+                                                 row.service.substr(slash + 1));
+        CHECK(example.plugin().expects(*dns::Name::parse(row.name)) == expected);
+    }
 }

@@ -75,6 +75,14 @@ private:
 /// A cheap value: one pointer. Any thread.
 class ServiceView {
 public:
+    /// A number for a Service's key, never 0; other keys may have the same.
+    static std::uint64_t hash_of(std::string_view ns, std::string_view name) noexcept;
+    /// Asks the processor to bring near what looking up the Service with that hash reads. In steps
+    /// 0 to expect_steps - 1: each first reads what the one before brought. Done step by step for
+    /// a batch of names, their waits for memory overlap.
+    void expect(std::uint64_t hash, unsigned step) const noexcept;
+    static constexpr unsigned expect_steps = 4;
+
     ServiceView() = default;  ///< sees nothing
     explicit ServiceView(const Snapshot& snapshot) noexcept : snapshot_{&snapshot} {}
 

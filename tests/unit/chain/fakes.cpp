@@ -16,7 +16,8 @@ namespace {
 
 class Scripted : public Plugin {
 public:
-    Scripted(std::string name, Steps steps) : name_{std::move(name)}, steps_{std::move(steps)} {}
+    Scripted(std::string name, Steps steps, std::uint64_t expected = 0)
+        : name_{std::move(name)}, steps_{std::move(steps)}, expected_{expected} {}
 
     Step ask(Query& query, Reply& reply) const noexcept override {
         Script::current().calls.push_back("ask " + name_ + " " + query.name().to_string());
@@ -36,10 +37,12 @@ public:
         }
         return step;
     }
+    std::uint64_t expects(dns::NameView) const noexcept override { return expected_; }
 
 private:
     std::string name_;
     Steps steps_;
+    std::uint64_t expected_;
     mutable std::size_t asked_ = 0;
     mutable std::size_t told_ = 0;
 };
@@ -73,8 +76,8 @@ constexpr std::array kinds{
 
 }  // namespace
 
-PluginPtr scripted(std::string name, Steps steps) {
-    return PluginPtr{new Scripted{std::move(name), std::move(steps)}};
+PluginPtr scripted(std::string name, Steps steps, std::uint64_t expected) {
+    return PluginPtr{new Scripted{std::move(name), std::move(steps), expected}};
 }
 
 }  // namespace nameplane::test

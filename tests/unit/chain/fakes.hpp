@@ -21,7 +21,8 @@ struct Steps {
     std::vector<Step> tell{Step::done};
 };
 
-/// A plugin that follows `steps` and answers NOERROR whenever it says done.
-PluginPtr scripted(std::string name, Steps steps);
+/// A plugin that follows `steps` and answers NOERROR whenever it says done. It expects the Service
+/// with the hash `expected`, whatever the name.
+PluginPtr scripted(std::string name, Steps steps, std::uint64_t expected = 0);
 
 }  // namespace nameplane::test

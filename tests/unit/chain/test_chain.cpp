@@ -113,6 +113,18 @@ TEST_CASE("the walk in and out") {
     }
 }
 
+TEST_CASE("the first plugin that expects something speaks for the chain") {
+    const auto expected_of = [](const std::vector<std::uint64_t>& plugins) {
+        std::vector<Link> links;
+        for (const std::uint64_t hash : plugins) links.push_back({scripted("a", {}, hash), "a"});
+        return Chain{links}.expects(*dns::Name::parse("name.example."));
+    };
+    CHECK(expected_of({}) == 0);
+    CHECK(expected_of({0}) == 0);
+    CHECK(expected_of({0, 7, 8}) == 7);
+    CHECK(expected_of({9}) == 9);
+}
+
 TEST_CASE("each turn starts with an empty reply") {
     const Outcome outcome = walk({{.tell = {again, again, done}}, {.ask = {done}}});
     CHECK(outcome.rcode == dns::Rcode::no_error);

@@ -124,6 +124,32 @@ TEST_CASE("what leads to no chain is refused, with the question") {
     }
 }
 
+TEST_CASE("messages taken together are answered as one by one") {
+    Desk desk;
+    const std::vector<Octets> messages = {
+        query("www.test", {.id = 1}),    query("a.test", {.id = 2, .type = 28}),
+        query("www.example", {.id = 3}), query("www.test", {.id = 4, .questions = 0}),
+        {1, 2, 3},                       query("drop.test", {.id = 5}),
+        query("www.test", {.id = 6, .flags = 0x8000}),
+        query("big3.test", {.id = 7, .edns_size = 4096}),
+        query("version.test", {.id = 8, .type = 16, .klass = 3}),
+        query("www.test", {.id = 9, .edns_size = 512, .edns_version = 1}), {},
+        query("www.test", {.id = 10})};
+    for (const std::size_t count : {messages.size(), std::size_t{2}, std::size_t{0}}) {
+        const std::vector<Handler::Message> taken(messages.begin(),
+                                                  messages.begin() + static_cast<int>(count));
+        desk.handler.take(taken);
+        // In another order than they came.
+        for (std::size_t i = count; i-- > 0;) {
+            INFO("message " << i << " of " << count);
+            Octets out(1232);
+            out.resize(desk.handler.answer(i, over_udp, out));
+            Desk other;
+            CHECK(out == other.answer(messages[i]));
+        }
+    }
+}
+
 TEST_CASE("what is no query gets an error without a question, or nothing") {
     const Octets good = query("www.test");
     const ErrorCase cases[] = {
