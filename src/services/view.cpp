@@ -76,7 +76,8 @@ void ServiceView::expect(std::uint64_t hash, unsigned step) const noexcept {
         __builtin_prefetch(head);
         __builtin_prefetch(reinterpret_cast<const char*>(head) + cache_line);
     } else if (head->headless()) {
-        __builtin_prefetch(head->entry().get());
+        const auto& endpoints = head->entry()->endpoints;
+        __builtin_prefetch(step == 3 ? static_cast<const void*>(&endpoints) : endpoints.data());
     }
 }
 

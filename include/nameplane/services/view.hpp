@@ -81,7 +81,7 @@ public:
     /// 0 to expect_steps - 1: each first reads what the one before brought. Done step by step for
     /// a batch of names, their waits for memory overlap.
     void expect(std::uint64_t hash, unsigned step) const noexcept;
-    static constexpr unsigned expect_steps = 4;
+    static constexpr unsigned expect_steps = 5;
 
     ServiceView() = default;  ///< sees nothing
     explicit ServiceView(const Snapshot& snapshot) noexcept : snapshot_{&snapshot} {}
