@@ -1,6 +1,8 @@
 // hot path
 #include "server/handler.hpp"
 
+#include <nameplane/base/check.hpp>
+
 #include "chain/traffic.hpp"
 
 namespace nameplane::server {
@@ -30,6 +32,7 @@ void Handler::take(Message message, Taken& taken) const noexcept {
 }
 
 void Handler::take(std::span<const Message> messages) noexcept {
+    NP_CHECK(messages.size() <= messages_max, "the caller's batches are no larger");
     std::array<std::uint64_t, messages_max> hashes;
     std::size_t count = 0;
     for (std::size_t i = 0; i < messages.size(); ++i) {
