@@ -142,7 +142,10 @@ Netns Netns::make(std::string_view label) {
     Netns made{"np-" + std::string{label} + "-" + std::to_string(::getpid()) + "-" +
                std::to_string(++number)};
     create(made.name_);
-    made.sh("ip link set lo up");
+    // Link-local addresses, too, are usable at once: nobody else is on these links to collide with,
+    // and neighbour discovery may need them for the very first packet.
+    made.sh("ip link set lo up; cd /proc/sys/net/ipv6/conf && echo 0 > all/accept_dad &&"
+            " echo 0 > default/accept_dad && echo 0 > default/dad_transmits");
     return made;
 }
 
