@@ -1,6 +1,10 @@
 // Nanoseconds a query spends in dns/parse and dns/encode, on the shapes that clusters ask for.
 // Usage: bench_dns [ROUNDS]; prints the best of seven runs, each of ROUNDS (200,000) queries.
 
+#include "dns/encode.hpp"
+#include "dns/reverse.hpp"
+#include <nameplane/dns/rdata.hpp>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -9,18 +13,15 @@
 #include <string>
 #include <vector>
 
-#include <nameplane/dns/rdata.hpp>
-
-#include "dns/encode.hpp"
-#include "dns/reverse.hpp"
-
 using namespace nameplane;
 using namespace nameplane::dns;
 
 namespace {
 
 /// Keeps the compiler from leaving out what nobody reads.
-void use(const void* value) { asm volatile("" : : "g"(value) : "memory"); }
+void use(const void* value) {
+    asm volatile("" : : "g"(value) : "memory");
+}
 
 template <class F> void measure(const char* what, std::size_t rounds, F&& f) {
     using Clock = std::chrono::steady_clock;

@@ -70,7 +70,7 @@ void put(services::Store& store, services::Event event) {
     }
 }
 
-} // namespace
+}  // namespace
 
 int main(int argc, char** argv) {
     const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 10'000;

@@ -3,6 +3,14 @@
 // endpoints each; each query asks for another Service. Prints one line a kind of question.
 // Build: ninja -C build bench/bench_server
 
+#include "base/published.hpp"
+#include "chain/builder.hpp"
+#include "chain/registry.hpp"
+#include "conf/config.hpp"
+#include "server/batches.hpp"
+#include "server/handler.hpp"
+#include "services/store.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -11,14 +19,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/published.hpp"
-#include "chain/builder.hpp"
-#include "chain/registry.hpp"
-#include "conf/config.hpp"
-#include "server/batches.hpp"
-#include "server/handler.hpp"
-#include "services/store.hpp"
 
 namespace {
 
@@ -35,8 +35,12 @@ IpAddress address_of(std::uint8_t net, std::size_t number) {
                          static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number));
 }
 
-std::string name_of(std::size_t i) { return "service-" + std::to_string(i); }
-std::string namespace_of(std::size_t i) { return "team-" + std::to_string(i % 100); }
+std::string name_of(std::size_t i) {
+    return "service-" + std::to_string(i);
+}
+std::string namespace_of(std::size_t i) {
+    return "team-" + std::to_string(i % 100);
+}
 
 services::Service service(std::size_t i) {
     services::Service out;
@@ -61,8 +65,7 @@ services::EndpointSlice slice(std::size_t i) {
 }
 
 /// Ends the program when the set-up is wrong: a figure would mean nothing.
-template <class T>
-T must(Result<T> result) {
+template <class T> T must(Result<T> result) {
     if (result) return std::move(result).value();
     std::fprintf(stderr, "%s\n", result.error().text.c_str());
     std::exit(1);
@@ -91,8 +94,10 @@ std::shared_ptr<const chain::Chains> cluster_chains(metrics::Registry& metrics) 
         if (kind.name == plugin.name) plugin.options = Options{kind.options};
     }
     const auto zone = [](const char* text) { return *dns::Name::parse(text); };
-    const Setup setup{.zones = {}, .workers = 1, .metrics = metrics, .own_addresses = {},
-                      .services_synced = [] { return true; }};
+    const Setup setup{
+        .zones = {}, .workers = 1, .metrics = metrics, .own_addresses = {}, .services_synced = [] {
+            return true;
+        }};
     return must(chain::Chains::build(
         {{{zone("cluster.local."), zone("in-addr.arpa."), zone("ip6.arpa.")}, {plugin}}}, setup));
 }
@@ -118,9 +123,9 @@ struct Kind {
 
 /// A fixed shuffle, so that neighbours in time are no neighbours in memory.
 std::vector<Kind> kinds() {
-    std::vector<Kind> out{{"ClusterIP A", {}}, {"headless A, 10 endpoints", {}},
-                          {"ClusterIP SRV", {}}, {"NXDOMAIN", {}}, {"PTR of a ClusterIP", {}},
-                          {"other zone, REFUSED", {}}};
+    std::vector<Kind> out{{"ClusterIP A", {}},        {"headless A, 10 endpoints", {}},
+                          {"ClusterIP SRV", {}},      {"NXDOMAIN", {}},
+                          {"PTR of a ClusterIP", {}}, {"other zone, REFUSED", {}}};
     for (std::size_t n = 0; n < service_count / 2; ++n) {
         const std::size_t i = n * 2741 % (service_count / 2) * 2;
         const std::string reverse = std::to_string(i & 255) + "." + std::to_string(i >> 8 & 255) +
@@ -162,8 +167,7 @@ Figures measure(server::Batches& batches, const std::vector<Octets>& queries) {
             for (std::size_t q = 0; q < count; ++q) messages[q] = queries[i + q];
             handler.take(std::span{messages}.first(count));
             for (std::size_t q = 0; q < count; ++q) {
-                figures.octets =
-                    handler.answer(q, arrival, std::span{out}.subspan(q * 1344, 1232));
+                figures.octets = handler.answer(q, arrival, std::span{out}.subspan(q * 1344, 1232));
             }
             batches.end();
         }

@@ -2,12 +2,12 @@
 // decodes is completed, and a decoder that says nothing has read everything: the same text again
 // gives the same objects.
 
-#include <cstdint>
-#include <cstdlib>
-
 #include "kube/complete.hpp"
 #include "kube/decode.hpp"
 #include "kube/node_facts.hpp"
+
+#include <cstdint>
+#include <cstdlib>
 
 using namespace nameplane;
 

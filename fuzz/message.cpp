@@ -1,13 +1,12 @@
 // Any octets as a query. What parses is answered, and the answer, read as a query, parses too: its
 // pointers lead backwards and its counts are true.
 
+#include "dns/encode.hpp"
+#include <nameplane/dns/rdata.hpp>
+
 #include <array>
 #include <cstdlib>
 #include <span>
-
-#include <nameplane/dns/rdata.hpp>
-
-#include "dns/encode.hpp"
 
 using namespace nameplane;
 

@@ -1,10 +1,10 @@
 // Any octets as a name's wire form, as a name's text, and as a reverse name. What is accepted
 // survives the way to the other form and back.
 
+#include "dns/reverse.hpp"
+
 #include <algorithm>
 #include <cstdlib>
-
-#include "dns/reverse.hpp"
 
 using namespace nameplane;
 using dns::Name, dns::NameView;

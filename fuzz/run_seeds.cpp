@@ -44,18 +44,10 @@ Octets mutated(Octets input, std::minstd_rand& random) {
         const auto place = input.begin() + static_cast<std::ptrdiff_t>(at);
         const auto octet = static_cast<std::uint8_t>(random());
         switch (input.empty() ? 3 : random() % 4) {
-        case 0:
-            *place = octet;
-            break;
-        case 1:
-            *place = static_cast<std::uint8_t>(*place ^ 1U << (octet % 8U));
-            break;
-        case 2:
-            input.erase(place);
-            break;
-        default:
-            input.insert(place, octet);
-            break;
+        case 0: *place = octet; break;
+        case 1: *place = static_cast<std::uint8_t>(*place ^ 1U << (octet % 8U)); break;
+        case 2: input.erase(place); break;
+        default: input.insert(place, octet); break;
         }
     }
     return input;

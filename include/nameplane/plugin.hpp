@@ -13,12 +13,12 @@
 // Who builds the reply: the plugin that says done. Who writes the wire, counts and sends: the
 // server, afterwards. Nobody logs. If everybody says next, the client gets REFUSED.
 
+#include <nameplane/query.hpp>
+#include <nameplane/reply.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-
-#include <nameplane/query.hpp>
-#include <nameplane/reply.hpp>
 
 namespace nameplane {
 

@@ -1,16 +1,16 @@
 #pragma once
 // Query: one question on its way through a chain, with all that a plugin may use to answer it.
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-
 #include <nameplane/base/arena.hpp>
 #include <nameplane/base/ip.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/dns/types.hpp>
 #include <nameplane/services/view.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
 
 namespace nameplane {
 

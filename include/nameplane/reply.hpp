@@ -2,12 +2,12 @@
 // Reply: the answer while it walks through the chain. Sections hold views of records; memory comes
 // from the query's arena.
 
+#include <nameplane/base/arena.hpp>
+#include <nameplane/dns/record.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <nameplane/base/arena.hpp>
-#include <nameplane/dns/record.hpp>
 
 namespace nameplane {
 
@@ -31,7 +31,8 @@ public:
     }
     /// False when the arena is full; the section is then unchanged.
     bool add(Arena& arena, const dns::Record& record) noexcept {
-        if (size_ == capacity_ && !reserve(arena, capacity_ == 0 ? 8 : capacity_ * 2U)) return false;
+        if (size_ == capacity_ && !reserve(arena, capacity_ == 0 ? 8 : capacity_ * 2U))
+            return false;
         data_[size_++] = record;
         return true;
     }
@@ -66,8 +67,11 @@ public:
     void additional(const dns::Record& record) noexcept { add(additionals_, record); }
     /// An A or AAAA record.
     void answer(dns::NameView owner, dns::Ttl ttl, const IpAddress& address) noexcept {
-        answer(dns::Record{.owner = owner, .type = dns::type_of(address), .klass = dns::Class::in,
-                           .ttl = ttl, .data = address});
+        answer(dns::Record{.owner = owner,
+                           .type = dns::type_of(address),
+                           .klass = dns::Class::in,
+                           .ttl = ttl,
+                           .data = address});
     }
     /// Empty, SERVFAIL.
     void fail() noexcept {

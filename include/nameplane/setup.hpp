@@ -1,16 +1,16 @@
 #pragma once
 // Setup: what a plugin gets when it is built, on the control thread, before any query.
 
-#include <cstddef>
-#include <functional>
-#include <span>
-#include <string_view>
-
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/services/view.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string_view>
 
 namespace nameplane {
 

@@ -2,11 +2,11 @@
 // whoami: tells a client from which address and port its query came. The smallest whole plugin:
 // a table of options, make(), ask().
 
-#include <array>
-
 #include <nameplane/conf/options.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
+
+#include <array>
 
 namespace nameplane::plugins {
 

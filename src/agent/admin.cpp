@@ -12,8 +12,8 @@ namespace nameplane::agent {
 
 namespace {
 
-// A client that sends nothing holds a thread until the time is over: enough of both that a few of them
-// do not keep a probe from its answer, nor us from the end.
+// A client that sends nothing holds a thread until the time is over: enough of both that a few of
+// them do not keep a probe from its answer, nor us from the end.
 constexpr std::size_t threads_a_listener = 8;
 constexpr std::chrono::seconds client_wait{1};
 constexpr const char* plain = "text/plain; charset=utf-8";

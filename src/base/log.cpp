@@ -1,7 +1,7 @@
 #include <nameplane/base/log.hpp>
 
-#include <spdlog/spdlog.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <memory>
 
@@ -55,9 +55,13 @@ void append_value(std::string& line, std::string_view value) {
 
 }  // namespace
 
-void set_level(Level level) noexcept { logger().set_level(spdlog_level(level)); }
+void set_level(Level level) noexcept {
+    logger().set_level(spdlog_level(level));
+}
 
-bool enabled(Level level) noexcept { return logger().should_log(spdlog_level(level)); }
+bool enabled(Level level) noexcept {
+    return logger().should_log(spdlog_level(level));
+}
 
 std::optional<Level> parse_level(std::string_view word) noexcept {
     if (word == "debug") return Level::debug;

@@ -9,8 +9,7 @@
 
 namespace nameplane {
 
-template <class T>
-class Latest {
+template <class T> class Latest {
 public:
     /// Replaces what lies there; from any thread.
     void put(T value) {

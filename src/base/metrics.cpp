@@ -1,6 +1,5 @@
-#include <nameplane/base/metrics.hpp>
-
 #include <nameplane/base/check.hpp>
+#include <nameplane/base/metrics.hpp>
 
 #include <algorithm>
 #include <map>
@@ -132,13 +131,16 @@ std::vector<FamilyReading> Registry::read() const {
     const std::lock_guard lock{state_->mutex};
     std::vector<FamilyReading> readings;
     for (const auto& [name, family] : state_->families) {
-        FamilyReading reading{.name = name, .help = family.help, .kind = family.kind, .samples = {}};
+        FamilyReading reading{
+            .name = name, .help = family.help, .kind = family.kind, .samples = {}};
         for (const auto& series : family.series) reading.samples.push_back(sample_of(*series));
         readings.push_back(std::move(reading));
     }
     return readings;
 }
 
-std::size_t Registry::workers() const noexcept { return state_->workers; }
+std::size_t Registry::workers() const noexcept {
+    return state_->workers;
+}
 
 }  // namespace nameplane::metrics

@@ -15,8 +15,7 @@
 namespace nameplane {
 
 /// Written by one thread only; must outlive its readers.
-template <class T>
-class Published {
+template <class T> class Published {
 public:
     explicit Published(std::shared_ptr<const T> first) : kept_{first}, current_{std::move(first)} {}
 
@@ -33,7 +32,8 @@ public:
     /// Frees what no reader holds any more. Call it now and then from the writing thread.
     void sweep() {
         const std::lock_guard lock{mutex_};
-        std::erase_if(kept_, [&](const auto& old) { return old != current_ && old.use_count() == 1; });
+        std::erase_if(kept_,
+                      [&](const auto& old) { return old != current_ && old.use_count() == 1; });
     }
     /// How many values are alive, the current one included.
     std::size_t kept() const noexcept { return kept_.size(); }
@@ -55,8 +55,7 @@ private:
 };
 
 /// One for each reading thread.
-template <class T>
-class Reader {
+template <class T> class Reader {
 public:
     explicit Reader(const Published<T>& source) : source_{&source} {}
 

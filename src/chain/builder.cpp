@@ -1,12 +1,12 @@
 #include "chain/builder.hpp"
 
-#include <algorithm>
-#include <bit>
-#include <string>
-
 #include "chain/registry.hpp"
 #include "chain/traffic.hpp"
 #include "conf/config.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <string>
 
 namespace nameplane::chain {
 
@@ -70,13 +70,11 @@ Result<std::shared_ptr<const Chains>> Chains::build(const std::vector<conf::Serv
     Result<Router> router = Router::make(zones);
     if (!router) return router.error();
     chains->router_ = std::move(*router);
-    chains->dropped_ =
-        std::make_unique<Traffic>(setup.metrics, setup.server_label, "dropped");
+    chains->dropped_ = std::make_unique<Traffic>(setup.metrics, setup.server_label, "dropped");
     return std::shared_ptr<const Chains>{std::move(chains)};
 }
 
-Status Chains::add(const conf::ServerConfig& server, const Setup& setup,
-                   std::vector<Zone>& zones) {
+Status Chains::add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones) {
     if (server.zones.empty()) return Error{Errc::invalid, "serves no zone"};
     std::vector<dns::Name> names;
     for (const dns::Name& zone : server.zones) names.push_back(zone.lower());
@@ -85,8 +83,8 @@ Status Chains::add(const conf::ServerConfig& server, const Setup& setup,
     Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine);
     if (!chain) return chain.error();
     for (const dns::Name& name : names) {
-        traffic_.push_back(std::make_unique<Traffic>(setup.metrics, setup.server_label,
-                                                     name.to_string()));
+        traffic_.push_back(
+            std::make_unique<Traffic>(setup.metrics, setup.server_label, name.to_string()));
         zones.push_back({name, chain->get(), traffic_.back().get()});
     }
     chains_.push_back(std::move(*chain));

@@ -2,16 +2,15 @@
 // builder: server blocks to chains, zones to chains. The result is immutable and shared by all
 // workers; a reload builds another beside it and swaps.
 
-#include <memory>
-#include <string_view>
-#include <vector>
-
+#include "chain/chain.hpp"
+#include "chain/router.hpp"
 #include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/setup.hpp>
 
-#include "chain/chain.hpp"
-#include "chain/router.hpp"
+#include <memory>
+#include <string_view>
+#include <vector>
 
 namespace nameplane::conf {
 struct ServerConfig;
@@ -25,8 +24,8 @@ public:
     /// `setup.zones` is set anew for each block. Fails on an unknown plugin, a block without zones,
     /// a zone that stands twice, more than plugins_in_chain_max plugins in a block, and when a
     /// plugin does: "server cluster.local.: plugin kubernetes: ...".
-    static Result<std::shared_ptr<const Chains>> build(
-        const std::vector<conf::ServerConfig>& servers, const Setup& setup);
+    static Result<std::shared_ptr<const Chains>>
+    build(const std::vector<conf::ServerConfig>& servers, const Setup& setup);
 
     ~Chains();
 

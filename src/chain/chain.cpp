@@ -1,9 +1,9 @@
 // hot path
 #include "chain/chain.hpp"
 
-#include <utility>
-
 #include <nameplane/base/check.hpp>
+
+#include <utility>
 
 namespace nameplane::chain {
 

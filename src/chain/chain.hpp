@@ -3,13 +3,13 @@
 // Chain: the plugins of one server block in the order in which a query meets them, and the walk
 // through them. Knows no transport and no wire format.
 
+#include <nameplane/plugin.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
-
-#include <nameplane/plugin.hpp>
 
 namespace nameplane::chain {
 

@@ -2,13 +2,13 @@
 // The plugins that exist, in the order queries meet them. The list is plugins/meson.build, which
 // generates registry.cpp; no plugin registers itself.
 
-#include <span>
-#include <string_view>
-
 #include <nameplane/base/result.hpp>
 #include <nameplane/conf/options.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
+
+#include <span>
+#include <string_view>
 
 namespace nameplane::chain {
 

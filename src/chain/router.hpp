@@ -3,14 +3,14 @@
 // Router: from a name to the longest zone that it is in. A hash table over the zones' wire form; a
 // look-up hashes only those suffixes of the name that have as many labels as some zone has.
 
+#include <nameplane/base/result.hpp>
+#include <nameplane/dns/name.hpp>
+
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-
-#include <nameplane/base/result.hpp>
-#include <nameplane/dns/name.hpp>
 
 namespace nameplane::chain {
 

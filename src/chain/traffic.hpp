@@ -13,15 +13,15 @@
 // enters the whole batch, receiving to sending, as the time of every query in it (which is what a
 // client sees of us), once for each zone that was asked.
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/dns/types.hpp>
 #include <nameplane/query.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 
 namespace nameplane::chain {
 

@@ -1,10 +1,10 @@
 // The set-up of Traffic: which series there are.
 
+#include "chain/traffic.hpp"
+
 #include <array>
 #include <string>
 #include <utility>
-
-#include "chain/traffic.hpp"
 
 namespace nameplane::chain {
 
@@ -14,7 +14,7 @@ using enum dns::Type;
 using enum dns::Rcode;
 
 // What stands here has a label of its own, as in CoreDNS; all else counts as "other".
-constexpr std::array types_known{a,  aaaa, srv, ptr,    cname, txt,  soa,  ns,
+constexpr std::array types_known{a,  aaaa, srv,    ptr,   cname, txt,  soa,  ns,
                                  mx, ds,   dnskey, rrsig, nsec,  ixfr, axfr, any};
 constexpr std::array rcodes_known{no_error, form_err, serv_fail, nx_domain, not_imp,
                                   refused,  not_auth, not_zone,  bad_vers,  bad_cookie};
@@ -71,12 +71,12 @@ Traffic::Traffic(metrics::Registry& metrics, std::string_view server, std::strin
         responses_[rcode_slot(rcode)] = responses(dns::to_string(rcode));
     }
     for (std::size_t i = 0; i < transports; ++i) {
-        request_size_[i] = &metrics.histogram(
-            "coredns_dns_request_size_bytes", "Size of the requests in bytes, without framing.",
-            size_bounds(), with("proto", protos[i]));
-        response_size_[i] = &metrics.histogram(
-            "coredns_dns_response_size_bytes", "Size of the responses in bytes, without framing.",
-            size_bounds(), with("proto", protos[i]));
+        request_size_[i] = &metrics.histogram("coredns_dns_request_size_bytes",
+                                              "Size of the requests in bytes, without framing.",
+                                              size_bounds(), with("proto", protos[i]));
+        response_size_[i] = &metrics.histogram("coredns_dns_response_size_bytes",
+                                               "Size of the responses in bytes, without framing.",
+                                               size_bounds(), with("proto", protos[i]));
     }
     duration_ = &metrics.histogram("coredns_dns_request_duration_seconds",
                                    "Time from receiving to sending, taken for a batch of queries.",

@@ -1,11 +1,11 @@
 // hot path
 #include "dns/encode.hpp"
 
-#include <algorithm>
-#include <limits>
-
 #include "dns/octets.hpp"
 #include "dns/writer.hpp"
+
+#include <algorithm>
+#include <limits>
 
 namespace nameplane::dns {
 

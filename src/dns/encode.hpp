@@ -2,13 +2,12 @@
 // encode: a Reply's views to wire. The only place that writes a DNS message: header, the question
 // as it was asked, the sections with name compression, EDNS, truncation.
 
+#include "dns/parse.hpp"
+#include <nameplane/reply.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <nameplane/reply.hpp>
-
-#include "dns/parse.hpp"
 
 namespace nameplane::dns {
 

@@ -1,9 +1,8 @@
 // hot path
+#include "dns/octets.hpp"
 #include <nameplane/dns/name.hpp>
 
 #include <algorithm>
-
-#include "dns/octets.hpp"
 
 namespace nameplane::dns {
 
@@ -55,7 +54,9 @@ Name Name::lower() const noexcept {
     return folded;
 }
 
-NameBuilder& NameBuilder::label(std::string_view text) noexcept { return append({}, text); }
+NameBuilder& NameBuilder::label(std::string_view text) noexcept {
+    return append({}, text);
+}
 
 NameBuilder& NameBuilder::underscored(std::string_view text) noexcept {
     if (text.empty()) failed_ = true;

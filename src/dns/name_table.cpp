@@ -1,9 +1,9 @@
 // hot path
 #include "dns/name_table.hpp"
 
-#include <algorithm>
-
 #include "dns/octets.hpp"
+
+#include <algorithm>
 
 namespace nameplane::dns {
 

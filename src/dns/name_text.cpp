@@ -21,7 +21,9 @@ void append_escaped(std::string& out, std::uint8_t octet) {
     }
 }
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
 
 /// Takes what stands behind a backslash off `text`: three digits up to 255, or one character that
 /// is no digit.

@@ -1,10 +1,10 @@
 // hot path
 #include "dns/parse.hpp"
 
-#include <algorithm>
-
 #include "dns/octets.hpp"
 #include "dns/reader.hpp"
+
+#include <algorithm>
 
 namespace nameplane::dns {
 

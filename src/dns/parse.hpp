@@ -2,13 +2,13 @@
 // parse: the bytes of a query to a Question. Header, exactly one question, EDNS (RFC 1035 4.1,
 // RFC 6891 6.1). Whatever else the message carries is walked over and checked, never kept.
 
+#include <nameplane/dns/name.hpp>
+#include <nameplane/dns/types.hpp>
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
-
-#include <nameplane/dns/name.hpp>
-#include <nameplane/dns/types.hpp>
 
 namespace nameplane::dns {
 

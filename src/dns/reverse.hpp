@@ -2,12 +2,12 @@
 // Reverse names: addresses below in-addr.arpa (RFC 1035 3.5) and ip6.arpa (RFC 3596 2.5), and the
 // zones of a network.
 
-#include <optional>
-#include <vector>
-
 #include <nameplane/base/arena.hpp>
 #include <nameplane/base/ip.hpp>
 #include <nameplane/dns/name.hpp>
+
+#include <optional>
+#include <vector>
 
 namespace nameplane::dns {
 

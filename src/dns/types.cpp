@@ -1,3 +1,4 @@
+#include <nameplane/base/ip.hpp>
 #include <nameplane/dns/types.hpp>
 
 #include <array>
@@ -5,8 +6,6 @@
 #include <cstddef>
 #include <limits>
 #include <utility>
-
-#include <nameplane/base/ip.hpp>
 
 namespace nameplane::dns {
 
@@ -85,9 +84,15 @@ constexpr unsigned rcode_max = 0xfff;  // 12 bits with the EDNS extension
 
 }  // namespace
 
-std::string to_string(Type type) { return name_of(type, types, "TYPE"); }
-std::string to_string(Rcode rcode) { return name_of(rcode, rcodes, "RCODE"); }
-std::string to_string(Class klass) { return name_of(klass, classes, "CLASS"); }
+std::string to_string(Type type) {
+    return name_of(type, types, "TYPE");
+}
+std::string to_string(Rcode rcode) {
+    return name_of(rcode, rcodes, "RCODE");
+}
+std::string to_string(Class klass) {
+    return name_of(klass, classes, "CLASS");
+}
 
 std::optional<Type> parse_type(std::string_view text) noexcept {
     return value_of(text, types, "TYPE", u16_max);
@@ -99,6 +104,8 @@ std::optional<Class> parse_class(std::string_view text) noexcept {
     return value_of(text, classes, "CLASS", u16_max);
 }
 
-Type type_of(const IpAddress& address) noexcept { return address.is_v4() ? Type::a : Type::aaaa; }
+Type type_of(const IpAddress& address) noexcept {
+    return address.is_v4() ? Type::a : Type::aaaa;
+}
 
 }  // namespace nameplane::dns

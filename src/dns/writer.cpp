@@ -1,9 +1,9 @@
 // hot path
 #include "dns/writer.hpp"
 
-#include <cstring>
-
 #include "dns/octets.hpp"
+
+#include <cstring>
 
 namespace nameplane::dns {
 
@@ -141,7 +141,9 @@ bool Writer::rdata(const Record& record) noexcept {
     return octets(*std::get_if<RawData>(&record.data));
 }
 
-bool Writer::address(const IpAddress& address) noexcept { return octets(address.bytes()); }
+bool Writer::address(const IpAddress& address) noexcept {
+    return octets(address.bytes());
+}
 
 bool Writer::srv(const SrvData& srv) noexcept {
     std::uint8_t* const fixed = raw(6);

@@ -4,16 +4,15 @@
 // Nothing is written behind the limit: a step that does not fit says so and is to be undone with
 // rewind().
 
+#include "dns/name_table.hpp"
+#include "dns/parse.hpp"
+#include <nameplane/dns/record.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
-
-#include <nameplane/dns/record.hpp>
-
-#include "dns/name_table.hpp"
-#include "dns/parse.hpp"
 
 namespace nameplane::dns {
 

@@ -36,9 +36,9 @@ std::string title(const ObjectKey& key) {
 
 std::string upper(Protocol protocol) {
     switch (protocol) {
-        case Protocol::tcp: return "TCP";
-        case Protocol::udp: return "UDP";
-        case Protocol::sctp: return "SCTP";
+    case Protocol::tcp: return "TCP";
+    case Protocol::udp: return "UDP";
+    case Protocol::sctp: return "SCTP";
     }
     return {};
 }
@@ -161,16 +161,16 @@ private:
         if (work.refused || work.before == nullptr) return;
         const Service& service = work.service;
         for (const IpAddress& ip : work.before->addresses) {
-            const bool written = std::ranges::find(service.cluster_ips, ip) !=
-                                 service.cluster_ips.end();
+            const bool written =
+                std::ranges::find(service.cluster_ips, ip) != service.cluster_ips.end();
             if (written || (lacks(work, ip.family()) && may_give(ip)))
                 ledger_.addresses.try_emplace(ip, work.key);
         }
         for (const Given::Port& given : work.before->ports) {
             const ServicePort* port = port_of(service, given);
             if (port == nullptr) continue;
-            const bool wanted = wants_node_ports(*work.source) && port->node_port == 0 &&
-                                in_range(given.node_port);
+            const bool wanted =
+                wants_node_ports(*work.source) && port->node_port == 0 && in_range(given.node_port);
             if (port->node_port == given.node_port || wanted)
                 ledger_.ports.try_emplace({given.protocol, given.node_port}, work.key);
         }
@@ -195,10 +195,9 @@ private:
         }
         for (const NodePort& port : written_ports(service))
             if (!ledger_.free_for(port, *work.key))
-                return refuse_taken(work,
-                                    "node port " + std::to_string(port.second) + "/" +
-                                        upper(port.first),
-                                    *ledger_.holder(port));
+                return refuse_taken(
+                    work, "node port " + std::to_string(port.second) + "/" + upper(port.first),
+                    *ledger_.holder(port));
         for (const IpAddress& ip : service.cluster_ips) ledger_.addresses.try_emplace(ip, work.key);
         for (const NodePort& port : written_ports(service))
             ledger_.ports.try_emplace(port, work.key);
@@ -217,9 +216,8 @@ private:
     void keep_refused(Work& work) {
         if (!work.refused || work.before == nullptr) return;
         const Given& before = *work.before;
-        bool free = std::ranges::all_of(before.addresses, [&](const IpAddress& ip) {
-            return ledger_.free_for(ip, *work.key);
-        });
+        bool free = std::ranges::all_of(
+            before.addresses, [&](const IpAddress& ip) { return ledger_.free_for(ip, *work.key); });
         for (const Given::Port& port : before.ports)
             free = free && ledger_.free_for(NodePort{port.protocol, port.node_port}, *work.key);
         const NodePort health{Protocol::tcp, before.health_check_port};
@@ -246,8 +244,8 @@ private:
     void fill_addresses(Work& work) {
         std::vector<IpAddress> addresses;
         for (const Family family : work.service.families) {
-            const auto own = std::ranges::find(work.service.cluster_ips, family,
-                                               &IpAddress::family);
+            const auto own =
+                std::ranges::find(work.service.cluster_ips, family, &IpAddress::family);
             if (own != work.service.cluster_ips.end()) {
                 addresses.push_back(*own);
                 continue;
@@ -268,8 +266,8 @@ private:
                     return ip;
         const Cidr* cidr = range(family);
         if (cidr == nullptr) {
-            refuse(work, "no clusterIP and no service_cidr for " +
-                             std::string{to_string(family)} + ", expected one of them");
+            refuse(work, "no clusterIP and no service_cidr for " + std::string{to_string(family)} +
+                             ", expected one of them");
             return std::nullopt;
         }
         std::optional<IpAddress> free;
@@ -331,9 +329,9 @@ private:
             port.node_port = give_port(work, port.protocol, remembered(work, port),
                                        "/" + std::to_string(port.port));
             if (port.node_port == 0) return;
-            work.choices.push_back({title(*work.key),
-                                    "nodePort " + std::to_string(port.node_port) + " for port " +
-                                        std::to_string(port.port) + "/" + upper(port.protocol)});
+            work.choices.push_back({title(*work.key), "nodePort " + std::to_string(port.node_port) +
+                                                          " for port " + std::to_string(port.port) +
+                                                          "/" + upper(port.protocol)});
         }
     }
 
@@ -366,9 +364,8 @@ private:
             work.new_ports.emplace_back(protocol, port);
             return port;
         }
-        refuse(work, "no " + upper(protocol) + " node port left in " + std::to_string(first) +
-                         "-" + std::to_string(end) +
-                         ", expected a larger range or fewer Services");
+        refuse(work, "no " + upper(protocol) + " node port left in " + std::to_string(first) + "-" +
+                         std::to_string(end) + ", expected a larger range or fewer Services");
         return 0;
     }
 
@@ -393,8 +390,8 @@ private:
     }
 
     void refuse_taken(Work& work, const std::string& what, const ObjectKey& holder) {
-        refuse(work, what + " is taken by " + title(holder) + " (" +
-                         sources_.at(holder).place() + "), expected one that is free");
+        refuse(work, what + " is taken by " + title(holder) + " (" + sources_.at(holder).place() +
+                         "), expected one that is free");
     }
 
     /// Gives back what a Service got before a range ran out.

@@ -2,13 +2,12 @@
 // allocate: addresses and node ports as a control plane would have given them. A pure function of
 // all Services and of what was given before, so the order in which files are read cannot matter.
 
+#include "kube/source.hpp"
+#include <nameplane/conf/options.hpp>
+
 #include <map>
 #include <string>
 #include <vector>
-
-#include <nameplane/conf/options.hpp>
-
-#include "kube/source.hpp"
 
 namespace nameplane::kube {
 

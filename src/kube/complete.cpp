@@ -1,11 +1,11 @@
 #include "kube/complete.hpp"
 
+#include "kube/slices.hpp"
+
 #include <algorithm>
 #include <array>
 #include <set>
 #include <utility>
-
-#include "kube/slices.hpp"
 
 namespace nameplane::kube {
 namespace {
@@ -146,8 +146,10 @@ void Completer::State::remove_slice(const ObjectKey& key) {
 
 void Completer::State::put(PodSource source) {
     const ObjectKey key = source.pod.key;
-    if (source.assumed_ready) assumed_ready.insert(key);
-    else assumed_ready.erase(key);
+    if (source.assumed_ready)
+        assumed_ready.insert(key);
+    else
+        assumed_ready.erase(key);
     const auto [at, fresh] = pods.try_emplace(key);
     if (fresh) enter(key.ns);
     if (!fresh && at->second == source.pod) return;
@@ -251,10 +253,10 @@ void Completer::State::count_slices(Outcome& outcome, const std::set<ObjectKey>&
         const SliceMaker::Count count = maker.count(owner);
         SliceMaker::Count& before = counts[owner];
         if (before.slices != count.slices)
-            outcome.choices.push_back(
-                {to_string(ObjectId{Kind::service, owner}),
-                 std::to_string(count.slices) + " EndpointSlices of " +
-                     std::to_string(count.endpoints) + " endpoints from Pods"});
+            outcome.choices.push_back({to_string(ObjectId{Kind::service, owner}),
+                                       std::to_string(count.slices) + " EndpointSlices of " +
+                                           std::to_string(count.endpoints) +
+                                           " endpoints from Pods"});
         before = count;
     }
 }
@@ -266,11 +268,11 @@ std::optional<Event> Completer::State::now(const ObjectId& id) const {
         return Event{found->second};
     };
     switch (id.kind) {
-        case Kind::service: return in(completed, id.key);
-        case Kind::endpoint_slice: return in(slices, id.key);
-        case Kind::pod: return in(pods, id.key);
-        case Kind::node: return in(nodes, id.key.name);
-        case Kind::namespace_: break;
+    case Kind::service: return in(completed, id.key);
+    case Kind::endpoint_slice: return in(slices, id.key);
+    case Kind::pod: return in(pods, id.key);
+    case Kind::node: return in(nodes, id.key.name);
+    case Kind::namespace_: break;
     }
     if (auto written = in(namespaces, id.key.name)) return written;
     if (!objects_in.contains(id.key.name)) return std::nullopt;
@@ -280,8 +282,10 @@ std::optional<Event> Completer::State::now(const ObjectId& id) const {
 void Completer::State::settle_touched(Outcome& outcome, std::vector<Event>& puts) const {
     std::vector<Event> removals;
     for (const auto& [id, existed] : touched) {
-        if (auto event = now(id)) puts.push_back(std::move(*event));
-        else if (existed) removals.emplace_back(Remove{id.kind, id.key});
+        if (auto event = now(id))
+            puts.push_back(std::move(*event));
+        else if (existed)
+            removals.emplace_back(Remove{id.kind, id.key});
     }
     std::ranges::stable_partition(removals, [](const Event& event) {
         return std::get<Remove>(event).kind == Kind::endpoint_slice;
@@ -303,11 +307,11 @@ void Completer::put(Source source) {
 
 void Completer::remove(const ObjectId& id) {
     switch (id.kind) {
-        case Kind::service: return state_->remove_service(id.key);
-        case Kind::endpoint_slice: return state_->remove_slice(id.key);
-        case Kind::pod: return state_->remove_pod(id.key);
-        case Kind::node: return state_->remove_node(id.key);
-        case Kind::namespace_: return state_->remove_namespace(id.key);
+    case Kind::service: return state_->remove_service(id.key);
+    case Kind::endpoint_slice: return state_->remove_slice(id.key);
+    case Kind::pod: return state_->remove_pod(id.key);
+    case Kind::node: return state_->remove_node(id.key);
+    case Kind::namespace_: return state_->remove_namespace(id.key);
     }
 }
 
@@ -329,6 +333,8 @@ Completer::Outcome Completer::settle(bool forget) {
     return outcome;
 }
 
-const Memory& Completer::memory() const noexcept { return state_->memory; }
+const Memory& Completer::memory() const noexcept {
+    return state_->memory;
+}
 
 }  // namespace nameplane::kube

@@ -7,13 +7,13 @@
 // that some object is in. A Pod with an address, no conditions and no phase but Running counts as
 // ready: that is what people write by hand.
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "kube/allocate.hpp"
 #include "kube/source.hpp"
 #include "services/event.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace nameplane::kube {
 

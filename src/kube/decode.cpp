@@ -1,9 +1,9 @@
 #include "kube/decode.hpp"
 
+#include <nameplane/base/log.hpp>
+
 #include <algorithm>
 #include <array>
-
-#include <nameplane/base/log.hpp>
 
 namespace nameplane::kube {
 namespace {
@@ -68,7 +68,8 @@ private:
         const std::string version = read_.text(read_.get(root, "apiVersion"));
         if (own.empty() && read_.reported() == before) own = kind;
         if (own.empty()) {
-            if (read_.reported() == before) read_.wrong(read_.get(root, "kind"), "the kind of object");
+            if (read_.reported() == before)
+                read_.wrong(read_.get(root, "kind"), "the kind of object");
             out_.unknown_broken = true;
             return;
         }
@@ -85,8 +86,7 @@ private:
             return;
         }
         const std::size_t before = read_.reported();
-        const std::string_view kind =
-            list_kind.substr(0, list_kind.size() - list_suffix.size());
+        const std::string_view kind = list_kind.substr(0, list_kind.size() - list_suffix.size());
         const Field list = read_.list(root, "items");
         read_.each(list, objects_max, [&](const Field& item) {
             if (item.value.shape() == Shape::map) return value(item, kind, depth + 1);
@@ -114,15 +114,15 @@ private:
 
     std::optional<Source> decode(const Field& root, Kind kind, const ObjectKey& key) {
         switch (kind) {
-            case Kind::service: return decode_service(read_, root, key);
-            case Kind::endpoint_slice: {
-                auto slice = decode_slice(read_, root, key);
-                if (!slice) return std::nullopt;
-                return std::move(*slice);
-            }
-            case Kind::pod: return decode_pod(read_, root, key);
-            case Kind::node: return decode_node(read_, root, key);
-            case Kind::namespace_: return decode_namespace(read_, root, key);
+        case Kind::service: return decode_service(read_, root, key);
+        case Kind::endpoint_slice: {
+            auto slice = decode_slice(read_, root, key);
+            if (!slice) return std::nullopt;
+            return std::move(*slice);
+        }
+        case Kind::pod: return decode_pod(read_, root, key);
+        case Kind::node: return decode_node(read_, root, key);
+        case Kind::namespace_: return decode_namespace(read_, root, key);
         }
         return std::nullopt;
     }
@@ -139,8 +139,10 @@ private:
         if (!key.ns.empty() && !is_label(key.ns))
             read_.wrong(ns, "a namespace name of lower-case letters, digits and '-'");
         if (read_.reported() > before) return std::nullopt;
-        if (!namespaced) key.ns.clear();
-        else if (key.ns.empty()) key.ns = "default";
+        if (!namespaced)
+            key.ns.clear();
+        else if (key.ns.empty())
+            key.ns = "default";
         return key;
     }
 
@@ -158,8 +160,10 @@ private:
             out_.unknown_broken = true;
             return;
         }
-        if (!known_kind->namespaced) ns = {};
-        else if (ns.empty()) ns = "default";
+        if (!known_kind->namespaced)
+            ns = {};
+        else if (ns.empty())
+            ns = "default";
         out_.broken.push_back({known_kind->kind, {std::string{ns}, std::string{name}}});
     }
 

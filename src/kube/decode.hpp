@@ -2,20 +2,20 @@
 // decode: documents to sources. Strict about types; unknown fields, and kinds that we do not read,
 // are skipped.
 
-#include <cstdint>
-#include <string_view>
-
 #include "kube/fields.hpp"
 #include "kube/source.hpp"
+
+#include <cstdint>
+#include <string_view>
 
 namespace nameplane::kube {
 
 /// Limits of what one object, and one file, may hold.
-inline constexpr std::size_t ports_max = 100;               ///< of a Service, slice or container
-inline constexpr std::size_t endpoints_max = 1000;          ///< of a hand-written EndpointSlice
-inline constexpr std::size_t addresses_max = 100;           ///< of a Service or Node, and of lists alike
-inline constexpr std::size_t containers_max = 100;          ///< of a Pod
-inline constexpr std::size_t objects_max = 2'000'000;       ///< of a file
+inline constexpr std::size_t ports_max = 100;          ///< of a Service, slice or container
+inline constexpr std::size_t endpoints_max = 1000;     ///< of a hand-written EndpointSlice
+inline constexpr std::size_t addresses_max = 100;      ///< of a Service or Node, and of lists alike
+inline constexpr std::size_t containers_max = 100;     ///< of a Pod
+inline constexpr std::size_t objects_max = 2'000'000;  ///< of a file
 
 /// Decodes a file's text, named `file` in messages. JSON if `json`, else YAML documents.
 Decoded decode_text(std::string_view text, std::string_view file, bool json);
@@ -27,7 +27,6 @@ std::optional<services::EndpointSlice> decode_slice(FieldReader& read, const Fie
                                                     services::ObjectKey key);
 PodSource decode_pod(FieldReader& read, const Field& root, services::ObjectKey key);
 services::Node decode_node(FieldReader& read, const Field& root, services::ObjectKey key);
-services::Namespace decode_namespace(FieldReader& read, const Field& root,
-                                     services::ObjectKey key);
+services::Namespace decode_namespace(FieldReader& read, const Field& root, services::ObjectKey key);
 
 }  // namespace nameplane::kube

@@ -13,11 +13,10 @@ using services::TrafficPolicy;
 
 constexpr std::uint32_t affinity_seconds_max = 86400;
 
-constexpr FieldReader::Word<ServiceType> types[] = {
-    {"ClusterIP", ServiceType::cluster_ip},
-    {"NodePort", ServiceType::node_port},
-    {"LoadBalancer", ServiceType::load_balancer},
-    {"ExternalName", ServiceType::external_name}};
+constexpr FieldReader::Word<ServiceType> types[] = {{"ClusterIP", ServiceType::cluster_ip},
+                                                    {"NodePort", ServiceType::node_port},
+                                                    {"LoadBalancer", ServiceType::load_balancer},
+                                                    {"ExternalName", ServiceType::external_name}};
 constexpr FieldReader::Word<TrafficPolicy> policies[] = {{"Cluster", TrafficPolicy::cluster},
                                                          {"Local", TrafficPolicy::local}};
 constexpr FieldReader::Word<FamilyPolicy> family_policies[] = {
@@ -34,9 +33,8 @@ services::TargetPort target_port(FieldReader& read, const Field& field) {
     services::TargetPort target;
     if (!field.present()) return target;
     const std::string_view word = field.value.text();
-    const bool digits = !word.empty() && std::ranges::all_of(word, [](char c) {
-        return c >= '0' && c <= '9';
-    });
+    const bool digits =
+        !word.empty() && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
     if (field.value.shape() == Shape::plain && digits) {
         target.number = read.port(field, 0);
     } else if (digits || word.size() > 15 || !is_label(word)) {
@@ -57,8 +55,8 @@ ServicePort service_port(FieldReader& read, const Field& item) {
     if (!number.present()) read.wrong(number, "a port number");
     port.port = read.port(number, 0);
     // The API writes nodePort 0 as absent; exports of old versions may still hold it.
-    port.node_port = static_cast<std::uint16_t>(
-        read.number(read.get(item, "nodePort"), 0, 65535, 0));
+    port.node_port =
+        static_cast<std::uint16_t>(read.number(read.get(item, "nodePort"), 0, 65535, 0));
     port.target = target_port(read, read.get(item, "targetPort"));
     return port;
 }
@@ -125,8 +123,8 @@ void read_cluster_ips(FieldReader& read, const Field& spec, Service& service) {
         return;
     }
     if (first_of_many && first_of_many.text() != first)
-        return read.wrong(one, "the first of clusterIPs, '" + std::string{first_of_many.text()} +
-                                   "'");
+        return read.wrong(one,
+                          "the first of clusterIPs, '" + std::string{first_of_many.text()} + "'");
     if (!many.value.first()) {
         if (!first.empty()) add_cluster_ip(read, one, service);
         return;
@@ -152,8 +150,7 @@ void read_families(FieldReader& read, const Field& spec, ServiceSource& source) 
     }
 }
 
-void read_load_balancer(FieldReader& read, const Field& root, const Field& spec,
-                        Service& service) {
+void read_load_balancer(FieldReader& read, const Field& root, const Field& spec, Service& service) {
     const Field status = read.map(root, "status");
     const Field balancer = read.map(status, "loadBalancer");
     read.each_map(read.list(balancer, "ingress"), addresses_max, [&](const Field& item) {
@@ -191,8 +188,8 @@ void read_policies(FieldReader& read, const Field& spec, Service& service) {
                                              affinity_seconds_max, service.affinity_timeout_s);
     service.external_policy = read.one_of(read.get(spec, "externalTrafficPolicy"), policies);
     service.internal_policy = read.one_of(read.get(spec, "internalTrafficPolicy"), policies);
-    service.health_check_node_port = static_cast<std::uint16_t>(
-        read.number(read.get(spec, "healthCheckNodePort"), 0, 65535, 0));
+    service.health_check_node_port =
+        static_cast<std::uint16_t>(read.number(read.get(spec, "healthCheckNodePort"), 0, 65535, 0));
     service.traffic_distribution = read.text(read.get(spec, "trafficDistribution"));
 }
 

@@ -53,8 +53,12 @@ std::int64_t unix_ns(std::string_view text) {
         }
     }
     if (text != "Z") return 0;
-    utc = {.tm_sec = *second, .tm_min = *minute, .tm_hour = *hour, .tm_mday = *day,
-           .tm_mon = *month - 1, .tm_year = *year - 1900};
+    utc = {.tm_sec = *second,
+           .tm_min = *minute,
+           .tm_hour = *hour,
+           .tm_mday = *day,
+           .tm_mon = *month - 1,
+           .tm_year = *year - 1900};
     return static_cast<std::int64_t>(::timegm(&utc)) * 1'000'000'000 + fraction_ns;
 }
 
@@ -84,9 +88,8 @@ Endpoint read_endpoint(FieldReader& read, const Field& item, Family family) {
     endpoint.terminating = read.flag(read.get(conditions, "terminating"), false);
     const Field hints = read.map(item, "hints");
     const auto names = [&](std::string_view field, std::vector<std::string>& out) {
-        read.each_map(read.list(hints, field), addresses_max, [&](const Field& one) {
-            out.push_back(read.text(read.get(one, "name")));
-        });
+        read.each_map(read.list(hints, field), addresses_max,
+                      [&](const Field& one) { out.push_back(read.text(read.get(one, "name"))); });
     };
     names("forZones", endpoint.hint_zones);
     names("forNodes", endpoint.hint_nodes);

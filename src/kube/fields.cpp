@@ -12,8 +12,12 @@ constexpr std::size_t quoted_characters_max = 60;
 constexpr std::array truths{"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"};
 constexpr std::array untruths{"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"};
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_lower_or_digit(char c) noexcept { return is_digit(c) || (c >= 'a' && c <= 'z'); }
+bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+bool is_lower_or_digit(char c) noexcept {
+    return is_digit(c) || (c >= 'a' && c <= 'z');
+}
 
 /// Whether YAML takes the bare word for a number: 12, -1.5, 1e3, 0x1f, 0o17.
 bool looks_like_number(std::string_view word) noexcept {
@@ -46,11 +50,11 @@ std::string quoted(std::string_view text) {
 
 std::string shown(Value value) {
     switch (value.shape()) {
-        case Shape::null: return value ? "empty" : "missing";
-        case Shape::plain: return quoted(value.text());
-        case Shape::text: return "the text " + quoted(value.text());
-        case Shape::list: return "a list";
-        case Shape::map: return "a map";
+    case Shape::null: return value ? "empty" : "missing";
+    case Shape::plain: return quoted(value.text());
+    case Shape::text: return "the text " + quoted(value.text());
+    case Shape::list: return "a list";
+    case Shape::map: return "a map";
     }
     return {};
 }
@@ -96,16 +100,15 @@ std::string FieldReader::text(const Field& field) {
     if (!field.present()) return {};
     const std::string_view word = field.value.text();
     switch (field.value.shape()) {
-        case Shape::text: return std::string{word};
-        case Shape::plain:
-            if (!looks_like_number(word) && !is_word_of(word, truths) &&
-                !is_word_of(word, untruths))
-                return std::string{word};
-            wrong(field, "a string (in quotes)");
-            return {};
-        case Shape::null:
-        case Shape::list:
-        case Shape::map: break;
+    case Shape::text: return std::string{word};
+    case Shape::plain:
+        if (!looks_like_number(word) && !is_word_of(word, truths) && !is_word_of(word, untruths))
+            return std::string{word};
+        wrong(field, "a string (in quotes)");
+        return {};
+    case Shape::null:
+    case Shape::list:
+    case Shape::map: break;
     }
     wrong(field, "a string");
     return {};
@@ -161,16 +164,15 @@ services::Labels FieldReader::labels(const Field& field) {
     services::Labels labels;
     if (field.value.shape() != Shape::map) return labels;
     for (Value one = field.value.first(); one; one = one.next())
-        labels.emplace(one.key(),
-                       text({.parent = &field, .name = one.key(), .value = one}));
+        labels.emplace(one.key(), text({.parent = &field, .name = one.key(), .value = one}));
     return labels;
 }
 
 std::vector<std::string> FieldReader::texts(const Field& field) {
     std::vector<std::string> texts;
     for (Value one = field.value.first(); one; one = one.next()) {
-        texts.push_back(text({.parent = &field, .index = static_cast<int>(texts.size()),
-                              .value = one}));
+        texts.push_back(
+            text({.parent = &field, .index = static_cast<int>(texts.size()), .value = one}));
     }
     return texts;
 }
@@ -193,8 +195,7 @@ void FieldReader::wrong(const Field& field, std::string_view expected) {
 }
 
 void FieldReader::report(std::uint32_t line, std::string_view what) {
-    problems_.push_back(std::string{file_} + ':' + std::to_string(line) + ": " +
-                        std::string{what});
+    problems_.push_back(std::string{file_} + ':' + std::to_string(line) + ": " + std::string{what});
 }
 
 bool is_label(std::string_view text) noexcept {

@@ -2,17 +2,16 @@
 // Fields: typed reading of a Tree. Each reader gives the value, or a harmless one after reporting
 // "file:line: path is this, expected that"; so a decoder reads on and all errors come at once.
 
+#include "kube/tree.hpp"
+#include "services/model.hpp"
+#include <nameplane/base/ip.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nameplane/base/ip.hpp>
-
-#include "kube/tree.hpp"
-#include "services/model.hpp"
 
 namespace nameplane::kube {
 
@@ -56,19 +55,16 @@ public:
     std::vector<std::string> texts(const Field& field);
 
     /// One of `words`; the first if absent.
-    template <class T>
-    struct Word {
+    template <class T> struct Word {
         std::string_view word;
         T value;
     };
-    template <class T, std::size_t N>
-    T one_of(const Field& field, const Word<T> (&words)[N]) {
+    template <class T, std::size_t N> T one_of(const Field& field, const Word<T> (&words)[N]) {
         if (!field.present()) return words[0].value;
         for (const Word<T>& each : words)
             if (field.value.text() == each.word) return each.value;
         std::string known;
-        for (const Word<T>& each : words)
-            known.append(known.empty() ? "" : ", ").append(each.word);
+        for (const Word<T>& each : words) known.append(known.empty() ? "" : ", ").append(each.word);
         wrong(field, "one of " + known);
         return words[0].value;
     }
@@ -107,7 +103,8 @@ private:
     std::vector<std::string>& problems_;
 };
 
-/// RFC 1123 label: lower-case letters, digits and '-', at most 63; starts and ends with none of '-'.
+/// RFC 1123 label: lower-case letters, digits and '-', at most 63; starts and ends with none of
+/// '-'.
 bool is_label(std::string_view text) noexcept;
 /// Labels joined by dots, at most 253 characters.
 bool is_subdomain(std::string_view text) noexcept;

@@ -1,11 +1,11 @@
 #include "kube/files.hpp"
 
+#include "kube/decode.hpp"
+#include "kube/folder.hpp"
+
 #include <algorithm>
 #include <set>
 #include <utility>
-
-#include "kube/decode.hpp"
-#include "kube/folder.hpp"
 
 namespace nameplane::kube {
 namespace {
@@ -47,10 +47,8 @@ struct Files::State {
 
 void Files::State::claim(File& file, const ObjectId& id) {
     auto& list = claims[id].files;
-    const auto at = std::ranges::lower_bound(list, file.path, {},
-                                             [](const File* each) -> const std::string& {
-                                                 return each->path;
-                                             });
+    const auto at = std::ranges::lower_bound(
+        list, file.path, {}, [](const File* each) -> const std::string& { return each->path; });
     if (at == list.end() || *at != &file) list.insert(at, &file);
     if (list.size() > 1) doubled.insert(id);
     affected.insert(id);
@@ -78,12 +76,11 @@ void Files::State::take(File& file, Decoded decoded) {
             continue;
         }
         decoded.problems.push_back(file.path + ':' + std::to_string(decoded.lines[i]) + ": " +
-                                   to_string(id) + " stands in line " +
-                                   std::to_string(at->second) + " already, expected it once");
+                                   to_string(id) + " stands in line " + std::to_string(at->second) +
+                                   " already, expected it once");
     }
     const auto retain = [&](const ObjectId& id) {
-        if (const auto old = file.objects.find(id); old != file.objects.end())
-            objects.insert(*old);
+        if (const auto old = file.objects.find(id); old != file.objects.end()) objects.insert(*old);
     };
     for (const ObjectId& id : decoded.broken) retain(id);
     if (decoded.unknown_broken)
@@ -208,6 +205,8 @@ std::vector<std::string> Files::problems() const {
     return problems;
 }
 
-std::size_t Files::object_count() const noexcept { return state_->claims.size(); }
+std::size_t Files::object_count() const noexcept {
+    return state_->claims.size();
+}
 
 }  // namespace nameplane::kube

@@ -10,12 +10,12 @@
 //
 // An object in two files: the first by path keeps it, the other is a problem.
 
+#include "kube/complete.hpp"
+
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "kube/complete.hpp"
 
 namespace nameplane::kube {
 

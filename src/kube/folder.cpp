@@ -1,5 +1,7 @@
 #include "kube/folder.hpp"
 
+#include "base/fd.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,8 +13,6 @@
 #include <memory>
 #include <set>
 #include <utility>
-
-#include "base/fd.hpp"
 
 namespace nameplane::kube {
 namespace {
@@ -87,7 +87,7 @@ public:
         struct stat own {};
         if (::lstat(path.c_str(), &own) != 0 || !S_ISLNK(own.st_mode)) return;
         const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
-                                                              &std::free};
+                                                               &std::free};
         if (real) out_.foreign.push_back(folder_of(real.get()));
     }
 
@@ -98,7 +98,8 @@ private:
         path += name;
         struct stat info {};
         if (::stat(path.c_str(), &info) != 0) {
-            // ENOENT: a link to nowhere, or gone since. Else whoever reads it will say what is wrong.
+            // ENOENT: a link to nowhere, or gone since. Else whoever reads it will say what is
+            // wrong.
             if (is_manifest_name(name) && errno != ENOENT) out_.files.push_back({path, {}});
             return;
         }
@@ -123,7 +124,9 @@ private:
 
 }  // namespace
 
-bool is_json_name(std::string_view name) noexcept { return name.ends_with(".json"); }
+bool is_json_name(std::string_view name) noexcept {
+    return name.ends_with(".json");
+}
 
 bool is_manifest_name(std::string_view name) noexcept {
     // A backup ("web.yaml~", "#web.yaml#", ".web.yaml.swp") fails one of these tests by itself.
@@ -137,8 +140,7 @@ Result<Listing> list_manifests(const std::string& root,
     if (::stat(root.c_str(), &info) != 0) return errno_error(errno, "read " + root);
     Walk walk{enter};
     if (S_ISDIR(info.st_mode)) {
-        if (Status status = walk.folder(root, info, 1); !status)
-            return std::move(status).error();
+        if (Status status = walk.folder(root, info, 1); !status) return std::move(status).error();
     } else if (S_ISREG(info.st_mode)) {
         walk.file(root, info);
     } else {

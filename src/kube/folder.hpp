@@ -1,13 +1,13 @@
 #pragma once
 // Folder: which manifest files there are under a path, and their bytes.
 
+#include <nameplane/base/result.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nameplane/base/result.hpp>
 
 namespace nameplane::kube {
 
@@ -32,13 +32,14 @@ struct FileEntry {
 };
 
 struct Listing {
-    std::vector<FileEntry> files;       ///< by path
-    std::vector<std::string> folders;   ///< the root (if it is one) and all below it
+    std::vector<FileEntry> files;      ///< by path
+    std::vector<std::string> folders;  ///< the root (if it is one) and all below it
     /// Folders elsewhere that symbolic links lead to.
     std::vector<std::string> foreign;
     /// Folders that are there but cannot be read now: what was known of them may stay.
     std::vector<std::string> unreadable;
-    std::vector<std::string> problems;  ///< folders that cannot be read, limits: "path:1: what, ..."
+    std::vector<std::string>
+        problems;  ///< folders that cannot be read, limits: "path:1: what, ..."
 };
 
 /// *.yaml, *.yml and *.json; not hidden ones and not what editors leave behind (~, #name#).

@@ -1,5 +1,7 @@
 #include "kube/folder_watch.hpp"
 
+#include "kube/folder.hpp"
+
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,8 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-
-#include "kube/folder.hpp"
 
 namespace nameplane::kube {
 namespace {
@@ -40,7 +40,9 @@ Result<FolderWatch> FolderWatch::make() {
     return FolderWatch{std::move(fd)};
 }
 
-void FolderWatch::begin() { ++round_; }
+void FolderWatch::begin() {
+    ++round_;
+}
 
 Status FolderWatch::add(const std::string& folder, Role role, std::string_view name) {
     const int number = ::inotify_add_watch(fd_.get(), folder.c_str(), interest | IN_ONLYDIR);
@@ -50,9 +52,9 @@ Status FolderWatch::add(const std::string& folder, Role role, std::string_view n
     // The kernel knows one watch per folder, whatever its paths: that of the tree is what counts.
     if (watch.folder.empty() || role == Role::tree) watch.folder = folder;
     switch (role) {
-        case Role::tree: watch.tree = true; break;
-        case Role::foreign: watch.foreign = true; break;
-        case Role::above: watch.names.emplace(name); break;
+    case Role::tree: watch.tree = true; break;
+    case Role::foreign: watch.foreign = true; break;
+    case Role::above: watch.names.emplace(name); break;
     }
     return {};
 }

@@ -3,16 +3,15 @@
 // again at everything". Knows the ways in which files change: written in place, renamed over, a
 // link swapped (..data of a mounted ConfigMap), a folder removed and made again.
 
+#include "base/fd.hpp"
+#include <nameplane/base/result.hpp>
+
 #include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include <nameplane/base/result.hpp>
-
-#include "base/fd.hpp"
 
 namespace nameplane::kube {
 
@@ -35,11 +34,11 @@ public:
     void end();
 
     struct Changes {
-        std::set<std::string> files;     ///< to be read, or forgotten if they are gone
-        std::set<std::string> touched;   ///< only their attributes changed
-        bool path_itself = false;        ///< what `above` was set for, if that is a file: read it
-        bool look_again = false;         ///< list all, read what differs
-        bool overflow = false;           ///< events were lost: read all
+        std::set<std::string> files;    ///< to be read, or forgotten if they are gone
+        std::set<std::string> touched;  ///< only their attributes changed
+        bool path_itself = false;       ///< what `above` was set for, if that is a file: read it
+        bool look_again = false;        ///< list all, read what differs
+        bool overflow = false;          ///< events were lost: read all
     };
     /// Everything that is in the queue now; does not block.
     Changes drain();

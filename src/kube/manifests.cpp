@@ -1,16 +1,15 @@
 #include "kube/manifests.hpp"
 
-#include <algorithm>
-#include <array>
-#include <set>
-#include <utility>
-
-#include <nameplane/base/log.hpp>
-
 #include "kube/files.hpp"
 #include "kube/folder.hpp"
 #include "kube/folder_watch.hpp"
 #include "kube/state_file.hpp"
+#include <nameplane/base/log.hpp>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
 
 namespace nameplane::kube {
 namespace {
@@ -62,12 +61,10 @@ Memory remembered(const std::string& path) {
 struct ManifestSource::State {
     State(ManifestOptions given, net::Loop& its_loop, metrics::Registry& metrics, Sink its_sink,
           std::function<void()> its_settled)
-        : options{std::move(given)},
-          loop{its_loop},
+        : options{std::move(given)}, loop{its_loop},
           errors{metrics.gauge("nameplane_manifest_errors",
                                "Problems in the manifests: broken documents and conflicts.")},
-          sink{std::move(its_sink)},
-          settled{std::move(its_settled)} {
+          sink{std::move(its_sink)}, settled{std::move(its_settled)} {
         options.path = without_slash(std::move(options.path));
     }
 
@@ -192,8 +189,10 @@ void ManifestSource::State::look_again(bool read_all) {
     };
     for (const auto& [path, signature] : known) {
         if (now.contains(path)) continue;
-        if (below(path)) now.emplace(path, Signature{});
-        else files->forget(path);
+        if (below(path))
+            now.emplace(path, Signature{});
+        else
+            files->forget(path);
     }
     for (const auto& [path, signature] : now) {
         const auto before = known.find(path);
@@ -245,18 +244,21 @@ void ManifestSource::State::tell_problems(std::vector<std::string> now) {
 void ManifestSource::State::save() {
     if (options.state_file.empty() || completer->memory() == written) return;
     const Status status = write_file_atomically(options.state_file, to_text(completer->memory()));
-    if (status) written = completer->memory();
+    if (status)
+        written = completer->memory();
     else
         NP_LOG_WARNING("manifests.state_unwritten", "file", options.state_file, "reason",
                        status.error());
 }
 
-ManifestSource::ManifestSource(ManifestOptions options, net::Loop& loop,
-                               metrics::Registry& metrics, Sink sink, std::function<void()> settled)
+ManifestSource::ManifestSource(ManifestOptions options, net::Loop& loop, metrics::Registry& metrics,
+                               Sink sink, std::function<void()> settled)
     : state_{std::make_unique<State>(std::move(options), loop, metrics, std::move(sink),
                                      std::move(settled))} {}
 ManifestSource::~ManifestSource() = default;
 
-Status ManifestSource::start() { return state_->start(); }
+Status ManifestSource::start() {
+    return state_->start();
+}
 
 }  // namespace nameplane::kube

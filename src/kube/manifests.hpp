@@ -4,17 +4,16 @@
 // (complete.hpp) and turns changes into events. A broken document is reported and its last good
 // state kept; the others go on.
 
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
-
+#include "net/loop.hpp"
+#include "services/event.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
 #include <nameplane/conf/options.hpp>
 
-#include "net/loop.hpp"
-#include "services/event.hpp"
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace nameplane::kube {
 
@@ -22,8 +21,9 @@ struct ManifestOptions {
     std::string path;
     std::vector<Cidr> service_cidrs;  ///< at most one of each family
     Ports node_ports{30000, 32767};
-    /// Remembers over restarts what Services were given, so that none moves when others come; empty:
-    /// nothing is remembered (a hash of the name leads to the same address most of the time).
+    /// Remembers over restarts what Services were given, so that none moves when others come;
+    /// empty: nothing is remembered (a hash of the name leads to the same address most of the
+    /// time).
     std::string state_file;
 };
 

@@ -1,12 +1,12 @@
 #include "kube/node_facts.hpp"
 
-#include <algorithm>
-#include <array>
-#include <span>
-
 #include "kube/decode.hpp"
 #include "kube/fields.hpp"
 #include "kube/folder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
 
 namespace nameplane::kube {
 namespace {
@@ -52,13 +52,15 @@ Result<NodeFactsFile> node_facts_from_text(std::string_view text, std::string_vi
     const Tree tree = json ? read_json(text) : read_yaml({text, 1});
     NodeFactsFile facts;
     const Field root{.value = tree.root()};
-    if (const Fault* fault = tree.fault()) read.report(fault->line, fault->text);
-    else if (root.value.shape() != Shape::map) read.wrong(root, "a map with name and addresses");
-    else facts = read_facts(read, root);
+    if (const Fault* fault = tree.fault())
+        read.report(fault->line, fault->text);
+    else if (root.value.shape() != Shape::map)
+        read.wrong(root, "a map with name and addresses");
+    else
+        facts = read_facts(read, root);
     if (problems.empty()) return facts;
     std::string all;
-    for (const std::string& problem : problems)
-        all.append(all.empty() ? "" : "\n").append(problem);
+    for (const std::string& problem : problems) all.append(all.empty() ? "" : "\n").append(problem);
     return Error{Errc::invalid, std::move(all)};
 }
 

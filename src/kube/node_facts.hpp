@@ -8,14 +8,13 @@
 //     addresses:
 //       - { interface: eth0, address: 192.0.2.1 }
 
-#include <string>
-#include <string_view>
-#include <vector>
-
+#include "services/model.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 
-#include "services/model.hpp"
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace nameplane::kube {
 
@@ -35,7 +34,6 @@ struct NodeFactsFile {
 /// Reads YAML, or JSON by the name's ending. An error lists all problems, one a line:
 /// "file:line: what, expected what". Unknown keys are problems, since this is no exported object.
 Result<NodeFactsFile> read_node_facts(const std::string& path);
-Result<NodeFactsFile> node_facts_from_text(std::string_view text, std::string_view file,
-                                           bool json);
+Result<NodeFactsFile> node_facts_from_text(std::string_view text, std::string_view file, bool json);
 
 }  // namespace nameplane::kube

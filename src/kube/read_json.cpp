@@ -1,9 +1,9 @@
 #include "kube/tree.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <exception>
-
-#include <simdjson.h>
 
 namespace nameplane::kube {
 namespace {
@@ -23,12 +23,12 @@ public:
         std::string_view token = value.raw_json_token();
         at(token.data());
         switch (type) {
-            case od::json_type::object: return object(value);
-            case od::json_type::array: return array(value);
-            case od::json_type::string: return string(value);
-            case od::json_type::number: return number(value, token);
-            case od::json_type::boolean: return boolean(value);
-            case od::json_type::null: return null(value);
+        case od::json_type::object: return object(value);
+        case od::json_type::array: return array(value);
+        case od::json_type::string: return string(value);
+        case od::json_type::number: return number(value, token);
+        case od::json_type::boolean: return boolean(value);
+        case od::json_type::null: return null(value);
         }
         return false;
     }

@@ -14,7 +14,8 @@ Result<ManifestReading> read_manifests(const ManifestOptions& options) {
     Memory memory;
     if (!options.state_file.empty()) {
         auto loaded = load_memory(options.state_file);
-        if (loaded) memory = std::move(*loaded);
+        if (loaded)
+            memory = std::move(*loaded);
         else
             reading.problems.push_back(options.state_file + ":1: " + loaded.error().text +
                                        ", expected what the agent wrote; ignored");

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <set>
-#include <utility>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 namespace nameplane::kube {
 namespace {
@@ -91,7 +91,9 @@ Endpoint endpoint_of(const Service& service, const Pod& pod, std::string_view zo
     return endpoint;
 }
 
-std::string_view suffix(Family family) { return family == Family::ipv4 ? "-ipv4-" : "-ipv6-"; }
+std::string_view suffix(Family family) {
+    return family == Family::ipv4 ? "-ipv4-" : "-ipv6-";
+}
 
 }  // namespace
 
@@ -112,8 +114,7 @@ struct SliceMaker::State {
             if (found == services_by_label.end()) continue;
             for (const ObjectKey& key : found->second) {
                 const Service* service = services[key].service;
-                if (service != nullptr && selects(service->selector, pod.labels))
-                    dirty.insert(key);
+                if (service != nullptr && selects(service->selector, pod.labels)) dirty.insert(key);
             }
         }
     }
@@ -124,8 +125,7 @@ struct SliceMaker::State {
         for (const auto& [label, value] : service.selector) {
             const auto found = pods_by_label.find(index_key(service.key.ns, label, value));
             if (found == pods_by_label.end()) return {};
-            if (fewest == nullptr || found->second.size() < fewest->size())
-                fewest = &found->second;
+            if (fewest == nullptr || found->second.size() < fewest->size()) fewest = &found->second;
         }
         std::vector<const Pod*> pods;
         if (fewest == nullptr) return pods;
@@ -287,8 +287,7 @@ void SliceMaker::forget(const Service& service) {
 
 void SliceMaker::set_handwritten(const ObjectKey& service, bool handwritten) {
     ServiceState& state = state_->services[service];
-    if (std::exchange(state.handwritten, handwritten) != handwritten)
-        state_->dirty.insert(service);
+    if (std::exchange(state.handwritten, handwritten) != handwritten) state_->dirty.insert(service);
 }
 
 void SliceMaker::node_changed(std::string_view node) {

@@ -2,14 +2,14 @@
 // slices: EndpointSlices from Pods, as the control plane's controller makes them for Services with
 // a selector. A change of one Pod changes one slice; all others stay as they are.
 
+#include "services/model.hpp"
+
 #include <functional>
 #include <map>
 #include <memory>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "services/model.hpp"
 
 namespace nameplane::kube {
 

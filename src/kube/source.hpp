@@ -1,14 +1,14 @@
 #pragma once
 // Source: one object as it stands in a file, before completion.
 
+#include "services/model.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "services/model.hpp"
 
 namespace nameplane::kube {
 

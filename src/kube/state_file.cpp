@@ -1,10 +1,10 @@
 #include "kube/state_file.hpp"
 
+#include "kube/folder.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
-
-#include "kube/folder.hpp"
 
 namespace nameplane::kube {
 namespace {

@@ -2,12 +2,11 @@
 // State file: what Services held when the agent last ran, so that none of them moves when others
 // come. Text, one line a thing, with a checksum in the last line.
 
-#include <string>
-#include <string_view>
-
+#include "kube/allocate.hpp"
 #include <nameplane/base/result.hpp>
 
-#include "kube/allocate.hpp"
+#include <string>
+#include <string_view>
 
 namespace nameplane::kube {
 

@@ -100,8 +100,8 @@ std::uint32_t Tree::State::copy(std::uint32_t from, unsigned depth) {
         return none;
     }
     if (depth > nesting_levels_max) {
-        fail(nodes[from].line, "nested deeper than " + std::to_string(nesting_levels_max) +
-                                   " levels, expected less");
+        fail(nodes[from].line,
+             "nested deeper than " + std::to_string(nesting_levels_max) + " levels, expected less");
         return none;
     }
     const auto to = static_cast<std::uint32_t>(nodes.size());
@@ -120,7 +120,8 @@ std::uint32_t Tree::State::copy(std::uint32_t from, unsigned depth) {
 /// Appends those entries of `from` whose keys `map` lacks.
 void Tree::State::merge(std::uint32_t map, std::uint32_t from) {
     if (nodes[from].shape != Shape::map) {
-        fail(nodes[from].line, "merge key '<<' of something else, expected a map or a list of maps");
+        fail(nodes[from].line,
+             "merge key '<<' of something else, expected a map or a list of maps");
         return;
     }
     for (std::uint32_t entry = nodes[from].first; entry != none; entry = nodes[entry].next) {
@@ -220,7 +221,9 @@ void Tree::copy(std::uint32_t index, std::uint32_t line) {
     }
 }
 
-void Tree::fail(std::uint32_t line, std::string text) { state_->fail(line, std::move(text)); }
+void Tree::fail(std::uint32_t line, std::string text) {
+    state_->fail(line, std::move(text));
+}
 
 void Tree::fail_syntax(std::uint32_t line, std::string text) {
     state_->failed = true;
@@ -232,9 +235,13 @@ std::uint32_t Tree::next_index() const noexcept {
     return static_cast<std::uint32_t>(state_->nodes.size());
 }
 
-const Fault* Tree::fault() const noexcept { return state_->failed ? &state_->fault : nullptr; }
+const Fault* Tree::fault() const noexcept {
+    return state_->failed ? &state_->fault : nullptr;
+}
 
-bool Value::present() const noexcept { return tree_ != nullptr && shape() != Shape::null; }
+bool Value::present() const noexcept {
+    return tree_ != nullptr && shape() != Shape::null;
+}
 
 Shape Value::shape() const noexcept {
     return tree_ == nullptr ? Shape::null : tree_->state_->nodes[index_].shape;

@@ -3,13 +3,13 @@
 // decoder reads only this, so YAML and JSON cannot come to mean different things; what is wrong
 // with a document as such (syntax, limits, doubled keys) is said by the two readers below.
 
+#include <nameplane/base/result.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nameplane/base/result.hpp>
 
 namespace nameplane::kube {
 

@@ -1,5 +1,7 @@
 #include "net/loop.hpp"
 
+#include <nameplane/base/check.hpp>
+
 #include <uv.h>
 
 #include <atomic>
@@ -8,13 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include <nameplane/base/check.hpp>
-
 namespace nameplane::net {
 
 namespace {
 
-void check_uv(int status, const char* why) { NP_CHECK(status == 0, why); }
+void check_uv(int status, const char* why) {
+    NP_CHECK(status == 0, why);
+}
 
 // What libuv holds on to until the close callback: the handle and what it calls. The owner may
 // therefore go at any time, also in the middle of its own callback.
@@ -31,15 +33,14 @@ struct SignalHandle {
     std::function<void()> caught;
 };
 
-template <class Handle>
-uv_handle_t* base_of(Handle& handle) noexcept {
+template <class Handle> uv_handle_t* base_of(Handle& handle) noexcept {
     return reinterpret_cast<uv_handle_t*>(&handle.uv);
 }
 
 /// Closes `handle`; it is freed by the loop afterwards.
-template <class Handle>
-void close_later(Handle* handle) {
-    uv_close(base_of(*handle), [](uv_handle_t* closed) { delete static_cast<Handle*>(closed->data); });
+template <class Handle> void close_later(Handle* handle) {
+    uv_close(base_of(*handle),
+             [](uv_handle_t* closed) { delete static_cast<Handle*>(closed->data); });
 }
 
 class UvTimer final : public Timer {
@@ -107,10 +108,10 @@ struct Loop::State {
 
     State() {
         check_uv(uv_loop_init(&loop), "the process has a descriptor for its loop");
-        check_uv(uv_async_init(&loop, &wake, [](uv_async_t* async) {
-                     static_cast<State*>(async->data)->woken();
-                 }),
-                 "the process has a descriptor for its loop");
+        check_uv(
+            uv_async_init(&loop, &wake,
+                          [](uv_async_t* async) { static_cast<State*>(async->data)->woken(); }),
+            "the process has a descriptor for its loop");
         wake.data = this;
     }
 

@@ -1,10 +1,9 @@
 #pragma once
 // socket: what UDP and TCP sockets of ours have in common.
 
+#include "base/fd.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
-
-#include "base/fd.hpp"
 
 namespace nameplane::net {
 

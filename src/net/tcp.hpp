@@ -2,17 +2,16 @@
 // TcpListener and TcpStream: non-blocking sockets to be used under Loop::watch(). What is read and
 // written, and for how long, is the server's business.
 
+#include "base/fd.hpp"
+#include "net/socket.hpp"
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/base/result.hpp>
-
-#include "base/fd.hpp"
-#include "net/socket.hpp"
 
 namespace nameplane::net {
 

@@ -1,16 +1,15 @@
 // hot path
 #include "net/udp.hpp"
 
+#include "net/udp_slots.hpp"
+#include <nameplane/base/check.hpp>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
 #include <optional>
-
-#include <nameplane/base/check.hpp>
-
-#include "net/udp_slots.hpp"
 
 namespace nameplane::net {
 
@@ -23,7 +22,8 @@ std::optional<IpAddress> destination_of(const msghdr& header) noexcept {
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
         in_pktinfo info;
         std::memcpy(&info, CMSG_DATA(control), sizeof info);
-        return IpAddress::from_bytes({reinterpret_cast<const std::uint8_t*>(&info.ipi_spec_dst), 4});
+        return IpAddress::from_bytes(
+            {reinterpret_cast<const std::uint8_t*>(&info.ipi_spec_dst), 4});
     }
     if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
         in6_pktinfo info;

@@ -4,17 +4,16 @@
 // are wired up once when the socket is made. An answer leaves from the address its query came to,
 // also when the socket is bound to the wildcard address.
 
+#include "base/fd.hpp"
+#include "net/socket.hpp"
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/base/result.hpp>
-
-#include "base/fd.hpp"
-#include "net/socket.hpp"
 
 namespace nameplane::net {
 

@@ -1,12 +1,12 @@
 // The set-up of UdpSocket; what runs for each batch is in udp.cpp.
 
+#include "net/udp_slots.hpp"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <utility>
-
-#include "net/udp_slots.hpp"
 
 namespace nameplane::net {
 
@@ -45,10 +45,8 @@ std::size_t stride_of(std::size_t octets, std::size_t line) noexcept {
 }  // namespace
 
 UdpSocket::Slots::Slots(std::size_t answer_octets_max, bool control)
-    : answer_octets{answer_octets_max},
-      answer_stride{stride_of(answer_octets_max, line)},
-      with_control{control},
-      messages{std::make_unique<std::uint8_t[]>(batch_max * message_stride)},
+    : answer_octets{answer_octets_max}, answer_stride{stride_of(answer_octets_max, line)},
+      with_control{control}, messages{std::make_unique<std::uint8_t[]>(batch_max * message_stride)},
       answers{std::make_unique<std::uint8_t[]>(batch_max * answer_stride)} {
     for (std::size_t i = 0; i < batch_max; ++i) {
         in_vectors[i] = {messages.get() + i * message_stride, message_octets_max};
@@ -67,8 +65,7 @@ UdpSocket::Slots::Slots(std::size_t answer_octets_max, bool control)
 }
 
 UdpSocket::UdpSocket(UniqueFd fd, std::size_t answer_octets_max)
-    : fd_{std::move(fd)},
-      local_{local_address(fd_.get())},
+    : fd_{std::move(fd)}, local_{local_address(fd_.get())},
       wildcard_{local_.port != 0 && local_.address.is_unspecified()},
       slots_{std::make_unique<Slots>(answer_octets_max, wildcard_)} {}
 

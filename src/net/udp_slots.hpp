@@ -3,6 +3,8 @@
 // The slots of UdpSocket: every buffer, address and header that a batch can need. Internal to
 // src/net.
 
+#include "net/udp.hpp"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -10,8 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-
-#include "net/udp.hpp"
 
 namespace nameplane::net {
 

@@ -19,8 +19,7 @@ using Frontends = std::map<SocketAddress, Endpoints>;
 Endpoints endpoints_of(const PortPlan& port) {
     Endpoints all;
     for (const auto* list : {&port.cluster_endpoints, &port.local_endpoints}) {
-        for (const PlanEndpoint& endpoint : *list)
-            all.push_back({endpoint.address, endpoint.port});
+        for (const PlanEndpoint& endpoint : *list) all.push_back({endpoint.address, endpoint.port});
     }
     std::ranges::sort(all);
     const auto repeated = std::ranges::unique(all);
@@ -32,26 +31,20 @@ Endpoints endpoints_of(const PortPlan& port) {
 /// the other took over the address) share their endpoints: nothing alive is ever forgotten.
 void add_frontends(const PortPlan& port, Family family, std::span<const IpAddress> node_addresses,
                    Frontends& frontends) {
-    if (port.protocol != services::Protocol::udp)
-        return;
+    if (port.protocol != services::Protocol::udp) return;
     const Endpoints endpoints = endpoints_of(port);
     const auto add = [&](const IpAddress& address, std::uint16_t number) {
-        if (address.family() != family)
-            return;
+        if (address.family() != family) return;
         Endpoints& known = frontends[{address, number}];
         Endpoints both;
         std::ranges::set_union(known, endpoints, std::back_inserter(both));
         known = std::move(both);
     };
     add(port.cluster_ip, port.port);
-    for (const IpAddress& address : port.external_ips)
-        add(address, port.port);
-    for (const IpAddress& address : port.load_balancer_ips)
-        add(address, port.port);
-    if (port.node_port == 0)
-        return;
-    for (const IpAddress& address : node_addresses)
-        add(address, port.node_port);
+    for (const IpAddress& address : port.external_ips) add(address, port.port);
+    for (const IpAddress& address : port.load_balancer_ips) add(address, port.port);
+    if (port.node_port == 0) return;
+    for (const IpAddress& address : node_addresses) add(address, port.node_port);
 }
 
 /// The frontends of those Services of `plan` that are not the same object in `other`.
@@ -59,13 +52,11 @@ Frontends differing_frontends(const Plan& plan, const Plan* other,
                               std::span<const IpAddress> node_addresses) {
     std::unordered_set<const ServicePlan*> same;
     if (other != nullptr) {
-        for (const auto& service : other->services)
-            same.insert(service.get());
+        for (const auto& service : other->services) same.insert(service.get());
     }
     Frontends frontends;
     for (const auto& service : plan.services) {
-        if (same.contains(service.get()))
-            continue;
+        if (same.contains(service.get())) continue;
         for (const PortPlan& port : service->ports) {
             add_frontends(port, plan.settings.family, node_addresses, frontends);
         }
@@ -75,8 +66,7 @@ Frontends differing_frontends(const Plan& plan, const Plan* other,
 
 /// Whether flows can have been made that `now` does not stand for.
 bool may_be_stale(const Endpoints* before, const Endpoints& now) {
-    if (before == nullptr || before->empty())
-        return true;
+    if (before == nullptr || before->empty()) return true;
     return !std::ranges::includes(now, *before);
 }
 
@@ -97,8 +87,7 @@ SocketAddress address_of(const nf_conntrack* entry, Family family, nf_conntrack_
                          nf_conntrack_attr v6, nf_conntrack_attr port) {
     const bool is_v4 = family == Family::ipv4;
     const auto* octets = static_cast<const std::uint8_t*>(nfct_get_attr(entry, is_v4 ? v4 : v6));
-    if (octets == nullptr)
-        return {};
+    if (octets == nullptr) return {};
     const auto address = IpAddress::from_bytes({octets, is_v4 ? 4U : 16U});
     return {address.value_or(IpAddress{}), port_of(entry, port)};
 }
@@ -110,14 +99,12 @@ struct Search {
     std::vector<Conntrack> stale;
 
     void look_at(const nf_conntrack* entry) {
-        if (nfct_get_attr_u8(entry, ATTR_ORIG_L4PROTO) != IPPROTO_UDP)
-            return;
+        if (nfct_get_attr_u8(entry, ATTR_ORIG_L4PROTO) != IPPROTO_UDP) return;
         const SocketAddress destination =
             address_of(entry, family, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST, ATTR_ORIG_PORT_DST);
         const SocketAddress reply_source =
             address_of(entry, family, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC, ATTR_REPL_PORT_SRC);
-        if (!is_stale(candidates, destination, reply_source))
-            return;
+        if (!is_stale(candidates, destination, reply_source)) return;
         // Kept whole: its id is part of the delete, so that a newer flow with the same addresses
         // is not the one to go.
         stale.emplace_back(nfct_clone(entry));
@@ -131,15 +118,13 @@ int on_entry(nf_conntrack_msg_type, nf_conntrack* entry, void* search) {
 
 Result<Handle> open_conntrack() {
     Handle handle{nfct_open(CONNTRACK, 0)};
-    if (!handle)
-        return errno_error(errno, "open conntrack");
+    if (!handle) return errno_error(errno, "open conntrack");
     return handle;
 }
 
 Status dump(Family family, Search& search) {
     auto handle = open_conntrack();
-    if (!handle)
-        return std::move(handle).error();
+    if (!handle) return std::move(handle).error();
     nfct_callback_register(handle->get(), NFCT_T_ALL, on_entry, &search);
     std::unique_ptr<nfct_filter_dump, void (*)(nfct_filter_dump*)> filter{nfct_filter_dump_create(),
                                                                           nfct_filter_dump_destroy};
@@ -151,14 +136,13 @@ Status dump(Family family, Search& search) {
     return {};
 }
 
-} // namespace
+}  // namespace
 
 std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
                                           std::span<const IpAddress> node_addresses) {
     const Frontends now = differing_frontends(after, before, node_addresses);
     Frontends then;
-    if (before != nullptr)
-        then = differing_frontends(*before, &after, node_addresses);
+    if (before != nullptr) then = differing_frontends(*before, &after, node_addresses);
     std::vector<UdpFrontend> candidates;
     for (const auto& [address, endpoints] : now) {
         const auto old = then.find(address);
@@ -167,8 +151,7 @@ std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
         }
     }
     for (const auto& [address, endpoints] : then) {
-        if (!now.contains(address))
-            candidates.push_back({address, {}});
+        if (!now.contains(address)) candidates.push_back({address, {}});
     }
     std::ranges::sort(candidates, {}, &UdpFrontend::address);
     return candidates;
@@ -177,31 +160,26 @@ std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
 bool is_stale(std::span<const UdpFrontend> candidates, const SocketAddress& destination,
               const SocketAddress& reply_source) noexcept {
     const auto found = std::ranges::lower_bound(candidates, destination, {}, &UdpFrontend::address);
-    if (found == candidates.end() || found->address != destination)
-        return false;
+    if (found == candidates.end() || found->address != destination) return false;
     return !std::ranges::binary_search(found->endpoints, reply_source);
 }
 
 Result<std::size_t> forget_stale_flows(Family family, std::span<const UdpFrontend> candidates) {
-    if (candidates.empty())
-        return std::size_t{0};
+    if (candidates.empty()) return std::size_t{0};
     Search search{.family = family, .candidates = candidates, .stale = {}};
-    if (auto read = dump(family, search); !read)
-        return std::move(read).error();
-    if (search.stale.empty())
-        return std::size_t{0};
+    if (auto read = dump(family, search); !read) return std::move(read).error();
+    if (search.stale.empty()) return std::size_t{0};
     auto handle = open_conntrack();
-    if (!handle)
-        return std::move(handle).error();
+    if (!handle) return std::move(handle).error();
     std::size_t forgotten = 0;
     for (const Conntrack& entry : search.stale) {
         if (nfct_query(handle->get(), NFCT_Q_DESTROY, entry.get()) == 0) {
             ++forgotten;
-        } else if (errno != ENOENT) { // gone by itself meanwhile
+        } else if (errno != ENOENT) {  // gone by itself meanwhile
             return errno_error(errno, "delete from conntrack");
         }
     }
     return forgotten;
 }
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

@@ -26,7 +26,7 @@ namespace nameplane::rules {
 /// One address and port that clients send UDP to, and where its packets may go now.
 struct UdpFrontend {
     SocketAddress address;
-    std::vector<SocketAddress> endpoints; ///< sorted; empty: every flow is stale
+    std::vector<SocketAddress> endpoints;  ///< sorted; empty: every flow is stale
     friend bool operator==(const UdpFrontend&, const UdpFrontend&) = default;
 };
 
@@ -46,4 +46,4 @@ bool is_stale(std::span<const UdpFrontend> candidates, const SocketAddress& dest
 /// CAP_NET_ADMIN. Works on the calling thread's network namespace.
 Result<std::size_t> forget_stale_flows(Family family, std::span<const UdpFrontend> candidates);
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

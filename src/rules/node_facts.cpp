@@ -11,19 +11,16 @@ NodeFacts facts_of_this_machine(std::string_view name) {
     NodeFacts facts;
     facts.name = name;
     ifaddrs* list = nullptr;
-    if (::getifaddrs(&list) != 0)
-        return facts;
+    if (::getifaddrs(&list) != 0) return facts;
     const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner{list, &::freeifaddrs};
     for (const ifaddrs* item = list; item != nullptr; item = item->ifa_next) {
-        if (item->ifa_addr == nullptr)
-            continue;
+        if (item->ifa_addr == nullptr) continue;
         const int family = item->ifa_addr->sa_family;
-        if (family != AF_INET && family != AF_INET6)
-            continue;
+        if (family != AF_INET && family != AF_INET6) continue;
         facts.addresses.push_back(
             {item->ifa_name, SocketAddress::from_sockaddr(*item->ifa_addr).address});
     }
     return facts;
 }
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

@@ -2,15 +2,14 @@
 // Plan: what the kernel shall do for each Service port, decided once. No word of netfilter here;
 // renderers (rules/iptables) decide nothing. Made by policy.hpp.
 
+#include "services/model.hpp"
+#include <nameplane/base/ip.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include <nameplane/base/ip.hpp>
-
-#include "services/model.hpp"
 
 namespace nameplane::rules {
 
@@ -37,11 +36,11 @@ struct PlanSettings {
     std::uint32_t masquerade_mark = 0x4000;
     bool masquerade_all = false;
     LocalDetector detector = LocalDetector::none;
-    Cidr detector_cidr;          ///< source_cidr
-    std::string detector_name;   ///< bridge, interface_prefix
+    Cidr detector_cidr;                ///< source_cidr
+    std::string detector_name;         ///< bridge, interface_prefix
     bool localhost_node_ports = true;  ///< always false for IPv6
     bool random_fully = true;
-    bool drop_invalid = true;    ///< false where nf_conntrack_tcp_be_liberal is set
+    bool drop_invalid = true;  ///< false where nf_conntrack_tcp_be_liberal is set
     /// Node ports answer on these addresses only; empty: on every local address, or on none at all
     /// if `node_ports_restricted`.
     std::vector<IpAddress> node_port_addresses;
@@ -78,11 +77,11 @@ struct PortPlan {
     IpAddress cluster_ip;
     std::vector<IpAddress> external_ips;
     std::vector<IpAddress> load_balancer_ips;
-    std::vector<Cidr> source_ranges;      ///< for load_balancer_ips; empty: everybody
-    bool node_in_source_ranges = false;   ///< load balancer IPs are allowed as sources, too
-    bool internal_local = false;          ///< internalTrafficPolicy: Local
-    bool external_local = false;          ///< externalTrafficPolicy: Local
-    std::uint32_t affinity_timeout_s = 0; ///< 0: no session affinity
+    std::vector<Cidr> source_ranges;       ///< for load_balancer_ips; empty: everybody
+    bool node_in_source_ranges = false;    ///< load balancer IPs are allowed as sources, too
+    bool internal_local = false;           ///< internalTrafficPolicy: Local
+    bool external_local = false;           ///< externalTrafficPolicy: Local
+    std::uint32_t affinity_timeout_s = 0;  ///< 0: no session affinity
     std::uint16_t health_check_node_port = 0;
     /// Endpoints for policy Cluster and Local; sorted by text, as kube-proxy sorts them.
     std::vector<PlanEndpoint> cluster_endpoints;

@@ -27,14 +27,10 @@ std::string_view yes_no(bool value) {
 
 std::string detector_text(const PlanSettings& settings) {
     switch (settings.detector) {
-    case LocalDetector::none:
-        return "not recognised";
-    case LocalDetector::source_cidr:
-        return "source " + settings.detector_cidr.to_string();
-    case LocalDetector::bridge:
-        return "bridge " + settings.detector_name;
-    case LocalDetector::interface_prefix:
-        return "interfaces " + settings.detector_name + "*";
+    case LocalDetector::none: return "not recognised";
+    case LocalDetector::source_cidr: return "source " + settings.detector_cidr.to_string();
+    case LocalDetector::bridge: return "bridge " + settings.detector_name;
+    case LocalDetector::interface_prefix: return "interfaces " + settings.detector_name + "*";
     }
     return {};
 }
@@ -44,8 +40,7 @@ std::string node_port_text(const PlanSettings& settings) {
         return settings.node_ports_restricted ? "no address" : "every local address";
     std::string text;
     for (const IpAddress& address : settings.node_port_addresses) {
-        if (!text.empty())
-            text += ", ";
+        if (!text.empty()) text += ", ";
         text += address.to_string();
     }
     return text;
@@ -68,24 +63,18 @@ void add_settings(Lines& lines, const Plan& plan) {
 /// What traffic meets, by policy and by what is there.
 std::string_view fate(Unserved unserved, bool local_policy) {
     switch (unserved) {
-    case Unserved::none:
-        return local_policy ? "local endpoints" : "endpoints";
-    case Unserved::reject:
-        return "rejected, no endpoints";
-    case Unserved::drop:
-        return "dropped, no local endpoints";
+    case Unserved::none: return local_policy ? "local endpoints" : "endpoints";
+    case Unserved::reject: return "rejected, no endpoints";
+    case Unserved::drop: return "dropped, no local endpoints";
     }
     return {};
 }
 
 std::string ranges_text(const PortPlan& port) {
-    if (port.source_ranges.empty())
-        return {};
+    if (port.source_ranges.empty()) return {};
     std::string text = ", only from";
-    for (const Cidr& range : port.source_ranges)
-        text += " " + range.to_string();
-    if (port.node_in_source_ranges)
-        text += " (this node among them)";
+    for (const Cidr& range : port.source_ranges) text += " " + range.to_string();
+    if (port.node_in_source_ranges) text += " (this node among them)";
     return text;
 }
 
@@ -95,8 +84,7 @@ std::string socket_text(const IpAddress& address, std::uint16_t port) {
 
 void add_endpoints(Lines& lines, std::string_view title,
                    const std::vector<PlanEndpoint>& endpoints) {
-    if (endpoints.empty())
-        return;
+    if (endpoints.empty()) return;
     lines.add("  {}:", title);
     for (const PlanEndpoint& endpoint : endpoints) {
         lines.add("    {}{}", endpoint.to_string(), endpoint.local ? " on this node" : "");
@@ -105,8 +93,7 @@ void add_endpoints(Lines& lines, std::string_view title,
 
 /// With policy Local, who is spared the detour over the load balancer.
 void add_short_cut(Lines& lines, const PortPlan& port, const PlanSettings& settings) {
-    if (!port.external_local || !port.externally_reachable() || !port.has_endpoints)
-        return;
+    if (!port.external_local || !port.externally_reachable() || !port.has_endpoints) return;
     lines.add("  to these from {} -> endpoints",
               settings.detector == LocalDetector::none ? "this node" : "pods and this node");
 }
@@ -123,8 +110,7 @@ void add_port(Lines& lines, const PortPlan& port, const PlanSettings& settings) 
         lines.add("  load balancer IP {} -> {}{}", socket_text(address, port.port), outside,
                   ranges_text(port));
     }
-    if (port.node_port != 0)
-        lines.add("  node port {} -> {}", port.node_port, outside);
+    if (port.node_port != 0) lines.add("  node port {} -> {}", port.node_port, outside);
     add_short_cut(lines, port, settings);
     if (port.health_check_node_port != 0)
         lines.add("  health check node port {}", port.health_check_node_port);
@@ -134,16 +120,15 @@ void add_port(Lines& lines, const PortPlan& port, const PlanSettings& settings) 
     add_endpoints(lines, "local endpoints", port.local_endpoints);
 }
 
-} // namespace
+}  // namespace
 
 std::string to_plan_text(const Plan& plan) {
     Lines lines;
     add_settings(lines, plan);
     for (const auto& service : plan.services) {
-        for (const PortPlan& port : service->ports)
-            add_port(lines, port, plan.settings);
+        for (const PortPlan& port : service->ports) add_port(lines, port, plan.settings);
     }
     return lines.take();
 }
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

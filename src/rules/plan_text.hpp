@@ -1,9 +1,9 @@
 #pragma once
 // A Plan as text for people and golden files: stable, sorted as the plan is, without its version.
 
-#include <string>
-
 #include "rules/plan.hpp"
+
+#include <string>
 
 namespace nameplane::rules {
 

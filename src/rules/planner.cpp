@@ -32,18 +32,17 @@ std::shared_ptr<const ServicePlan> keep_if_equal(std::shared_ptr<const ServicePl
     return held && fresh && *held == *fresh ? held : fresh;
 }
 
-} // namespace
+}  // namespace
 
 struct Planner::State {
     PlanSettings settings;
-    bool stale = true; ///< nothing planned so far holds: settings or facts are new
+    bool stale = true;  ///< nothing planned so far holds: settings or facts are new
     NodeFacts node;
     std::shared_ptr<const Snapshot> planned_from;
-    std::vector<Planned> services; ///< sorted by key
+    std::vector<Planned> services;  ///< sorted by key
 
     void add(std::vector<Change>& changes, const ServiceEntry& entry) const {
-        if (entry.service == nullptr)
-            return;
+        if (entry.service == nullptr) return;
         changes.push_back({entry.service->key, plan_service(entry, node, settings)});
     }
     std::vector<Change> changes_to(const Snapshot& next) const;
@@ -75,12 +74,9 @@ void Planner::State::plan_anew(const Snapshot& snapshot) {
     std::ranges::sort(services, by_key);
     auto old = before.begin();
     for (Planned& item : services) {
-        while (old != before.end() && by_key(*old, item))
-            ++old;
-        if (old == before.end())
-            break;
-        if (old->key == item.key)
-            item.plan = keep_if_equal(old->plan, std::move(item.plan));
+        while (old != before.end() && by_key(*old, item)) ++old;
+        if (old == before.end()) break;
+        if (old->key == item.key) item.plan = keep_if_equal(old->plan, std::move(item.plan));
     }
 }
 
@@ -99,8 +95,7 @@ void Planner::State::merge(std::vector<Change> changes) {
         }
     }
     std::inplace_merge(services.begin(), services.begin() + known, services.end(), by_key);
-    if (removed)
-        std::erase_if(services, [](const Planned& item) { return item.plan == nullptr; });
+    if (removed) std::erase_if(services, [](const Planned& item) { return item.plan == nullptr; });
 }
 
 Plan Planner::State::result() const {
@@ -120,8 +115,7 @@ Planner::Planner(PlanSettings settings) : state_{std::make_unique<State>()} {
 Planner::~Planner() = default;
 
 void Planner::set_settings(PlanSettings settings) {
-    if (settings == state_->settings)
-        return;
+    if (settings == state_->settings) return;
     state_->settings = std::move(settings);
     state_->stale = true;
 }
@@ -142,4 +136,4 @@ Plan Planner::plan(const std::shared_ptr<const Snapshot>& snapshot, const NodeFa
     return state.result();
 }
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

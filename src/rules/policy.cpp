@@ -41,12 +41,11 @@ enum class Topology : std::uint8_t { all, same_node, same_zone };
 struct NodeView {
     std::string_view name;
     std::string_view zone;
-    std::optional<IpAddress> address; ///< the node's own in this family
+    std::optional<IpAddress> address;  ///< the node's own in this family
 };
 
 bool is_node_address(const IpAddress& address, Family family) {
-    if (address.family() != family || address.is_loopback())
-        return false;
+    if (address.family() != family || address.is_loopback()) return false;
     const auto bytes = address.bytes();
     const bool link_local = address.is_v4() ? bytes[0] == 169 && bytes[1] == 254
                                             : bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
@@ -59,8 +58,7 @@ NodeView view_of(const NodeFacts& node, Family family) {
         view.zone = zone->second;
     }
     for (const NodeFacts::Interface& interface : node.addresses) {
-        if (!is_node_address(interface.address, family))
-            continue;
+        if (!is_node_address(interface.address, family)) continue;
         view.address = interface.address;
         break;
     }
@@ -70,10 +68,8 @@ NodeView view_of(const NodeFacts& node, Family family) {
 /// Whether `a` is kept when both stand for the same address and port: slices overlap while the
 /// controller moves an endpoint from one to another.
 bool preferred(const EndpointEntry& a, const EndpointEntry& b) {
-    if (a.terminating != b.terminating)
-        return a.terminating == 0;
-    if (a.ready != b.ready)
-        return a.ready != 0;
+    if (a.terminating != b.terminating) return a.terminating == 0;
+    if (a.ready != b.ready) return a.ready != 0;
     return a.serving > b.serving;
 }
 
@@ -94,8 +90,7 @@ Candidates candidates_of(const ServiceEntry& entry, const ServicePort& port, con
     Candidates candidates;
     candidates.reserve(entry.endpoints.size());
     for (const EndpointEntry& endpoint : entry.endpoints) {
-        if (endpoint.address.family() != family)
-            continue;
+        if (endpoint.address.family() != family) continue;
         for (const services::EndpointPort& slice_port : entry.port_sets[endpoint.port_set]) {
             if (slice_port.port == 0 || slice_port.protocol != port.protocol ||
                 slice_port.name != port.name) {
@@ -127,29 +122,23 @@ Topology topology_of(const ServiceEntry& entry, const Candidates& candidates,
     bool node_named = false;
     bool zone_named = false;
     for (const Candidate& candidate : candidates) {
-        if (!candidate.ready())
-            continue;
+        if (!candidate.ready()) continue;
         const EndpointHints& hints = entry.hints[candidate.entry->hints];
         all_have_nodes = all_have_nodes && !hints.nodes.empty();
         all_have_zones = all_have_zones && !hints.zones.empty();
         node_named = node_named || names(hints.nodes, node.name);
         zone_named = zone_named || (!node.zone.empty() && names(hints.zones, node.zone));
     }
-    if (all_have_nodes && node_named)
-        return Topology::same_node;
-    if (all_have_zones && zone_named)
-        return Topology::same_zone;
+    if (all_have_nodes && node_named) return Topology::same_node;
+    if (all_have_zones && zone_named) return Topology::same_zone;
     return Topology::all;
 }
 
 bool passes(Topology topology, const EndpointHints& hints, const NodeView& node) {
     switch (topology) {
-    case Topology::all:
-        return true;
-    case Topology::same_node:
-        return names(hints.nodes, node.name);
-    case Topology::same_zone:
-        return names(hints.zones, node.zone);
+    case Topology::all: return true;
+    case Topology::same_node: return names(hints.nodes, node.name);
+    case Topology::same_zone: return names(hints.zones, node.zone);
     }
     return true;
 }
@@ -158,8 +147,7 @@ template <class Predicate>
 std::vector<PlanEndpoint> pick(const Candidates& candidates, Predicate&& wanted) {
     std::vector<PlanEndpoint> picked;
     for (const Candidate& candidate : candidates) {
-        if (std::invoke(wanted, candidate))
-            picked.push_back(candidate.endpoint);
+        if (std::invoke(wanted, candidate)) picked.push_back(candidate.endpoint);
     }
     return picked;
 }
@@ -172,8 +160,7 @@ std::vector<PlanEndpoint> cluster_endpoints(const ServiceEntry& entry, const Can
     std::vector<PlanEndpoint> picked = pick(candidates, [&](const Candidate& candidate) {
         return candidate.ready() && passes(topology, entry.hints[candidate.entry->hints], node);
     });
-    if (picked.empty())
-        picked = pick(candidates, &Candidate::serving_terminating);
+    if (picked.empty()) picked = pick(candidates, &Candidate::serving_terminating);
     return picked;
 }
 
@@ -204,8 +191,7 @@ void categorize(PortPlan& plan, const ServiceEntry& entry, const Candidates& can
         return candidate.ready() || candidate.serving_terminating();
     });
     const auto unserved = [&](bool local_only) {
-        if (!plan.has_endpoints)
-            return Unserved::reject;
+        if (!plan.has_endpoints) return Unserved::reject;
         return local_only && plan.local_endpoints.empty() ? Unserved::drop : Unserved::none;
     };
     plan.internal = unserved(plan.internal_local);
@@ -218,8 +204,7 @@ std::optional<IpAddress> cluster_ip_of(const Service& service, Family family) {
         return std::nullopt;
     }
     const auto found = std::ranges::find(service.cluster_ips, family, &IpAddress::family);
-    if (found == service.cluster_ips.end())
-        return std::nullopt;
+    if (found == service.cluster_ips.end()) return std::nullopt;
     return *found;
 }
 
@@ -229,8 +214,7 @@ PortPlan common_of(const Service& service, const IpAddress& cluster_ip, const No
     PortPlan plan;
     plan.cluster_ip = cluster_ip;
     for (const IpAddress& address : service.external_ips) {
-        if (address.family() == family)
-            plan.external_ips.push_back(address);
+        if (address.family() == family) plan.external_ips.push_back(address);
     }
     for (const services::LoadBalancerIngress& ingress : service.ingress) {
         if (ingress.address.family() == family && ingress.mode == services::IpMode::vip) {
@@ -238,11 +222,9 @@ PortPlan common_of(const Service& service, const IpAddress& cluster_ip, const No
         }
     }
     for (const Cidr& range : service.source_ranges) {
-        if (range.family() != family)
-            continue;
+        if (range.family() != family) continue;
         plan.source_ranges.push_back(range);
-        if (node.address && range.contains(*node.address))
-            plan.node_in_source_ranges = true;
+        if (node.address && range.contains(*node.address)) plan.node_in_source_ranges = true;
     }
     plan.internal_local = service.internal_policy == TrafficPolicy::local;
     plan.external_local = service.external_policy == TrafficPolicy::local;
@@ -257,21 +239,18 @@ PortPlan common_of(const Service& service, const IpAddress& cluster_ip, const No
 
 std::string port_name(const services::ObjectKey& key, const ServicePort& port) {
     std::string name = key.ns + "/" + key.name;
-    if (!port.name.empty())
-        name += ":" + port.name;
+    if (!port.name.empty()) name += ":" + port.name;
     return name;
 }
 
-} // namespace
+}  // namespace
 
 std::shared_ptr<const ServicePlan> plan_service(const ServiceEntry& entry, const NodeFacts& node,
                                                 const PlanSettings& settings) {
-    if (entry.service == nullptr)
-        return nullptr;
+    if (entry.service == nullptr) return nullptr;
     const Service& service = *entry.service;
     const std::optional<IpAddress> cluster_ip = cluster_ip_of(service, settings.family);
-    if (!cluster_ip || service.ports.empty())
-        return nullptr;
+    if (!cluster_ip || service.ports.empty()) return nullptr;
 
     const NodeView view = view_of(node, settings.family);
     const PortPlan common = common_of(service, *cluster_ip, view);
@@ -290,4 +269,4 @@ std::shared_ptr<const ServicePlan> plan_service(const ServiceEntry& entry, const
     return plan;
 }
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

@@ -2,13 +2,12 @@
 // policy: the only place that decides what happens to a Service's traffic. Pure functions from the
 // service cache and this node's facts to a Plan.
 
-#include <memory>
-#include <string_view>
-
-#include <nameplane/base/result.hpp>
-
 #include "rules/plan.hpp"
 #include "services/snapshot.hpp"
+#include <nameplane/base/result.hpp>
+
+#include <memory>
+#include <string_view>
 
 namespace nameplane::rules {
 

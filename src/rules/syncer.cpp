@@ -32,8 +32,8 @@ struct FamilySync {
     Planner planner;
     std::unique_ptr<RuleWriter> writer;
     FamilyMetrics metrics;
-    bool full = true;    ///< the next apply trusts nothing
-    std::string refused; ///< why the last apply failed; empty: it did not
+    bool full = true;     ///< the next apply trusts nothing
+    std::string refused;  ///< why the last apply failed; empty: it did not
     std::uint64_t refusals = 0;
     /// Up to which plan stale flows are forgotten.
     std::optional<Plan> flows_of;
@@ -45,7 +45,7 @@ double machine_random() {
     return std::uniform_real_distribution<double>{0, 1}(engine);
 }
 
-} // namespace
+}  // namespace
 
 class Syncer::State {
 public:
@@ -57,13 +57,11 @@ public:
         for (SyncTarget& target : targets) {
             families_.push_back(std::make_unique<FamilySync>(std::move(target), registry));
         }
-        if (!options_.random)
-            options_.random = machine_random;
+        if (!options_.random) options_.random = machine_random;
     }
     ~State() {
         box_.close();
-        if (thread_.joinable())
-            thread_.join();
+        if (thread_.joinable()) thread_.join();
     }
 
     void start() {
@@ -84,8 +82,7 @@ public:
             node_ = std::move(node);
             newest = offered_;
         }
-        if (newest)
-            box_.put(std::move(newest));
+        if (newest) box_.put(std::move(newest));
     }
     SyncHealth health() const {
         const std::lock_guard lock{mutex_};
@@ -103,8 +100,8 @@ private:
     void observe_latency(const services::Snapshot& snapshot);
     milliseconds next_backoff();
 
-    std::vector<std::unique_ptr<FamilySync>> families_; // rule thread
-    NodeFacts node_;                                    // under mutex_
+    std::vector<std::unique_ptr<FamilySync>> families_;  // rule thread
+    NodeFacts node_;                                     // under mutex_
     SyncerOptions options_;
     SyncMetrics metrics_;
     const Clock& clock_;
@@ -113,13 +110,13 @@ private:
 
     Latest<SnapshotPtr> box_;
     std::thread thread_;
-    mutable std::mutex mutex_; // node_, offered_, health_
+    mutable std::mutex mutex_;  // node_, offered_, health_
     SnapshotPtr offered_;
     SyncHealth health_;
 
     // Rule thread.
     SnapshotPtr applied_snapshot_;
-    unsigned failures_ = 0; // in a row
+    unsigned failures_ = 0;  // in a row
     Steady::time_point retry_at_{};
     Steady::time_point full_at_{};
 };
@@ -135,25 +132,20 @@ void Syncer::State::run() {
             snapshot = std::move(*next);
             due = true;
         }
-        if (box_.closed())
-            return;
+        if (box_.closed()) return;
         const auto now = Steady::now();
         if (!snapshot || !services::ServiceView{*snapshot}.synced()) {
-            if (now >= full_at_)
-                full_at_ = now + options_.full_sync;
+            if (now >= full_at_) full_at_ = now + options_.full_sync;
             continue;
         }
         // While failing, what arrives is kept, but does not shorten the pause.
-        if (failures_ != 0 && now < retry_at_)
-            continue;
+        if (failures_ != 0 && now < retry_at_) continue;
         if (now >= full_at_) {
-            for (auto& family : families_)
-                family->full = true;
+            for (auto& family : families_) family->full = true;
             full_at_ = now + options_.full_sync;
             due = true;
         }
-        if (due || failures_ != 0)
-            sync(snapshot);
+        if (due || failures_ != 0) sync(snapshot);
         due = false;
     }
 }
@@ -174,8 +166,7 @@ void Syncer::State::sync(const SnapshotPtr& snapshot) {
             flows_forgotten = false;
     }
     metrics_.duration.observe(0, std::chrono::duration<double>(clock_.now() - begin).count());
-    if (applied)
-        succeeded(snapshot);
+    if (applied) succeeded(snapshot);
     if (applied && flows_forgotten) {
         failures_ = 0;
     } else {
@@ -201,8 +192,7 @@ bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
                      applied->version, "chains", applied->chains_written, "rules",
                      applied->rules_written);
     }
-    if (options_.forget_stale_flows)
-        forget_flows(family, plan, node);
+    if (options_.forget_stale_flows) forget_flows(family, plan, node);
     return true;
 }
 
@@ -214,16 +204,14 @@ void Syncer::State::refuse(FamilySync& family, const Error& error) {
         health_.failing = true;
         health_.last_error = error.text;
     }
-    if (std::exchange(family.refused, error.text) != std::string{})
-        return;
+    if (std::exchange(family.refused, error.text) != std::string{}) return;
     NP_LOG_ERROR("rules.refused", "family", to_string(family.family), "reason",
                  nameplane::to_string(error.code), "error", error, "effect",
                  "the old rules stay; trying again");
 }
 
 void Syncer::State::recover(FamilySync& family) {
-    if (family.refused.empty())
-        return;
+    if (family.refused.empty()) return;
     NP_LOG_INFO("rules.recovered", "family", to_string(family.family), "after", family.refusals);
     family.refused.clear();
     family.refusals = 0;
@@ -231,8 +219,7 @@ void Syncer::State::recover(FamilySync& family) {
 
 bool Syncer::State::forget_flows(FamilySync& family, const Plan& plan, const NodeFacts& node) {
     std::vector<IpAddress> addresses;
-    for (const auto& interface : node.addresses)
-        addresses.push_back(interface.address);
+    for (const auto& interface : node.addresses) addresses.push_back(interface.address);
     const Plan* before = family.flows_of ? &*family.flows_of : nullptr;
     const auto forgotten =
         forget_stale_flows(family.family, stale_candidates(before, plan, addresses));
@@ -268,8 +255,7 @@ void Syncer::State::succeeded(const SnapshotPtr& snapshot) {
     metrics_.last_success.set(
         std::chrono::duration<double>(clock_.wall().time_since_epoch()).count());
     metrics_.applied_version.set(static_cast<double>(version));
-    if (applied_)
-        applied_(version);
+    if (applied_) applied_(version);
 }
 
 /// From the moment somebody changed the endpoints until their rules are in; what changed before
@@ -280,14 +266,11 @@ void Syncer::State::observe_latency(const services::Snapshot& snapshot) {
     services::for_each_changed(
         *before, snapshot,
         [&](const services::ServiceEntry* old, const services::ServiceEntry* changed) {
-            if (changed == nullptr || changed->change_trigger_ns == 0)
-                return;
-            if (old != nullptr && old->change_trigger_ns >= changed->change_trigger_ns)
-                return;
+            if (changed == nullptr || changed->change_trigger_ns == 0) return;
+            if (old != nullptr && old->change_trigger_ns >= changed->change_trigger_ns) return;
             const WallTime trigger{std::chrono::duration_cast<WallTime::duration>(
                 std::chrono::nanoseconds{changed->change_trigger_ns})};
-            if (trigger < started_at_ || trigger > now)
-                return;
+            if (trigger < started_at_ || trigger > now) return;
             metrics_.programming.observe(0, std::chrono::duration<double>(now - trigger).count());
         });
 }
@@ -325,4 +308,4 @@ SyncHealth Syncer::health() const {
     return state_->health();
 }
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

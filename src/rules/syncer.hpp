@@ -34,7 +34,7 @@ struct SyncerOptions {
     std::chrono::milliseconds retry_first{100};
     std::chrono::milliseconds retry_max{30'000};
     std::chrono::milliseconds full_sync{3'600'000};
-    bool forget_stale_flows = true; ///< conntrack entries of UDP flows to endpoints that went
+    bool forget_stale_flows = true;  ///< conntrack entries of UDP flows to endpoints that went
     /// From 0 to below 1, for the jitter of retries; empty: the machine's.
     std::function<double()> random;
 };
@@ -69,4 +69,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

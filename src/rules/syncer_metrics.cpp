@@ -16,23 +16,19 @@ std::string label_of(Family family) {
 /// 1 ms, doubled 14 times.
 std::vector<double> duration_bounds() {
     std::vector<double> bounds;
-    for (double bound = 0.001; bounds.size() < 15; bound *= 2)
-        bounds.push_back(bound);
+    for (double bound = 0.001; bounds.size() < 15; bound *= 2) bounds.push_back(bound);
     return bounds;
 }
 
 std::vector<double> programming_bounds() {
     std::vector<double> bounds{0.25, 0.5};
-    for (int second = 1; second < 60; ++second)
-        bounds.push_back(second);
-    for (int second = 60; second < 120; second += 5)
-        bounds.push_back(second);
-    for (int second = 120; second <= 300; second += 30)
-        bounds.push_back(second);
+    for (int second = 1; second < 60; ++second) bounds.push_back(second);
+    for (int second = 60; second < 120; second += 5) bounds.push_back(second);
+    for (int second = 120; second <= 300; second += 30) bounds.push_back(second);
     return bounds;
 }
 
-} // namespace
+}  // namespace
 
 SyncMetrics::SyncMetrics(metrics::Registry& registry)
     : duration{registry.histogram("kubeproxy_sync_proxy_rules_duration_seconds",
@@ -58,4 +54,4 @@ FamilyMetrics::FamilyMetrics(metrics::Registry& registry, Family family)
       filter_rules{registry.gauge(rules_name, rules_help,
                                   {{"table", "filter"}, {"ip_family", label_of(family)}})} {}
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

@@ -25,4 +25,4 @@ struct FamilyMetrics {
     metrics::Gauge& filter_rules;
 };
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

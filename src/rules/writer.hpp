@@ -12,10 +12,10 @@ namespace nameplane::rules {
 
 /// What a commit did.
 struct Applied {
-    std::uint64_t version = 0; ///< of the plan that the kernel now holds
+    std::uint64_t version = 0;  ///< of the plan that the kernel now holds
     std::size_t chains_written = 0;
     std::size_t rules_written = 0;
-    bool wrote = false; ///< false: the kernel had all of it already
+    bool wrote = false;  ///< false: the kernel had all of it already
     // Rules of ours that the kernel now holds.
     std::size_t nat_rules = 0;
     std::size_t filter_rules = 0;
@@ -33,4 +33,4 @@ public:
     virtual std::string_view name() const noexcept = 0;
 };
 
-} // namespace nameplane::rules
+}  // namespace nameplane::rules

@@ -2,12 +2,12 @@
 #pragma once
 // Batches: what both transports of a worker answer from, taken anew for each batch of messages.
 
-#include <chrono>
-
 #include "base/published.hpp"
 #include "chain/builder.hpp"
 #include "server/handler.hpp"
 #include "services/snapshot.hpp"
+
+#include <chrono>
 
 namespace nameplane::server {
 

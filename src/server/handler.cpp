@@ -1,9 +1,8 @@
 // hot path
 #include "server/handler.hpp"
 
-#include <nameplane/base/check.hpp>
-
 #include "chain/traffic.hpp"
+#include <nameplane/base/check.hpp>
 
 namespace nameplane::server {
 
@@ -92,22 +91,22 @@ std::size_t Handler::answer_question(const Taken& taken, const Arrival& arrival,
 
 Step Handler::ask_chain(const chain::Zone& zone, const dns::Question& question,
                         const Arrival& arrival, Reply& reply) noexcept {
-    Query query{{.name = question.name,
-                 .asked = question.asked,
-                 .type = question.type,
-                 .klass = question.klass,
-                 .recursion_desired = question.recursion_desired,
-                 .checking_disabled = question.checking_disabled,
-                 .dnssec_ok = question.edns && question.edns->dnssec_ok,
-                 .has_edns = question.edns.has_value(),
-                 .edns_options = question.edns ? question.edns->options
-                                               : std::span<const std::uint8_t>{},
-                 .client = arrival.client,
-                 .server = arrival.server,
-                 .transport = arrival.transport,
-                 .worker = worker_,
-                 .services = services_,
-                 .arena = &arena_}};
+    Query query{
+        {.name = question.name,
+         .asked = question.asked,
+         .type = question.type,
+         .klass = question.klass,
+         .recursion_desired = question.recursion_desired,
+         .checking_disabled = question.checking_disabled,
+         .dnssec_ok = question.edns && question.edns->dnssec_ok,
+         .has_edns = question.edns.has_value(),
+         .edns_options = question.edns ? question.edns->options : std::span<const std::uint8_t>{},
+         .client = arrival.client,
+         .server = arrival.server,
+         .transport = arrival.transport,
+         .worker = worker_,
+         .services = services_,
+         .arena = &arena_}};
     return zone.chain->walk(query, reply);
 }
 
@@ -143,12 +142,11 @@ std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& qu
 
 std::size_t Handler::encode(const dns::Question& question, const Reply& reply,
                             const Arrival& arrival, std::span<std::uint8_t> out) noexcept {
-    const std::size_t octets =
-        dns::encode(question, reply,
-                    {.tcp = arrival.transport == Transport::tcp,
-                     .udp_size_max = limits_.udp_size_max,
-                     .udp_size_advertised = limits_.udp_size_max},
-                    out);
+    const std::size_t octets = dns::encode(question, reply,
+                                           {.tcp = arrival.transport == Transport::tcp,
+                                            .udp_size_max = limits_.udp_size_max,
+                                            .udp_size_advertised = limits_.udp_size_max},
+                                           out);
     if (octets == 0) oddities_->unencodable.add(worker_);
     return octets;
 }

@@ -4,20 +4,19 @@
 // benchmarks use the same one. Parse, route, walk, encode; then everything that the query used is
 // given back at once.
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
+#include "chain/builder.hpp"
+#include "dns/encode.hpp"
+#include "dns/parse.hpp"
+#include "server/oddities.hpp"
 #include <nameplane/base/arena.hpp>
 #include <nameplane/base/ip.hpp>
 #include <nameplane/query.hpp>
 #include <nameplane/services/view.hpp>
 
-#include "chain/builder.hpp"
-#include "dns/encode.hpp"
-#include "dns/parse.hpp"
-#include "server/oddities.hpp"
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace nameplane::server {
 
@@ -55,8 +54,7 @@ public:
     /// them will need is asked for from memory for all of them at once. They must stay until then.
     void take(std::span<const Message> messages) noexcept;
     /// The like of answer() below for the message `i` of those taken.
-    std::size_t answer(std::size_t i, const Arrival& arrival,
-                       std::span<std::uint8_t> out) noexcept;
+    std::size_t answer(std::size_t i, const Arrival& arrival, std::span<std::uint8_t> out) noexcept;
 
     /// Writes the answer to `message` into `out` and returns its size; 0: send nothing. `out` has
     /// at least udp_size_max (and 512) octets, or tcp_octets_max.

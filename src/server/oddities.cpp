@@ -23,20 +23,15 @@ metrics::Counter& closed(metrics::Registry& metrics, const char* reason) {
 }  // namespace
 
 Oddities::Oddities(metrics::Registry& metrics)
-    : too_short{dropped(metrics, "too_short")},
-      response{dropped(metrics, "response")},
-      cut_off{dropped(metrics, "cut_off")},
-      by_plugin{dropped(metrics, "by_plugin")},
+    : too_short{dropped(metrics, "too_short")}, response{dropped(metrics, "response")},
+      cut_off{dropped(metrics, "cut_off")}, by_plugin{dropped(metrics, "by_plugin")},
       unencodable{dropped(metrics, "unencodable")},
-      send_failed{dropped(metrics, "send_failed")},
-      malformed{malformed_by(metrics, "malformed")},
-      no_question{malformed_by(metrics, "no_question")},
-      opcode{malformed_by(metrics, "opcode")},
+      send_failed{dropped(metrics, "send_failed")}, malformed{malformed_by(metrics, "malformed")},
+      no_question{malformed_by(metrics, "no_question")}, opcode{malformed_by(metrics, "opcode")},
       edns_version{malformed_by(metrics, "edns_version")},
       tcp_accepted{metrics.counter("nameplane_dns_tcp_connections_total",
                                    "TCP connections that were accepted.")},
-      tcp_idle{closed(metrics, "idle")},
-      tcp_evicted{closed(metrics, "evicted")},
+      tcp_idle{closed(metrics, "idle")}, tcp_evicted{closed(metrics, "evicted")},
       tcp_refused{closed(metrics, "refused")} {}
 
 }  // namespace nameplane::server

@@ -1,12 +1,11 @@
 #include "server/server.hpp"
 
+#include "server/worker.hpp"
+#include <nameplane/base/log.hpp>
+
 #include <algorithm>
 #include <string>
 #include <utility>
-
-#include <nameplane/base/log.hpp>
-
-#include "server/worker.hpp"
 
 namespace nameplane::server {
 
@@ -56,8 +55,7 @@ std::vector<IpAddress> usable(const std::vector<IpAddress>& listen) {
     std::vector<IpAddress> out;
     for (const IpAddress& address : listen) {
         if (std::ranges::find(out, address) != out.end()) continue;
-        if (address.is_v6() && address.is_unspecified() && listen.size() > 1 &&
-            !net::has_ipv6()) {
+        if (address.is_v6() && address.is_unspecified() && listen.size() > 1 && !net::has_ipv6()) {
             NP_LOG_WARNING("server.no_ipv6", "address", address);
             continue;
         }
@@ -95,7 +93,9 @@ struct Server::State {
 
 Server::Server(std::unique_ptr<State> state) : state_{std::move(state)} {}
 
-Server::~Server() { drain(std::chrono::milliseconds{0}); }
+Server::~Server() {
+    drain(std::chrono::milliseconds{0});
+}
 
 Result<std::unique_ptr<Server>> Server::bind(ServerOptions options,
                                              const Published<chain::Chains>& chains,
@@ -117,15 +117,15 @@ Result<std::unique_ptr<Server>> Server::bind(ServerOptions options,
     auto udp = sockets->udp.begin();
     auto tcp = sockets->tcp.begin();
     for (std::size_t number = 0; number < options.workers; ++number) {
-        auto worker = std::make_unique<Worker>(
-            Worker::Parts{.number = number,
-                          .limits = {.udp_size_max = options.udp_size_max},
-                          .tcp_idle = options.tcp_idle,
-                          .oddities = state->oddities,
-                          .chains = chains,
-                          .snapshots = snapshots,
-                          .budget = state->budget,
-                          .all = state->workers});
+        auto worker =
+            std::make_unique<Worker>(Worker::Parts{.number = number,
+                                                   .limits = {.udp_size_max = options.udp_size_max},
+                                                   .tcp_idle = options.tcp_idle,
+                                                   .oddities = state->oddities,
+                                                   .chains = chains,
+                                                   .snapshots = snapshots,
+                                                   .budget = state->budget,
+                                                   .all = state->workers});
         for (std::size_t i = 0; i < options.listen.size(); ++i) {
             worker->add(std::move(*udp++));
             worker->add(std::move(*tcp++));
@@ -144,6 +144,8 @@ void Server::drain(std::chrono::milliseconds grace) {
     state_->join();
 }
 
-std::uint16_t Server::port() const noexcept { return state_->port; }
+std::uint16_t Server::port() const noexcept {
+    return state_->port;
+}
 
 }  // namespace nameplane::server

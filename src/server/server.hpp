@@ -3,16 +3,15 @@
 // (SO_REUSEPORT), its own TCP listeners and its own view of chains and services; workers share
 // nothing that is written.
 
-#include <chrono>
-#include <memory>
-#include <vector>
-
-#include <nameplane/base/metrics.hpp>
-#include <nameplane/base/result.hpp>
-
 #include "base/published.hpp"
 #include "chain/builder.hpp"
 #include "services/snapshot.hpp"
+#include <nameplane/base/metrics.hpp>
+#include <nameplane/base/result.hpp>
+
+#include <chrono>
+#include <memory>
+#include <vector>
 
 namespace nameplane::server {
 

@@ -2,11 +2,11 @@
 
 #include "server/tcp.hpp"
 
+#include "server/tcp_connection.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <span>
-
-#include "server/tcp_connection.hpp"
 
 namespace nameplane::server {
 

@@ -7,6 +7,11 @@
 // only by whole queries and by answers taken whole, not by octets: one that sends or reads a drop
 // at a time is closed like an idle one, `idle` after its last deed.
 
+#include "net/loop.hpp"
+#include "net/tcp.hpp"
+#include "server/batches.hpp"
+#include "server/tcp_budget.hpp"
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -14,11 +19,6 @@
 #include <list>
 #include <memory>
 #include <vector>
-
-#include "net/loop.hpp"
-#include "net/tcp.hpp"
-#include "server/batches.hpp"
-#include "server/tcp_budget.hpp"
 
 namespace nameplane::server {
 

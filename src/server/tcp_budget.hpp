@@ -2,13 +2,13 @@
 // TcpBudget: how many TCP connections all workers hold together, and which of them holds the one
 // that has been idle longest. Changed when connections come and go, not for each query.
 
+#include <nameplane/base/worker_local.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
-
-#include <nameplane/base/worker_local.hpp>
 
 namespace nameplane::server {
 

@@ -1,8 +1,8 @@
 // Which connections a worker has: accepted, expired, evicted, drained.
 
-#include <utility>
-
 #include "server/tcp_connection.hpp"
+
+#include <utility>
 
 namespace nameplane::server {
 
@@ -11,23 +11,20 @@ namespace {
 constexpr std::chrono::milliseconds starved_pause{100};
 constexpr int accepts_in_a_row_max = 64;
 
-std::int64_t ticks_of(Batches::Time time) noexcept { return time.time_since_epoch().count(); }
+std::int64_t ticks_of(Batches::Time time) noexcept {
+    return time.time_since_epoch().count();
+}
 
 }  // namespace
 
 TcpService::TcpService(net::Loop& loop, Batches& batches, TcpBudget& budget, Options options,
                        PostTo post_to)
-    : loop_{&loop},
-      batches_{&batches},
-      budget_{&budget},
-      options_{options},
-      post_to_{std::move(post_to)},
-      expiry_{loop.timer([this] { close_expired(); })},
-      starved_{loop.timer([this] {
+    : loop_{&loop}, batches_{&batches}, budget_{&budget}, options_{options}, post_to_{std::move(
+                                                                                 post_to)},
+      expiry_{loop.timer([this] { close_expired(); })}, starved_{loop.timer([this] {
           for (Listening& listening : listening_) listening.watch->start(true, false);
       })},
-      in_(room_octets),
-      out_(room_octets) {}
+      in_(room_octets), out_(room_octets) {}
 
 TcpService::~TcpService() {
     budget_->set_oldest_idle(options_.worker, TcpBudget::none);
@@ -92,8 +89,8 @@ void TcpService::make_room_elsewhere(std::size_t worker, net::TcpStream stream) 
 void TcpService::add(net::TcpStream stream) {
     connections_.emplace_back(std::move(stream), std::chrono::steady_clock::now());
     const auto at = std::prev(connections_.end());
-    at->watch = loop_->watch(at->stream.fd(),
-                             [this, at](bool, bool writable) { ready(at, writable); });
+    at->watch =
+        loop_->watch(at->stream.fd(), [this, at](bool, bool writable) { ready(at, writable); });
     at->watch->start(true, false);
     arm_timer();
     publish_oldest_idle();

@@ -7,11 +7,13 @@
 namespace nameplane::server {
 
 UdpService::UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches)
-    : socket_{std::move(socket)},
-      batches_{&batches},
-      watch_{loop.watch(socket_.fd(), [this](bool, bool) { ready(); })} {}
+    : socket_{std::move(socket)}, batches_{&batches}, watch_{loop.watch(
+                                                          socket_.fd(),
+                                                          [this](bool, bool) { ready(); })} {}
 
-void UdpService::start() { watch_->start(true, false); }
+void UdpService::start() {
+    watch_->start(true, false);
+}
 
 bool UdpService::finish_sending() {
     const bool all_sent = socket_.send();

@@ -2,11 +2,11 @@
 #pragma once
 // UdpService: one UDP socket of a worker. Datagrams in, through the handler, datagrams out.
 
-#include <memory>
-
 #include "net/loop.hpp"
 #include "net/udp.hpp"
 #include "server/batches.hpp"
+
+#include <memory>
 
 namespace nameplane::server {
 

@@ -23,23 +23,31 @@ void block_signals() noexcept {
 }  // namespace
 
 Worker::Worker(const Parts& parts)
-    : number_{parts.number},
-      handler_{parts.number, parts.limits, parts.oddities},
+    : number_{parts.number}, handler_{parts.number, parts.limits, parts.oddities},
       batches_{handler_, parts.chains, parts.snapshots},
-      tcp_{loop_, batches_, parts.budget, {.idle = parts.tcp_idle, .worker = parts.number},
+      tcp_{loop_,
+           batches_,
+           parts.budget,
+           {.idle = parts.tcp_idle, .worker = parts.number},
            [&all = parts.all](std::size_t worker, std::function<void(TcpService&)> job) {
                Worker& there = *all[worker];
                there.loop_.post([&there, job = std::move(job)] { job(there.tcp_); });
            }},
       refresh_{loop_.timer([this] { batches_.refresh(); })},
-      udp_retry_{loop_.timer([this] { drain_udp(); })},
-      grace_over_{loop_.timer([this] { loop_.stop(); })} {}
+      udp_retry_{loop_.timer([this] { drain_udp(); })}, grace_over_{loop_.timer(
+                                                            [this] { loop_.stop(); })} {}
 
-Worker::~Worker() { join(); }
+Worker::~Worker() {
+    join();
+}
 
-void Worker::add(net::UdpSocket socket) { udp_.emplace_back(loop_, std::move(socket), batches_); }
+void Worker::add(net::UdpSocket socket) {
+    udp_.emplace_back(loop_, std::move(socket), batches_);
+}
 
-void Worker::add(net::TcpListener listener) { tcp_.listen(std::move(listener)); }
+void Worker::add(net::TcpListener listener) {
+    tcp_.listen(std::move(listener));
+}
 
 void Worker::start() {
     thread_ = std::thread{[this] { run(); }};

@@ -2,16 +2,16 @@
 // Worker: a thread with its loop, its sockets and its handler. Shares nothing that is written with
 // other workers but the TCP budget.
 
+#include "net/loop.hpp"
+#include "server/batches.hpp"
+#include "server/tcp.hpp"
+#include "server/udp.hpp"
+
 #include <chrono>
 #include <list>
 #include <memory>
 #include <thread>
 #include <vector>
-
-#include "net/loop.hpp"
-#include "server/batches.hpp"
-#include "server/tcp.hpp"
-#include "server/udp.hpp"
 
 namespace nameplane::server {
 

@@ -1,8 +1,7 @@
 // hot path
-#include <nameplane/services/head.hpp>
-
 #include "services/model.hpp"
 #include <nameplane/services/entry.hpp>
+#include <nameplane/services/head.hpp>
 
 namespace nameplane::services {
 

@@ -1,9 +1,8 @@
 // How a ServiceHead is made; what queries read of it is in head.cpp.
 
-#include <nameplane/services/head.hpp>
-
 #include "services/model.hpp"
 #include <nameplane/services/entry.hpp>
+#include <nameplane/services/head.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -11,8 +10,8 @@
 namespace nameplane::services {
 
 ServiceHead::ServiceHead(std::shared_ptr<const ServiceEntry> entry) noexcept
-    : entry_{std::move(entry)}, ip_count_{elsewhere}, port_count_{elsewhere},
-      name_octets_{elsewhere} {
+    : entry_{std::move(entry)}, ip_count_{elsewhere}, port_count_{elsewhere}, name_octets_{
+                                                                                  elsewhere} {
     const Service& service = *entry_->service;
     type_ = service.type;
     headless_ = service.headless;

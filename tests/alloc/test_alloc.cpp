@@ -1,6 +1,14 @@
 // No heap on the query path: operator new is counted while 10,000 queries of all kinds pass through
 // the handler.
 
+#include "base/published.hpp"
+#include "chain/builder.hpp"
+#include "chain/registry.hpp"
+#include "conf/config.hpp"
+#include "plugins/cluster.hpp"
+#include "server/batches.hpp"
+#include "server/handler.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <array>
@@ -9,14 +17,6 @@
 #include <source_location>
 #include <string>
 #include <vector>
-
-#include "base/published.hpp"
-#include "chain/builder.hpp"
-#include "chain/registry.hpp"
-#include "conf/config.hpp"
-#include "plugins/cluster.hpp"
-#include "server/batches.hpp"
-#include "server/handler.hpp"
 
 namespace {
 
@@ -34,8 +34,12 @@ constexpr std::size_t usual = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 }  // namespace
 
-void* operator new(std::size_t octets) { return allocate(octets, usual); }
-void* operator new[](std::size_t octets) { return allocate(octets, usual); }
+void* operator new(std::size_t octets) {
+    return allocate(octets, usual);
+}
+void* operator new[](std::size_t octets) {
+    return allocate(octets, usual);
+}
 void* operator new(std::size_t octets, const std::nothrow_t&) noexcept {
     return allocate(octets, usual);
 }
@@ -48,14 +52,30 @@ void* operator new(std::size_t octets, std::align_val_t alignment) {
 void* operator new[](std::size_t octets, std::align_val_t alignment) {
     return allocate(octets, static_cast<std::size_t>(alignment));
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+    std::free(memory);
+}
 
 using namespace nameplane;
 
@@ -71,8 +91,8 @@ Octets query(const std::string& name, dns::Type type, bool edns) {
     const auto wire = parsed->view().wire();
     out.insert(out.end(), wire.begin(), wire.end());
     const auto number = static_cast<std::uint16_t>(type);
-    out.insert(out.end(), {static_cast<std::uint8_t>(number >> 8),
-                           static_cast<std::uint8_t>(number), 0, 1});
+    out.insert(out.end(),
+               {static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number), 0, 1});
     if (edns) out.insert(out.end(), {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0});
     return out;
 }
@@ -112,9 +132,9 @@ std::vector<Octets> all_queries() {
         }
     }
     Octets odd = query("www.whoami.example.", dns::Type::a, false);
-    out.push_back({odd.begin(), odd.end() - 3});  // FORMERR
+    out.push_back({odd.begin(), odd.end() - 3});    // FORMERR
     out.push_back({odd.begin(), odd.begin() + 5});  // too short
-    odd[2] = 0x28;  // UPDATE: NOTIMP
+    odd[2] = 0x28;                                  // UPDATE: NOTIMP
     out.push_back(odd);
     return out;
 }
@@ -131,8 +151,10 @@ TEST_CASE("counting works") {
 TEST_CASE("10,000 queries allocate nothing") {
     metrics::Registry metrics{1};
     const std::vector<IpAddress> own{IpAddress::v4(10, 0, 0, 1)};
-    const Setup setup{.zones = {}, .workers = 1, .metrics = metrics, .own_addresses = own,
-                      .services_synced = [] { return true; }};
+    const Setup setup{
+        .zones = {}, .workers = 1, .metrics = metrics, .own_addresses = own, .services_synced = [] {
+            return true;
+        }};
     auto chains = chain::Chains::build(servers(), setup);
     if (!chains) FAIL(chains.error().text);
     const Published<chain::Chains> published_chains{*chains};
@@ -157,8 +179,7 @@ TEST_CASE("10,000 queries allocate nothing") {
         const server::Arrival arrival{.client = {IpAddress::v4(192, 0, 2, 1), 4242},
                                       .server = {IpAddress::v4(192, 0, 2, 53), 53},
                                       .transport = tcp ? Transport::tcp : Transport::udp};
-        const std::size_t octets = tcp
-                                       ? handler.answer(queries[i % queries.size()], arrival, out)
+        const std::size_t octets = tcp ? handler.answer(queries[i % queries.size()], arrival, out)
                                        : handler.answer(i % 64, arrival, out);
         if (octets != 0) ++answered;
         if (i % 64 == 63) batches.end();

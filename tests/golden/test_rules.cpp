@@ -69,8 +69,7 @@ rules::NodeFacts node_facts(const fs::path& path) {
                    }},
                   {"podCIDRs",
                    [&](const auto& node) {
-                       for (const auto& cidr : node)
-                           facts.pod_cidrs.push_back(parse<Cidr>(cidr));
+                       for (const auto& cidr : node) facts.pod_cidrs.push_back(parse<Cidr>(cidr));
                    }},
                   {"addresses", [&](const auto& node) {
                        for (const auto& item : node) {
@@ -130,8 +129,7 @@ class Case {
 public:
     explicit Case(fs::path folder) : folder_{std::move(folder)} {
         auto reading = kube::read_manifests({.path = folder_ / "services.yaml"});
-        if (!reading)
-            FAIL(reading.error().text);
+        if (!reading) FAIL(reading.error().text);
         CHECK(reading->problems == std::vector<std::string>{});
         CHECK(reading->choices == std::vector<std::string>{});
         for (services::Event& event : reading->events) {
@@ -159,10 +157,8 @@ std::string difference(const std::string& is, const std::string& wanted) {
     for (int line = 1;; ++line) {
         const bool more_left = static_cast<bool>(std::getline(left, a));
         const bool more_right = static_cast<bool>(std::getline(right, b));
-        if (!more_left && !more_right)
-            return {};
-        if (more_left && more_right && a == b)
-            continue;
+        if (!more_left && !more_right) return {};
+        if (more_left && more_right && a == b) continue;
         return "line " + std::to_string(line) + "\n  is     " + (more_left ? a : "(end)") +
                "\n  wanted " + (more_right ? b : "(end)");
     }
@@ -183,8 +179,7 @@ void compare(const fs::path& file, const std::string& is) {
 std::vector<fs::path> all_cases() {
     std::set<fs::path> folders;
     for (const fs::directory_entry& entry : fs::directory_iterator{cases}) {
-        if (entry.is_directory())
-            folders.insert(entry.path());
+        if (entry.is_directory()) folders.insert(entry.path());
     }
     return {folders.begin(), folders.end()};
 }
@@ -204,5 +199,5 @@ TEST_CASE("golden rules", "[golden]") {
     }
 }
 
-} // namespace
-} // namespace nameplane
+}  // namespace
+}  // namespace nameplane

@@ -294,7 +294,7 @@ TEST_CASE("hundreds of chains come and go between those of others") {
             restore(fresh, family, rules::iptables::to_restore_text(*plan));
             CHECK(saved(netns, family, "nat") == saved(fresh, family, "nat"));
         }
-        NetnsWriter restarted{netns, family}; // removes what it did not write itself
+        NetnsWriter restarted{netns, family};  // removes what it did not write itself
         must(restarted.apply(some));
         REQUIRE(writer.clean());
         const Netns fresh = Netns::make("fresh");

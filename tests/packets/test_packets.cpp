@@ -19,8 +19,8 @@ using Addresses = std::vector<std::string>;
 
 struct Expected {
     End end = End::untouched;
-    Addresses endpoints;   ///< each with the same probability
-    Addresses masqueraded; ///< those of them that do not see the client's address
+    Addresses endpoints;    ///< each with the same probability
+    Addresses masqueraded;  ///< those of them that do not see the client's address
 };
 Expected untouched() {
     return {};
@@ -64,8 +64,7 @@ void check(Tracer& tracer, const Row& row) {
         total += outcome.probability;
     }
     CHECK(total == Approx(1.0));
-    if (row.expected.end != End::dnat)
-        return;
+    if (row.expected.end != End::dnat) return;
     Addresses reached;
     for (const auto& [endpoint, probability] : share) {
         reached.push_back(endpoint);
@@ -132,23 +131,20 @@ void put(Cluster& cluster, const Given& item) {
     for (const services::ServicePort& port : item.service.ports) {
         slice.ports.push_back({.name = port.name, .protocol = port.protocol, .port = 8080});
     }
-    if (!item.endpoints.empty())
-        slice.family = item.endpoints[0].addresses[0].family();
+    if (!item.endpoints.empty()) slice.family = item.endpoints[0].addresses[0].family();
     cluster.put(slice);
 }
 
 Tracer tracer_for(const std::vector<Given>& items, const rules::PlanSettings& settings) {
     Cluster cluster;
-    for (const Given& item : items)
-        put(cluster, item);
+    for (const Given& item : items) put(cluster, item);
     return Tracer{rules::Planner{settings}.plan(cluster.snapshot(), here()),
                   {ip("192.168.0.2"), ip("2001:db8::2")}};
 }
 
 /// Traces all rows, then asks for a packet for every rule.
 void check_all(Tracer tracer, const std::vector<Row>& rows) {
-    for (const Row& row : rows)
-        check(tracer, row);
+    for (const Row& row : rows) check(tracer, row);
     CHECK(tracer.unmatched() == Addresses{});
 }
 
@@ -503,5 +499,5 @@ TEST_CASE("IPv6", "[packets]") {
         });
 }
 
-} // namespace
-} // namespace nameplane::tests
+}  // namespace
+}  // namespace nameplane::tests

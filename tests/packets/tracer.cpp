@@ -16,17 +16,14 @@ class Choices {
 public:
     /// Whether "one in n" comes true this time.
     bool one_in(std::uint32_t n) {
-        if (used_ == taken_.size())
-            taken_.push_back(true);
+        if (used_ == taken_.size()) taken_.push_back(true);
         const bool yes = taken_[used_++];
         probability_ *= yes ? 1.0 / n : 1.0 - 1.0 / n;
         return yes;
     }
     bool next_way() {
-        while (!taken_.empty() && !taken_.back())
-            taken_.pop_back();
-        if (taken_.empty())
-            return false;
+        while (!taken_.empty() && !taken_.back()) taken_.pop_back();
+        if (taken_.empty()) return false;
         taken_.back() = false;
         used_ = 0;
         probability_ = 1;
@@ -43,7 +40,7 @@ private:
 /// What a chain said.
 enum class Said : std::uint8_t { nothing, accept, drop, reject };
 
-} // namespace
+}  // namespace
 
 /// One packet on one way.
 class Tracer::Walk {
@@ -61,13 +58,10 @@ public:
             packet_.in_interface = "lo";
             said = chain(TableName::filter, "INPUT");
         }
-        if (is_open(said) && (ours || !to_node))
-            chain(TableName::nat, "POSTROUTING");
+        if (is_open(said) && (ours || !to_node)) chain(TableName::nat, "POSTROUTING");
         outcome_.probability = choices_.probability();
-        if (said == Said::drop)
-            outcome_.end = End::drop;
-        if (said == Said::reject)
-            outcome_.end = End::reject;
+        if (said == Said::drop) outcome_.end = End::drop;
+        if (said == Said::reject) outcome_.end = End::reject;
         return outcome_;
     }
 
@@ -81,19 +75,15 @@ private:
     Said chain(TableName table, const std::string& name) {
         auto& chains = tracer_.tables_[table];
         const auto found = chains.find(name);
-        if (found == chains.end())
-            FAIL("jump to " << name << ", which is not there");
+        if (found == chains.end()) FAIL("jump to " << name << ", which is not there");
         for (const Rule& rule : found->second) {
-            if (!matches(rule))
-                continue;
+            if (!matches(rule)) continue;
             tracer_.matched_.insert(&rule);
             INFO(to_text(rule));
             const std::optional<Said> said =
                 std::visit([&](const auto& target) { return act(table, target); }, rule.target);
-            if (!said)
-                return Said::nothing; // RETURN
-            if (*said != Said::nothing)
-                return *said;
+            if (!said) return Said::nothing;  // RETURN
+            if (*said != Said::nothing) return *said;
         }
         return Said::nothing;
     }
@@ -106,12 +96,9 @@ private:
     }
     std::optional<Said> act(TableName, const Verdict& target) {
         switch (target) {
-        case Verdict::accept:
-            return Said::accept;
-        case Verdict::drop:
-            return Said::drop;
-        case Verdict::return_:
-            return std::nullopt;
+        case Verdict::accept: return Said::accept;
+        case Verdict::drop: return Said::drop;
+        case Verdict::return_: return std::nullopt;
         }
         return std::nullopt;
     }
@@ -131,7 +118,7 @@ private:
     }
     std::optional<Said> act(TableName table, const Masquerade&) {
         REQUIRE(table == TableName::nat);
-        CHECK(mark_ == 0); // the mark is gone, or the packet would be masqueraded again
+        CHECK(mark_ == 0);  // the mark is gone, or the packet would be masqueraded again
         outcome_.masqueraded = true;
         return Said::accept;
     }
@@ -143,8 +130,7 @@ private:
     // Matches.
 
     bool matches(const Rule& rule) {
-        if (rule.protocol && *rule.protocol != packet_.protocol)
-            return false;
+        if (rule.protocol && *rule.protocol != packet_.protocol) return false;
         if (rule.source && rule.source->contains(packet_.source) == rule.source_negated) {
             return false;
         }
@@ -161,8 +147,7 @@ private:
         });
     }
     bool comes_in(std::string_view pattern) const {
-        if (!pattern.ends_with('+'))
-            return packet_.in_interface == pattern;
+        if (!pattern.ends_with('+')) return packet_.in_interface == pattern;
         return packet_.in_interface.starts_with(pattern.substr(0, pattern.size() - 1));
     }
     bool holds(const Rule&, const CommentMatch&) { return true; }
@@ -186,8 +171,7 @@ private:
         return is_local(match.source ? packet_.source : packet_.destination);
     }
     bool holds(const Rule&, const RecentMatch& match) {
-        if (match.seconds != 0)
-            return packet_.remembered == match.list;
+        if (match.seconds != 0) return packet_.remembered == match.list;
         outcome_.remembered = match.list;
         return true;
     }
@@ -201,17 +185,14 @@ private:
 
 Tracer::Tracer(const rules::Plan& plan, std::set<IpAddress> local) : local_{std::move(local)} {
     const BaseRules base = render_base(plan.settings);
-    for (const char* chain : {"INPUT", "FORWARD", "OUTPUT"})
-        add(TableName::filter, chain, {});
+    for (const char* chain : {"INPUT", "FORWARD", "OUTPUT"}) add(TableName::filter, chain, {});
     for (const char* chain : {"PREROUTING", "OUTPUT", "POSTROUTING"}) {
         add(TableName::nat, chain, {});
     }
     for (const NamedChain& chain : base.filter_chains)
         add(TableName::filter, chain.name, chain.rules);
-    for (const NamedChain& chain : base.nat_chains)
-        add(TableName::nat, chain.name, chain.rules);
-    for (const BaseJump& jump : base.jumps)
-        add(jump.table, jump.built_in, {jump.rule});
+    for (const NamedChain& chain : base.nat_chains) add(TableName::nat, chain.name, chain.rules);
+    for (const BaseJump& jump : base.jumps) add(jump.table, jump.built_in, {jump.rule});
     for (const auto& service : plan.services) {
         const ServiceRules rules = render_service(*service, plan.settings, false);
         add(TableName::filter, "KUBE-SERVICES", rules.filter_services);
@@ -254,8 +235,7 @@ std::vector<std::string> Tracer::unmatched() const {
     for (const auto& [table, chains] : tables_) {
         for (const auto& [name, rules] : chains) {
             for (const Rule& rule : rules) {
-                if (matched_.contains(&rule) || waits_for_later(rule))
-                    continue;
+                if (matched_.contains(&rule) || waits_for_later(rule)) continue;
                 all.push_back(name + " " + to_text(rule));
             }
         }
@@ -263,4 +243,4 @@ std::vector<std::string> Tracer::unmatched() const {
     return all;
 }
 
-} // namespace nameplane::tests
+}  // namespace nameplane::tests

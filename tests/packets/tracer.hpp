@@ -20,13 +20,13 @@ struct Packet {
     services::Protocol protocol = services::Protocol::tcp;
     IpAddress destination;
     std::uint16_t port = 0;
-    std::string in_interface; ///< empty for the node's own packets
-    std::string remembered;   ///< the list of `recent` that has seen the source before
+    std::string in_interface;  ///< empty for the node's own packets
+    std::string remembered;    ///< the list of `recent` that has seen the source before
 };
 
 enum class End : std::uint8_t {
-    untouched, ///< goes on to where it was sent
-    dnat,      ///< goes on to an endpoint
+    untouched,  ///< goes on to where it was sent
+    dnat,       ///< goes on to an endpoint
     reject,
     drop,
 };
@@ -34,9 +34,9 @@ enum class End : std::uint8_t {
 /// One way that the packet may go.
 struct Outcome {
     End end = End::untouched;
-    std::string endpoint; ///< "address:port" for dnat
+    std::string endpoint;  ///< "address:port" for dnat
     bool masqueraded = false;
-    std::string remembered; ///< the list of `recent` that saw the source on this way
+    std::string remembered;  ///< the list of `recent` that saw the source on this way
     double probability = 1;
 };
 
@@ -66,4 +66,4 @@ private:
     std::set<const rules::iptables::Rule*> matched_;
 };
 
-} // namespace nameplane::tests
+}  // namespace nameplane::tests

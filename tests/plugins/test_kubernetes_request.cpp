@@ -206,10 +206,9 @@ TEST_CASE("the Service that a name is about is expected", "[kubernetes]") {
         INFO("row at line " << row.at.line() << ": " << row.name);
         const std::size_t slash = row.service.find('/');
         const std::uint64_t expected =
-            row.service.empty()
-                ? 0
-                : services::ServiceView::hash_of(row.service.substr(0, slash),
-                                                 row.service.substr(slash + 1));
+            row.service.empty() ? 0
+                                : services::ServiceView::hash_of(row.service.substr(0, slash),
+                                                                 row.service.substr(slash + 1));
         CHECK(example.plugin().expects(*dns::Name::parse(row.name)) == expected);
     }
 }

@@ -38,12 +38,10 @@ void remove(const std::string& name) {
 
 /// The pid in "np-label-pid-number", or 0.
 pid_t owner_of(std::string_view name) {
-    if (!name.starts_with("np-"))
-        return 0;
+    if (!name.starts_with("np-")) return 0;
     const std::size_t last = name.rfind('-');
     const std::size_t before = name.rfind('-', last - 1);
-    if (last == std::string_view::npos || before == std::string_view::npos)
-        return 0;
+    if (last == std::string_view::npos || before == std::string_view::npos) return 0;
     pid_t pid = 0;
     std::from_chars(name.data() + before + 1, name.data() + last, pid);
     return pid;
@@ -55,16 +53,14 @@ void sweep() {
     for (const auto& entry : std::filesystem::directory_iterator{folder, ignored}) {
         const std::string name = entry.path().filename();
         const pid_t pid = owner_of(name);
-        if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH)
-            remove(name);
+        if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) remove(name);
     }
 }
 
 /// Makes the namespace on a thread that ends with it, so that the caller stays where it is.
 void create(const std::string& name) {
     const int fd = ::open(path_of(name).c_str(), O_CREAT | O_EXCL | O_RDONLY | O_CLOEXEC, 0444);
-    if (fd < 0)
-        fail("create " + path_of(name));
+    if (fd < 0) fail("create " + path_of(name));
     ::close(fd);
     int failed = 0;
     std::thread{[&] {
@@ -74,8 +70,7 @@ void create(const std::string& name) {
             failed = errno;
         }
     }}.join();
-    if (failed == 0)
-        return;
+    if (failed == 0) return;
     remove(name);
     errno = failed;
     fail("make network namespace " + name);
@@ -84,26 +79,21 @@ void create(const std::string& name) {
 /// What `ip netns` does before its first namespace: mounts must reach other mount namespaces.
 void prepare_folder() {
     ::mkdir(folder, 0755);
-    if (::mount("", folder, "none", MS_SHARED | MS_REC, nullptr) == 0)
-        return;
-    if (::mount(folder, folder, "none", MS_BIND | MS_REC, nullptr) != 0)
-        fail("mount /run/netns");
-    if (::mount("", folder, "none", MS_SHARED | MS_REC, nullptr) != 0)
-        fail("share /run/netns");
+    if (::mount("", folder, "none", MS_SHARED | MS_REC, nullptr) == 0) return;
+    if (::mount(folder, folder, "none", MS_BIND | MS_REC, nullptr) != 0) fail("mount /run/netns");
+    if (::mount("", folder, "none", MS_SHARED | MS_REC, nullptr) != 0) fail("share /run/netns");
 }
 
 std::string output_of(const std::string& command) {
     FILE* pipe = ::popen(command.c_str(), "re");
-    if (pipe == nullptr)
-        fail("start a shell");
+    if (pipe == nullptr) fail("start a shell");
     std::string output;
     char buffer[4096];
     while (const std::size_t read = std::fread(buffer, 1, sizeof buffer, pipe)) {
         output.append(buffer, read);
     }
     const int status = ::pclose(pipe);
-    if (status != 0)
-        throw std::runtime_error{"failed: " + command + "\n" + output};
+    if (status != 0) throw std::runtime_error{"failed: " + command + "\n" + output};
     return output;
 }
 
@@ -119,17 +109,14 @@ std::string quoted(const std::string& script) {
     return text + "'";
 }
 
-} // namespace
+}  // namespace
 
 std::string why_no_netns() {
-    if (::geteuid() != 0)
-        return "not root: network namespaces cannot be made";
+    if (::geteuid() != 0) return "not root: network namespaces cannot be made";
     int failed = 0;
     std::thread{[&] { failed = ::unshare(CLONE_NEWNET) == 0 ? 0 : errno; }}.join();
-    if (failed != 0)
-        return std::string{"no network namespaces: "} + std::strerror(failed);
-    if (std::system("ip -V >/dev/null 2>&1") != 0)
-        return "no `ip` (Debian package iproute2)";
+    if (failed != 0) return std::string{"no network namespaces: "} + std::strerror(failed);
+    if (std::system("ip -V >/dev/null 2>&1") != 0) return "no `ip` (Debian package iproute2)";
     return {};
 }
 
@@ -150,18 +137,15 @@ Netns Netns::make(std::string_view label) {
 }
 
 Netns::~Netns() {
-    if (!name_.empty())
-        remove(name_);
+    if (!name_.empty()) remove(name_);
 }
 
 void Netns::enter() const {
     const int fd = ::open(path_of(name_).c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        fail("open " + path_of(name_));
+    if (fd < 0) fail("open " + path_of(name_));
     const int entered = ::setns(fd, CLONE_NEWNET);
     ::close(fd);
-    if (entered != 0)
-        fail("enter " + name_);
+    if (entered != 0) fail("enter " + name_);
 }
 
 void Netns::run(const std::function<void()>& work) const {
@@ -174,8 +158,7 @@ void Netns::run(const std::function<void()>& work) const {
             thrown = std::current_exception();
         }
     }}.join();
-    if (thrown)
-        std::rethrow_exception(thrown);
+    if (thrown) std::rethrow_exception(thrown);
 }
 
 std::string Netns::sh(const std::string& script) const {
@@ -194,4 +177,4 @@ std::string shell(const std::string& script) {
     return output_of("bash -ec " + quoted(script) + " 2>&1");
 }
 
-} // namespace nameplane::test
+}  // namespace nameplane::test

@@ -66,4 +66,4 @@ void connect_veth(const Netns& one, const std::string& one_end, const Netns& oth
 /// Runs a shell script here; its output. Throws when it fails.
 std::string shell(const std::string& script);
 
-} // namespace nameplane::test
+}  // namespace nameplane::test

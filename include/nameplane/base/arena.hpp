@@ -15,7 +15,8 @@ namespace nameplane {
 class Arena {
 public:
     explicit Arena(std::size_t capacity_octets)
-        : block_{std::make_unique_for_overwrite<std::byte[]>(capacity_octets)}, capacity_{capacity_octets} {}
+        : block_{std::make_unique_for_overwrite<std::byte[]>(capacity_octets)},
+          capacity_{capacity_octets} {}
 
     /// `octets` of memory, or nullptr when the arena is full (the query then gets SERVFAIL).
     void* allocate(std::size_t octets, std::size_t alignment) noexcept {
@@ -25,8 +26,7 @@ public:
         return block_.get() + start;
     }
     /// `count` uninitialised T, or an empty span when the arena is full.
-    template <class T>
-    std::span<T> array(std::size_t count) noexcept {
+    template <class T> std::span<T> array(std::size_t count) noexcept {
         static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
         if (count > capacity_ / sizeof(T)) return {};
         void* memory = allocate(count * sizeof(T), alignof(T));

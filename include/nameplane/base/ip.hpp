@@ -106,7 +106,6 @@ struct SocketAddress {
 
 }  // namespace nameplane
 
-template <>
-struct std::hash<nameplane::IpAddress> {
+template <> struct std::hash<nameplane::IpAddress> {
     std::size_t operator()(const nameplane::IpAddress& ip) const noexcept { return ip.hash(); }
 };

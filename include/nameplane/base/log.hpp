@@ -6,14 +6,14 @@
 // Ids are dotted lower-case words, listed in docs/logs.md with what to do about them; a test
 // compares. Never on the query path. Safe from any thread.
 
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-
-#include <nameplane/base/ip.hpp>
-#include <nameplane/base/result.hpp>
 
 namespace nameplane::log {
 
@@ -31,49 +31,63 @@ bool enabled(Level level) noexcept;
 std::optional<Level> parse_level(std::string_view word) noexcept;
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) noexcept;
 
-inline std::string text_of(std::string_view value) { return std::string{value}; }
-inline std::string text_of(const char* value) { return value; }
-inline std::string text_of(bool value) { return value ? "true" : "false"; }
-template <std::integral T>
-std::string text_of(T value) {
+inline std::string text_of(std::string_view value) {
+    return std::string{value};
+}
+inline std::string text_of(const char* value) {
+    return value;
+}
+inline std::string text_of(bool value) {
+    return value ? "true" : "false";
+}
+template <std::integral T> std::string text_of(T value) {
     return std::to_string(value);
 }
-inline std::string text_of(double value) { return std::to_string(value); }
-inline std::string text_of(const Error& value) { return value.text; }
-inline std::string text_of(const IpAddress& value) { return value.to_string(); }
-inline std::string text_of(const SocketAddress& value) { return value.to_string(); }
-inline std::string text_of(const Cidr& value) { return value.to_string(); }
+inline std::string text_of(double value) {
+    return std::to_string(value);
+}
+inline std::string text_of(const Error& value) {
+    return value.text;
+}
+inline std::string text_of(const IpAddress& value) {
+    return value.to_string();
+}
+inline std::string text_of(const SocketAddress& value) {
+    return value.to_string();
+}
+inline std::string text_of(const Cidr& value) {
+    return value.to_string();
+}
 
 namespace detail {
-inline void emit(Level level, std::string_view event) { write(level, event, {}); }
-template <class A>
-void emit(Level level, std::string_view event, std::string_view k1, const A& a) {
+inline void emit(Level level, std::string_view event) {
+    write(level, event, {});
+}
+template <class A> void emit(Level level, std::string_view event, std::string_view k1, const A& a) {
     write(level, event, {{k1, text_of(a)}});
 }
 template <class A, class B>
-void emit(Level level, std::string_view event, std::string_view k1, const A& a,
-          std::string_view k2, const B& b) {
+void emit(Level level, std::string_view event, std::string_view k1, const A& a, std::string_view k2,
+          const B& b) {
     write(level, event, {{k1, text_of(a)}, {k2, text_of(b)}});
 }
 template <class A, class B, class C>
-void emit(Level level, std::string_view event, std::string_view k1, const A& a,
-          std::string_view k2, const B& b, std::string_view k3, const C& c) {
+void emit(Level level, std::string_view event, std::string_view k1, const A& a, std::string_view k2,
+          const B& b, std::string_view k3, const C& c) {
     write(level, event, {{k1, text_of(a)}, {k2, text_of(b)}, {k3, text_of(c)}});
 }
 template <class A, class B, class C, class D>
-void emit(Level level, std::string_view event, std::string_view k1, const A& a,
-          std::string_view k2, const B& b, std::string_view k3, const C& c, std::string_view k4,
-          const D& d) {
-    write(level, event,
-          {{k1, text_of(a)}, {k2, text_of(b)}, {k3, text_of(c)}, {k4, text_of(d)}});
+void emit(Level level, std::string_view event, std::string_view k1, const A& a, std::string_view k2,
+          const B& b, std::string_view k3, const C& c, std::string_view k4, const D& d) {
+    write(level, event, {{k1, text_of(a)}, {k2, text_of(b)}, {k3, text_of(c)}, {k4, text_of(d)}});
 }
 template <class A, class B, class C, class D, class E>
-void emit(Level level, std::string_view event, std::string_view k1, const A& a,
-          std::string_view k2, const B& b, std::string_view k3, const C& c, std::string_view k4,
-          const D& d, std::string_view k5, const E& e) {
-    write(level, event,
-          {{k1, text_of(a)}, {k2, text_of(b)}, {k3, text_of(c)}, {k4, text_of(d)},
-           {k5, text_of(e)}});
+void emit(Level level, std::string_view event, std::string_view k1, const A& a, std::string_view k2,
+          const B& b, std::string_view k3, const C& c, std::string_view k4, const D& d,
+          std::string_view k5, const E& e) {
+    write(
+        level, event,
+        {{k1, text_of(a)}, {k2, text_of(b)}, {k3, text_of(c)}, {k4, text_of(d)}, {k5, text_of(e)}});
 }
 }  // namespace detail
 

@@ -2,6 +2,8 @@
 // Result<T>: a value, or an Error that says what went wrong. It is how configuration, Kubernetes,
 // rule and network set-up code reports failure; nothing of ours throws across a module's border.
 
+#include <nameplane/base/check.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,8 +11,6 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include <nameplane/base/check.hpp>
 
 namespace nameplane {
 
@@ -47,8 +47,7 @@ struct Error {
 Error errno_error(int number, std::string_view what);
 
 /// A T or an Error. Test with operator bool before value() or error(); both check.
-template <class T>
-class [[nodiscard]] Result {
+template <class T> class [[nodiscard]] Result {
 public:
     using Value = T;
 
@@ -84,14 +83,12 @@ public:
     Error&& error() && { return std::move(error()); }
 
     /// The result of `f(value)`, or the error unchanged. `f` returns a plain value.
-    template <class F>
-    auto map(F&& f) && -> Result<std::invoke_result_t<F, T>> {
+    template <class F> auto map(F&& f) && -> Result<std::invoke_result_t<F, T>> {
         if (!has_value()) return std::move(error());
         return std::forward<F>(f)(std::move(value()));
     }
     /// The result of `f(value)`, or the error unchanged. `f` returns a Result.
-    template <class F>
-    auto and_then(F&& f) && -> std::invoke_result_t<F, T> {
+    template <class F> auto and_then(F&& f) && -> std::invoke_result_t<F, T> {
         if (!has_value()) return std::move(error());
         return std::forward<F>(f)(std::move(value()));
     }
@@ -107,8 +104,7 @@ private:
 };
 
 /// Success, or an Error.
-template <>
-class [[nodiscard]] Result<void> {
+template <> class [[nodiscard]] Result<void> {
 public:
     using Value = void;
 
@@ -126,8 +122,7 @@ public:
         NP_CHECK(error_.has_value(), "error() of a Result that holds a value");
         return std::move(*error_);
     }
-    template <class F>
-    auto and_then(F&& f) && -> std::invoke_result_t<F> {
+    template <class F> auto and_then(F&& f) && -> std::invoke_result_t<F> {
         if (error_) return std::move(*error_);
         return std::forward<F>(f)();
     }

@@ -7,8 +7,7 @@
 
 namespace nameplane {
 
-template <class T>
-class WorkerLocal {
+template <class T> class WorkerLocal {
 public:
     explicit WorkerLocal(std::size_t workers) : slots_(workers) {}
 

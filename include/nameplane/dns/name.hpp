@@ -3,6 +3,8 @@
 // 255 octets (RFC 1035 3.1). NameView refers to one, Name holds one inline. Both are checked when
 // made; after that every function may trust them.
 
+#include <nameplane/base/arena.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,8 +12,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <nameplane/base/arena.hpp>
 
 namespace nameplane::dns {
 

@@ -2,12 +2,12 @@
 // Records from values: what plugins build their answers with. Nothing is copied but where an arena
 // is asked for; views in a record must live until the answer is written.
 
+#include <nameplane/base/arena.hpp>
+#include <nameplane/dns/record.hpp>
+
 #include <optional>
 #include <span>
 #include <string_view>
-
-#include <nameplane/base/arena.hpp>
-#include <nameplane/dns/record.hpp>
 
 namespace nameplane::dns {
 

@@ -2,13 +2,13 @@
 // Record: one resource record as views. Nothing is copied until dns/encode writes the wire; what a
 // record refers to must live until then (the snapshot, the query's arena or the configuration).
 
-#include <cstdint>
-#include <span>
-#include <variant>
-
 #include <nameplane/base/ip.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/dns/types.hpp>
+
+#include <cstdint>
+#include <span>
+#include <variant>
 
 namespace nameplane::dns {
 

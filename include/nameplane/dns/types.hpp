@@ -14,16 +14,45 @@ namespace nameplane::dns {
 
 /// RR types. Any 16-bit value may occur; these have a name here.
 enum class Type : std::uint16_t {
-    a = 1, ns = 2, cname = 5, soa = 6, ptr = 12, hinfo = 13, mx = 15, txt = 16, aaaa = 28,
-    srv = 33, naptr = 35, opt = 41, ds = 43, rrsig = 46, nsec = 47, dnskey = 48, tlsa = 52,
-    svcb = 64, https = 65, tsig = 250, ixfr = 251, axfr = 252, any = 255, caa = 257,
+    a = 1,
+    ns = 2,
+    cname = 5,
+    soa = 6,
+    ptr = 12,
+    hinfo = 13,
+    mx = 15,
+    txt = 16,
+    aaaa = 28,
+    srv = 33,
+    naptr = 35,
+    opt = 41,
+    ds = 43,
+    rrsig = 46,
+    nsec = 47,
+    dnskey = 48,
+    tlsa = 52,
+    svcb = 64,
+    https = 65,
+    tsig = 250,
+    ixfr = 251,
+    axfr = 252,
+    any = 255,
+    caa = 257,
 };
 enum class Class : std::uint16_t { in = 1, ch = 3, hs = 4, none = 254, any = 255 };
 enum class Opcode : std::uint8_t { query = 0, iquery = 1, status = 2, notify = 4, update = 5 };
 /// Response codes with the EDNS extension (RFC 6891 6.1.3).
 enum class Rcode : std::uint16_t {
-    no_error = 0, form_err = 1, serv_fail = 2, nx_domain = 3, not_imp = 4, refused = 5,
-    not_auth = 9, not_zone = 10, bad_vers = 16, bad_cookie = 23,
+    no_error = 0,
+    form_err = 1,
+    serv_fail = 2,
+    nx_domain = 3,
+    not_imp = 4,
+    refused = 5,
+    not_auth = 9,
+    not_zone = 10,
+    bad_vers = 16,
+    bad_cookie = 23,
 };
 /// Seconds, at most 2^31-1 (RFC 2181 8).
 using Ttl = std::uint32_t;

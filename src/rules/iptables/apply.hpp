@@ -40,4 +40,4 @@ struct IptablesOptions {
 /// apply() (Errc::permission, Errc::unsupported), so that it can be tried again. Rule thread only.
 Result<std::unique_ptr<RuleWriter>> make_iptables_writer(Family family, IptablesOptions options);
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

@@ -17,8 +17,8 @@ namespace nameplane::rules::iptables {
 
 /// What the kernel can do beyond the matches and targets that no Service can live without.
 struct Features {
-    bool recent = true; ///< session affinity; without it, Services balance without affinity
-    bool sctp = true;   ///< without it, SCTP ports get no rules
+    bool recent = true;  ///< session affinity; without it, Services balance without affinity
+    bool sctp = true;    ///< without it, SCTP ports get no rules
     /// The newest DNAT revision: 2 (Linux 4.18), else 0 for IPv4 and 1 for IPv6.
     std::uint8_t dnat_revision = 2;
     friend bool operator==(const Features&, const Features&) = default;
@@ -42,7 +42,7 @@ public:
     }
 
 private:
-    std::vector<std::uint64_t> words_; ///< 8 octets at a time: what the kernel's structs align to
+    std::vector<std::uint64_t> words_;  ///< 8 octets at a time: what the kernel's structs align to
     std::size_t size_ = 0;
 };
 
@@ -60,7 +60,7 @@ Result<std::vector<EncodedRule>> encode_chain(const Chain& chain, Family family,
 struct RuleView {
     const void* entry = nullptr;
     std::string_view target;
-    bool standard = false; ///< a verdict, a jump or none: the octets of the target do not count
+    bool standard = false;  ///< a verdict, a jump or none: the octets of the target do not count
 };
 RuleView view_of(const EncodedRule& rule, Family family) noexcept;
 
@@ -77,4 +77,4 @@ struct RuleCounters {
 RuleCounters counters_of(const void* entry, Family family) noexcept;
 void set_counters(EncodedRule& rule, Family family, RuleCounters counters) noexcept;
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

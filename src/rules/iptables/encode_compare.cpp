@@ -50,8 +50,7 @@ public:
             text.remove_prefix(8);
         }
         std::uint64_t word = 0;
-        if (!text.empty())
-            std::memcpy(&word, text.data(), text.size());
+        if (!text.empty()) std::memcpy(&word, text.data(), text.size());
         add(word);
     }
     void add(std::uint64_t word) {
@@ -84,7 +83,7 @@ int ask(int fd, Family family, const Query& query) {
     return failed < 0 ? errno : 0;
 }
 
-} // namespace
+}  // namespace
 
 RuleView view_of(const EncodedRule& rule, Family family) noexcept {
     const auto* entry = static_cast<const std::byte*>(rule.data());
@@ -104,15 +103,13 @@ bool same_rule(const RuleView& a, const RuleView& b, Family family) noexcept {
         target_at == number_at(other + layout.target_offset) &&
         number_at(one + layout.next_offset) == number_at(other + layout.next_offset) &&
         std::memcmp(one, other, layout.ip_size) == 0;
-    if (!heads_same)
-        return false;
+    if (!heads_same) return false;
     const auto parts_same = [](const Part& x, const Part& y) {
         return x.name == y.name && x.revision == y.revision && x.data == y.data;
     };
     for (std::size_t at = layout.entry_size; at < target_at;) {
         const Part match = part_at(one + at);
-        if (!parts_same(match, part_at(other + at)))
-            return false;
+        if (!parts_same(match, part_at(other + at))) return false;
         at += match.size;
     }
     return a.standard || parts_same(part_at(one + target_at), part_at(other + target_at));
@@ -135,8 +132,7 @@ std::uint64_t hash_rule(const RuleView& rule, Family family) noexcept {
         at += match.size;
     }
     hash.add(rule.target);
-    if (!rule.standard)
-        add_part(part_at(entry + target_at));
+    if (!rule.standard) add_part(part_at(entry + target_at));
     return hash.value();
 }
 
@@ -156,8 +152,7 @@ Result<Features> probe_features(Family family) {
     const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
     const UniqueFd fd{::socket(domain, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)};
     if (!fd) {
-        if (errno == EAFNOSUPPORT)
-            return Error{Errc::unsupported, "the kernel lacks this family"};
+        if (errno == EAFNOSUPPORT) return Error{Errc::unsupported, "the kernel lacks this family"};
         return errno_error(errno, "raw socket for iptables");
     }
     for (const Query& query :
@@ -166,10 +161,8 @@ Result<Features> probe_features(Family family) {
           Query{"addrtype", 1, false}, Query{"MARK", 2, true}, Query{"MASQUERADE", 0, true},
           Query{"REJECT", 0, true}}) {
         const int failed = ask(fd.get(), family, query);
-        if (failed == 0)
-            continue;
-        if (failed == EPERM)
-            return errno_error(failed, "ask for iptables extensions");
+        if (failed == 0) continue;
+        if (failed == EPERM) return errno_error(failed, "ask for iptables extensions");
         return Error{Errc::unsupported, std::string{"the kernel lacks the iptables "} +
                                             (query.target ? "target " : "match ") + query.name};
     }
@@ -184,4 +177,4 @@ Result<Features> probe_features(Family family) {
     return features;
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

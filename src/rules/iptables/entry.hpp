@@ -7,7 +7,7 @@
 #include <climits>
 #include <cstddef>
 
-extern "C" { // libip6tc.h leaves ip6tc_strerror() outside of its own
+extern "C" {  // libip6tc.h leaves ip6tc_strerror() outside of its own
 #include <libiptc/libip6tc.h>
 }
 
@@ -16,7 +16,7 @@ extern "C" { // libip6tc.h leaves ip6tc_strerror() outside of its own
 namespace nameplane::rules::iptables {
 
 struct EntryLayout {
-    std::size_t ip_size; ///< struct ipt_ip or ip6t_ip6, at offset 0
+    std::size_t ip_size;  ///< struct ipt_ip or ip6t_ip6, at offset 0
     std::size_t target_offset;
     std::size_t next_offset;
     std::size_t counters;
@@ -32,4 +32,4 @@ constexpr EntryLayout layout_of(Family family) noexcept {
             offsetof(ip6t_entry, next_offset), offsetof(ip6t_entry, counters), sizeof(ip6t_entry)};
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

@@ -21,4 +21,4 @@ private:
     UniqueFd fd_;
 };
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

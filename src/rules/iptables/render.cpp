@@ -23,8 +23,7 @@ struct Refusal {
 };
 
 Refusal refusal_of(const PortPlan& port, Unserved unserved) {
-    if (unserved == Unserved::reject)
-        return {port.name + " has no endpoints", Reject{}};
+    if (unserved == Unserved::reject) return {port.name + " has no endpoints", Reject{}};
     return {port.name + " has no local endpoints", Verdict::drop};
 }
 
@@ -44,10 +43,8 @@ public:
         dispatch_load_balancer_ips();
         dispatch_node_port();
         dispatch_health_check();
-        if (uses_external_chain())
-            external_chain();
-        if (uses_load_balancer_chain())
-            load_balancer_chain();
+        if (uses_external_chain()) external_chain();
+        if (uses_load_balancer_chain()) load_balancer_chain();
         endpoint_chains();
     }
 
@@ -67,8 +64,7 @@ private:
     /// A rule with nothing but a comment ("" for none) and a target.
     static Rule rule(std::string comment, Target target) {
         Rule rule;
-        if (!comment.empty())
-            rule.matches.emplace_back(CommentMatch{std::move(comment)});
+        if (!comment.empty()) rule.matches.emplace_back(CommentMatch{std::move(comment)});
         rule.target = std::move(target);
         return rule;
     }
@@ -99,8 +95,7 @@ private:
 
     /// The filter's answer to external traffic for `address` that finds no endpoint.
     void refuse_external(const IpAddress& address) {
-        if (port_.external == Unserved::none)
-            return;
+        if (port_.external == Unserved::none) return;
         Refusal refusal = refusal_of(port_, port_.external);
         out_.filter_external_services.push_back(
             to_address(std::move(refusal.comment), address, std::move(refusal.target)));
@@ -130,19 +125,16 @@ private:
                                address, Verdict::drop));
             }
         }
-        for (const IpAddress& address : port_.load_balancer_ips)
-            refuse_external(address);
+        for (const IpAddress& address : port_.load_balancer_ips) refuse_external(address);
     }
 
     void dispatch_node_port() {
-        if (port_.node_port == 0)
-            return;
+        if (port_.node_port == 0) return;
         if (port_.has_endpoints) {
             out_.nat_nodeports.push_back(
                 to_port(port_.name, port_.node_port, jump(external_chain_)));
         }
-        if (port_.external == Unserved::none)
-            return;
+        if (port_.external == Unserved::none) return;
         Refusal refusal = refusal_of(port_, port_.external);
         Rule made = rule(std::move(refusal.comment), std::move(refusal.target));
         made.protocol = port_.protocol;
@@ -152,8 +144,7 @@ private:
     }
 
     void dispatch_health_check() {
-        if (port_.health_check_node_port == 0)
-            return;
+        if (port_.health_check_node_port == 0) return;
         Rule made = to_port(port_.name + " health check node port", port_.health_check_node_port,
                             Verdict::accept);
         made.protocol = services::Protocol::tcp;
@@ -163,16 +154,13 @@ private:
     /// Narrows `made` to what comes from pods (or, `negated`, from elsewhere).
     void from_pods(Rule& made, bool negated) const {
         switch (settings_.detector) {
-        case LocalDetector::none:
-            return;
+        case LocalDetector::none: return;
         case LocalDetector::source_cidr:
             made.source = settings_.detector_cidr;
             made.source_negated = negated;
             made.source_is_range = true;
             return;
-        case LocalDetector::bridge:
-            made.in_interface = settings_.detector_name;
-            break;
+        case LocalDetector::bridge: made.in_interface = settings_.detector_name; break;
         case LocalDetector::interface_prefix:
             made.in_interface = settings_.detector_name + "+";
             break;
@@ -239,13 +227,10 @@ private:
 
     /// Masquerading of cluster IP traffic from outside the pods, first in the internal chain.
     void masquerade_cluster_ip(Chain& chain) const {
-        if (port_.internal != Unserved::none)
-            return;
-        if (!settings_.masquerade_all && settings_.detector == LocalDetector::none)
-            return;
+        if (port_.internal != Unserved::none) return;
+        if (!settings_.masquerade_all && settings_.detector == LocalDetector::none) return;
         Rule made = to_address(port_.name + " cluster IP", port_.cluster_ip, jump(mark_masq_chain));
-        if (!settings_.masquerade_all)
-            from_pods(made, true);
+        if (!settings_.masquerade_all) from_pods(made, true);
         chain.push_back(std::move(made));
     }
 
@@ -271,8 +256,7 @@ private:
             endpoint_chain(cluster[i], std::move(cluster_names[i]));
         }
         for (std::size_t i = 0; i < local.size(); ++i) {
-            if (std::ranges::find(cluster, local[i]) != cluster.end())
-                continue;
+            if (std::ranges::find(cluster, local[i]) != cluster.end()) continue;
             endpoint_chain(local[i], std::move(local_names[i]));
         }
     }
@@ -284,12 +268,10 @@ private:
     /// KUBE-SVC or KUBE-SVL: leads to one of `endpoints`, evenly, but by affinity first.
     void choose_among(const std::vector<PlanEndpoint>& endpoints,
                       const std::vector<std::string>& names, const std::string& chain_name) {
-        if (endpoints.empty())
-            return;
+        if (endpoints.empty()) return;
         Chain chain;
         chain.reserve(endpoints.size() * (port_.affinity_timeout_s != 0 ? 2 : 1) + 1);
-        if (chain_name == internal_policy_chain())
-            masquerade_cluster_ip(chain);
+        if (chain_name == internal_policy_chain()) masquerade_cluster_ip(chain);
         if (port_.affinity_timeout_s != 0) {
             for (std::size_t i = 0; i < endpoints.size(); ++i) {
                 Rule& made =
@@ -300,8 +282,7 @@ private:
         for (std::size_t i = 0; i < endpoints.size(); ++i) {
             Rule& made = chain.emplace_back(rule(endpoint_comment(endpoints[i]), jump(names[i])));
             const auto left = static_cast<std::uint32_t>(endpoints.size() - i);
-            if (left > 1)
-                made.matches.emplace_back(RandomMatch{left});
+            if (left > 1) made.matches.emplace_back(RandomMatch{left});
         }
         out_.nat_chains.push_back({chain_name, std::move(chain)});
     }
@@ -314,8 +295,7 @@ private:
         Rule& hairpin = chain.emplace_back(rule(comment, jump(mark_masq_chain)));
         hairpin.source = host(endpoint.address);
         Rule& dnat = chain.emplace_back(rule(comment, Dnat{endpoint.address, endpoint.port}));
-        if (port_.affinity_timeout_s != 0)
-            dnat.matches.emplace_back(RecentMatch{name, 0});
+        if (port_.affinity_timeout_s != 0) dnat.matches.emplace_back(RecentMatch{name, 0});
         dnat.protocol = port_.protocol;
         dnat.matches.emplace_back(ProtocolMatch{});
         out_.nat_chains.push_back({std::move(name), std::move(chain)});
@@ -332,7 +312,7 @@ private:
     std::string load_balancer_chain_;
 };
 
-} // namespace
+}  // namespace
 
 ServiceRules render_service(const ServicePlan& service, const PlanSettings& settings, bool large) {
     ServiceRules rules;
@@ -342,4 +322,4 @@ ServiceRules render_service(const ServicePlan& service, const PlanSettings& sett
     return rules;
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

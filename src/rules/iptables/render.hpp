@@ -1,11 +1,11 @@
 #pragma once
 // render: a Plan to KUBE-* chains, exactly as kube-proxy lays them out. Pure; decides nothing.
 
-#include <string>
-#include <string_view>
-
 #include "rules/iptables/rule.hpp"
 #include "rules/plan.hpp"
+
+#include <string>
+#include <string_view>
 
 namespace nameplane::rules::iptables {
 

@@ -11,7 +11,7 @@ namespace {
 struct JumpRow {
     TableName table;
     std::string_view built_in;
-    bool new_only; ///< only packets that begin a connection
+    bool new_only;  ///< only packets that begin a connection
     std::string_view comment;
     std::string_view chain;
 };
@@ -60,10 +60,8 @@ Rule with(Match match, Target target) {
 
 Rule jump_rule(const JumpRow& row) {
     Rule rule;
-    if (row.new_only)
-        rule.matches.emplace_back(StateMatch{.states = StateMatch::fresh});
-    if (!row.comment.empty())
-        rule.matches.emplace_back(CommentMatch{std::string{row.comment}});
+    if (row.new_only) rule.matches.emplace_back(StateMatch{.states = StateMatch::fresh});
+    if (!row.comment.empty()) rule.matches.emplace_back(CommentMatch{std::string{row.comment}});
     rule.target = Jump{std::string{row.chain}};
     return rule;
 }
@@ -71,8 +69,7 @@ Rule jump_rule(const JumpRow& row) {
 std::vector<BaseJump> jumps(const PlanSettings& settings) {
     std::vector<BaseJump> jumps;
     for (const JumpRow& row : jump_rows) {
-        if (row.chain == firewall_chain && !localhost_node_ports(settings))
-            continue;
+        if (row.chain == firewall_chain && !localhost_node_ports(settings)) continue;
         jumps.push_back({row.table, std::string{row.built_in}, jump_rule(row)});
     }
     return jumps;
@@ -139,10 +136,8 @@ Chain node_port_jumps(const PlanSettings& settings) {
         return chain;
     }
     for (const IpAddress& address : settings.node_port_addresses) {
-        if (address.family() != settings.family)
-            continue;
-        if (address.is_loopback() && !localhost)
-            continue;
+        if (address.family() != settings.family) continue;
+        if (address.is_loopback() && !localhost) continue;
         Rule rule = node_port_jump();
         rule.destination = Cidr::make(address, address.is_v4() ? 32 : 128);
         chain.push_back(std::move(rule));
@@ -154,7 +149,7 @@ NamedChain named(std::string_view name, Chain rules = {}) {
     return {std::string{name}, std::move(rules)};
 }
 
-} // namespace
+}  // namespace
 
 BaseRules render_base(const PlanSettings& settings) {
     BaseRules base;
@@ -176,4 +171,4 @@ BaseRules render_base(const PlanSettings& settings) {
     return base;
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

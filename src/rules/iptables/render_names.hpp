@@ -30,4 +30,4 @@ inline constexpr std::string_view endpoint_prefix = "KUBE-SEP-";
 std::string service_hash(const PortPlan& port);
 std::string chain_name(std::string_view prefix, std::string_view hash);
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

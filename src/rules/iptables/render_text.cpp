@@ -47,13 +47,11 @@ private:
     }
 
     void put_protocol() {
-        if (!rule_.protocol || std::exchange(protocol_done_, true))
-            return;
+        if (!rule_.protocol || std::exchange(protocol_done_, true)) return;
         add_words(" -p ", to_string(*rule_.protocol));
     }
     void put_network(std::string_view option, const Cidr& network, bool negated, bool range) {
-        if (negated)
-            out_ += " !";
+        if (negated) out_ += " !";
         out_ += option;
         std::array<char, 46> text{};
         out_.append(text.data(), network.address().write_text(text));
@@ -62,26 +60,22 @@ private:
         }
     }
     void put_destination() {
-        if (!rule_.destination || std::exchange(destination_done_, true))
-            return;
+        if (!rule_.destination || std::exchange(destination_done_, true)) return;
         put_network(" -d ", *rule_.destination, rule_.destination_negated, false);
     }
     /// Where the packet comes from: address, interface.
     void put_source() {
-        if (std::exchange(source_done_, true))
-            return;
+        if (std::exchange(source_done_, true)) return;
         if (rule_.source) {
             put_network(" -s ", *rule_.source, rule_.source_negated, rule_.source_is_range);
         }
         if (!rule_.in_interface.empty()) {
-            if (rule_.in_interface_negated)
-                out_ += " !";
+            if (rule_.in_interface_negated) out_ += " !";
             add_words(" -i ", rule_.in_interface);
         }
     }
     void put_protocol_match() {
-        if (!rule_.protocol)
-            return;
+        if (!rule_.protocol) return;
         add_words(" -m ", to_string(*rule_.protocol));
         put_protocol();
         put_destination();
@@ -91,8 +85,7 @@ private:
         const bool quoted = match.text.find(' ') != std::string::npos;
         out_ += quoted ? " -m comment --comment \"" : " -m comment --comment ";
         out_ += match.text;
-        if (quoted)
-            out_ += '"';
+        if (quoted) out_ += '"';
     }
     void put(const DportMatch& match) {
         put_protocol_match();
@@ -108,8 +101,7 @@ private:
         out_ += match.negated ? " -m conntrack ! --ctstate" : " -m conntrack --ctstate";
         char separator = ' ';
         for (const auto& [state, word] : state_words) {
-            if ((match.states & state) == 0)
-                continue;
+            if ((match.states & state) == 0) continue;
             out_ += std::exchange(separator, ',');
             out_ += word;
         }
@@ -134,15 +126,9 @@ private:
     void put(const Jump& target) { add_words(" -j ", target.chain); }
     void put(const Verdict& target) {
         switch (target) {
-        case Verdict::accept:
-            out_ += " -j ACCEPT";
-            return;
-        case Verdict::drop:
-            out_ += " -j DROP";
-            return;
-        case Verdict::return_:
-            out_ += " -j RETURN";
-            return;
+        case Verdict::accept: out_ += " -j ACCEPT"; return;
+        case Verdict::drop: out_ += " -j DROP"; return;
+        case Verdict::return_: out_ += " -j RETURN"; return;
         }
     }
     void put(const Reject&) { out_ += " -j REJECT"; }
@@ -183,8 +169,7 @@ struct TableText {
         rules += '\n';
     }
     void add(std::string_view chain, const Chain& made) {
-        for (const Rule& rule : made)
-            add("-A ", chain, rule);
+        for (const Rule& rule : made) add("-A ", chain, rule);
     }
     void add(const std::vector<NamedChain>& made) {
         for (const NamedChain& chain : made) {
@@ -195,8 +180,7 @@ struct TableText {
     /// Each is put at the head of its chain, so the last one first.
     void add_jumps(const BaseRules& base, TableName table) {
         for (auto jump = base.jumps.rbegin(); jump != base.jumps.rend(); ++jump) {
-            if (jump->table == table)
-                add("-I ", jump->built_in, jump->rule);
+            if (jump->table == table) add("-I ", jump->built_in, jump->rule);
         }
     }
     void append_to(std::string& out, std::string_view name) const {
@@ -209,13 +193,12 @@ struct TableText {
     }
 };
 
-} // namespace
+}  // namespace
 
 std::string to_text(const Rule& rule) {
     std::string text;
     RuleText{rule, text}.write();
-    if (!text.empty())
-        text.erase(0, 1);
+    if (!text.empty()) text.erase(0, 1);
     return text;
 }
 
@@ -228,8 +211,7 @@ std::string to_restore_text(const Plan& plan) {
     // KUBE-FORWARD stands behind the Services, as kube-proxy writes it.
     for (const NamedChain& chain : base.filter_chains) {
         filter.declare(chain.name);
-        if (chain.name != forward_chain)
-            filter.add(chain.name, chain.rules);
+        if (chain.name != forward_chain) filter.add(chain.name, chain.rules);
     }
     nat.add(base.nat_chains);
     mangle.add(base.mangle_chains);
@@ -245,8 +227,7 @@ std::string to_restore_text(const Plan& plan) {
     }
     nat.add(services_chain, base.nat_services_tail);
     for (const NamedChain& chain : base.filter_chains) {
-        if (chain.name == forward_chain)
-            filter.add(chain.name, chain.rules);
+        if (chain.name == forward_chain) filter.add(chain.name, chain.rules);
     }
     filter.add_jumps(base, TableName::filter);
     nat.add_jumps(base, TableName::nat);
@@ -260,4 +241,4 @@ std::string to_restore_text(const Plan& plan) {
     return out;
 }
 
-} // namespace nameplane::rules::iptables
+}  // namespace nameplane::rules::iptables

@@ -1,6 +1,9 @@
 #pragma once
-// Rule, Chain, ServiceRules: iptables rules as values, between the renderer (plan to chains), the text
-// (iptables-restore) and the kernel (libiptc). Only what our chains need.
+// Rule, Chain, ServiceRules: iptables rules as values, between the renderer (plan to chains), the
+// text (iptables-restore) and the kernel (libiptc). Only what our chains need.
+
+#include "services/model.hpp"
+#include <nameplane/base/ip.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +11,6 @@
 #include <string>
 #include <variant>
 #include <vector>
-
-#include <nameplane/base/ip.hpp>
-
-#include "services/model.hpp"
 
 namespace nameplane::rules::iptables {
 
@@ -143,7 +142,7 @@ struct BaseJump {
 
 /// What does not depend on any Service.
 struct BaseRules {
-    std::vector<BaseJump> jumps;  ///< in final order within each built-in chain
+    std::vector<BaseJump> jumps;            ///< in final order within each built-in chain
     std::vector<NamedChain> nat_chains;     ///< POSTROUTING, MARK-MASQ; SERVICES' last rule apart
     std::vector<NamedChain> filter_chains;  ///< FORWARD, FIREWALL; empty ones that Services fill
     std::vector<NamedChain> mangle_chains;  ///< the canary

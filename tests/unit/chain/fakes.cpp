@@ -1,9 +1,9 @@
 #include "fakes.hpp"
 
+#include "chain/registry.hpp"
+
 #include <algorithm>
 #include <array>
-
-#include "chain/registry.hpp"
 
 namespace nameplane::test {
 
@@ -83,5 +83,7 @@ PluginPtr scripted(std::string name, Steps steps, std::uint64_t expected) {
 }  // namespace nameplane::test
 
 namespace nameplane::chain {
-std::span<const PluginKind> plugin_kinds() noexcept { return test::kinds; }
+std::span<const PluginKind> plugin_kinds() noexcept {
+    return test::kinds;
+}
 }  // namespace nameplane::chain

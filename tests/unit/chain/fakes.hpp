@@ -2,10 +2,10 @@
 // Plugins and a registry for the tests of chains: what they do is set from outside, and what was
 // called is written into a list.
 
+#include <nameplane/plugin.hpp>
+
 #include <string>
 #include <vector>
-
-#include <nameplane/plugin.hpp>
 
 namespace nameplane::test {
 
@@ -15,7 +15,8 @@ struct Script {
     static Script& current();
 };
 
-/// Steps of one plugin: the n-th call of ask() or tell() gives the n-th step, the last one for ever.
+/// Steps of one plugin: the n-th call of ask() or tell() gives the n-th step, the last one for
+/// ever.
 struct Steps {
     std::vector<Step> ask{Step::next};
     std::vector<Step> tell{Step::done};

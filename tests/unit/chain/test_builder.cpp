@@ -1,14 +1,14 @@
-#include <catch2/catch.hpp>
-
-#include <source_location>
-#include <string>
-#include <vector>
-
 #include "chain/builder.hpp"
 #include "chain/registry.hpp"
 #include "chain/traffic.hpp"
 #include "conf/config.hpp"
 #include "fakes.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <source_location>
+#include <string>
+#include <vector>
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -18,7 +18,9 @@ using conf::ServerConfig;
 
 namespace {
 
-dns::Name name_of(const char* text) { return *dns::Name::parse(text); }
+dns::Name name_of(const char* text) {
+    return *dns::Name::parse(text);
+}
 
 PluginConfig plugin(const std::string& name) {
     for (const chain::PluginKind& kind : chain::plugin_kinds()) {
@@ -35,8 +37,11 @@ PluginConfig failing() {
 
 Result<std::shared_ptr<const Chains>> build(const std::vector<ServerConfig>& servers,
                                             metrics::Registry& metrics) {
-    return Chains::build(servers, Setup{.zones = {}, .workers = 1, .metrics = metrics,
-                                        .own_addresses = {}, .services_synced = {}});
+    return Chains::build(servers, Setup{.zones = {},
+                                        .workers = 1,
+                                        .metrics = metrics,
+                                        .own_addresses = {},
+                                        .services_synced = {}});
 }
 
 struct Case {
@@ -72,10 +77,9 @@ TEST_CASE("each block gets its own chain, and plugins learn its zones in lower c
     Script::current().calls.clear();
     CHECK(cluster->chain->walk(query, reply) == Step::done);
     CHECK(Script::current().calls ==
-          std::vector<std::string>{
-              "ask unready of cluster.local. in-addr.arpa. a.cluster.local.",
-              "ask answering cluster.local. a.cluster.local.",
-              "tell unready of cluster.local. in-addr.arpa. NOERROR"});
+          std::vector<std::string>{"ask unready of cluster.local. in-addr.arpa. a.cluster.local.",
+                                   "ask answering cluster.local. a.cluster.local.",
+                                   "tell unready of cluster.local. in-addr.arpa. NOERROR"});
 }
 
 TEST_CASE("plugins that are not ready are named") {

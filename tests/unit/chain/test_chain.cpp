@@ -1,11 +1,11 @@
+#include "chain/chain.hpp"
+#include "fakes.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <source_location>
 #include <string>
 #include <vector>
-
-#include "chain/chain.hpp"
-#include "fakes.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;

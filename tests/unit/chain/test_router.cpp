@@ -1,10 +1,10 @@
+#include "chain/router.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <source_location>
 #include <string>
 #include <vector>
-
-#include "chain/router.hpp"
 
 using namespace nameplane;
 using chain::Router;
@@ -33,8 +33,8 @@ struct Case {
 }  // namespace
 
 TEST_CASE("the longest zone wins") {
-    const auto router = router_of({"cluster.local.", "in-addr.arpa.", "10.in-addr.arpa.", "example.",
-                                   "deep.er.example.", "a.very.deep.er.example."});
+    const auto router = router_of({"cluster.local.", "in-addr.arpa.", "10.in-addr.arpa.",
+                                   "example.", "deep.er.example.", "a.very.deep.er.example."});
     REQUIRE(router);
     const Case cases[] = {
         {"cluster.local.", "cluster.local."},

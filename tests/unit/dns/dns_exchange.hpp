@@ -1,6 +1,12 @@
 #pragma once
 // Exchange: one query and its reply through parse, encode and ldns.
 
+#include "dns/encode.hpp"
+#include "dns/parse.hpp"
+#include "dns_wire.hpp"
+#include "support/ldns_message.hpp"
+#include <nameplane/reply.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <memory>
@@ -9,13 +15,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <nameplane/reply.hpp>
-
-#include "dns/encode.hpp"
-#include "dns/parse.hpp"
-#include "dns_wire.hpp"
-#include "support/ldns_message.hpp"
 
 namespace nameplane::test {
 

@@ -7,9 +7,13 @@ WireMaker& WireMaker::u8(unsigned value) {
     return *this;
 }
 
-WireMaker& WireMaker::u16(unsigned value) { return u8(value >> 8).u8(value & 0xff); }
+WireMaker& WireMaker::u16(unsigned value) {
+    return u8(value >> 8).u8(value & 0xff);
+}
 
-WireMaker& WireMaker::u32(std::uint32_t value) { return u16(value >> 16).u16(value & 0xffff); }
+WireMaker& WireMaker::u32(std::uint32_t value) {
+    return u16(value >> 16).u16(value & 0xffff);
+}
 
 WireMaker& WireMaker::text(std::string_view octets) {
     octets_.insert(octets_.end(), octets.begin(), octets.end());

@@ -1,11 +1,11 @@
 #pragma once
 // Messages for the tests of dns: queries built octet by octet, apart from the code under test.
 
+#include <nameplane/dns/types.hpp>
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include <nameplane/dns/types.hpp>
 
 namespace nameplane::test {
 

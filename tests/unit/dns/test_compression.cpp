@@ -1,14 +1,13 @@
+#include "dns/name_table.hpp"
+#include "dns_exchange.hpp"
+#include <nameplane/dns/rdata.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <array>
 #include <random>
 #include <string>
-
-#include <nameplane/dns/rdata.hpp>
-
-#include "dns/name_table.hpp"
-#include "dns_exchange.hpp"
 
 using namespace nameplane;
 using namespace nameplane::dns;

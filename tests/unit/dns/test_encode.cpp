@@ -1,12 +1,10 @@
 #include "dns/encode.hpp"
+#include "dns_exchange.hpp"
+#include <nameplane/dns/rdata.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <array>
-
-#include <nameplane/dns/rdata.hpp>
-
-#include "dns_exchange.hpp"
 
 using namespace nameplane;
 using namespace nameplane::dns;

@@ -1,10 +1,9 @@
+#include "dns_wire.hpp"
 #include <nameplane/dns/name.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <string>
-
-#include "dns_wire.hpp"
 
 using namespace nameplane;
 using namespace nameplane::dns;

@@ -1,15 +1,14 @@
 // The query path takes nothing from the heap: operator new is counted for this whole program.
 
+#include "dns/reverse.hpp"
+#include "dns_exchange.hpp"
+#include <nameplane/dns/rdata.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <atomic>
 #include <cstdlib>
 #include <new>
-
-#include <nameplane/dns/rdata.hpp>
-
-#include "dns/reverse.hpp"
-#include "dns_exchange.hpp"
 
 namespace {
 
@@ -24,8 +23,12 @@ void* counted(std::size_t octets) {
 
 }  // namespace
 
-void* operator new(std::size_t octets) { return counted(octets); }
-void* operator new[](std::size_t octets) { return counted(octets); }
+void* operator new(std::size_t octets) {
+    return counted(octets);
+}
+void* operator new[](std::size_t octets) {
+    return counted(octets);
+}
 // All forms together: memory from one of a sanitizer's must not come to one of ours.
 void* operator new(std::size_t octets, const std::nothrow_t&) noexcept {
     ++allocations;
@@ -34,12 +37,24 @@ void* operator new(std::size_t octets, const std::nothrow_t&) noexcept {
 void* operator new[](std::size_t octets, const std::nothrow_t& nothrow) noexcept {
     return operator new(octets, nothrow);
 }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
 
 using namespace nameplane;
 using namespace nameplane::dns;

@@ -1,12 +1,11 @@
 #include "dns/parse.hpp"
+#include "dns_wire.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <random>
 #include <string>
 #include <vector>
-
-#include "dns_wire.hpp"
 
 using namespace nameplane::dns;
 using namespace nameplane::test;

@@ -1,11 +1,10 @@
 #include "dns/reader.hpp"
+#include "dns_wire.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <random>
 #include <vector>
-
-#include "dns_wire.hpp"
 
 using namespace nameplane::dns;
 using nameplane::test::Octets;

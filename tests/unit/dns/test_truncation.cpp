@@ -1,11 +1,10 @@
+#include "dns_exchange.hpp"
+#include <nameplane/dns/rdata.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <string>
-
-#include <nameplane/dns/rdata.hpp>
-
-#include "dns_exchange.hpp"
 
 using namespace nameplane;
 using namespace nameplane::dns;

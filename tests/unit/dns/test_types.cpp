@@ -1,8 +1,7 @@
+#include <nameplane/base/ip.hpp>
 #include <nameplane/dns/types.hpp>
 
 #include <catch2/catch.hpp>
-
-#include <nameplane/base/ip.hpp>
 
 using namespace nameplane;
 using namespace nameplane::dns;

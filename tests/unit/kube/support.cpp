@@ -1,13 +1,12 @@
 #include "support.hpp"
 
+#include <catch2/catch.hpp>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-
-#include <catch2/catch.hpp>
 
 namespace nameplane::kube::testing {
 namespace {
@@ -46,7 +45,9 @@ void TempFolder::replace(std::string_view name, std::string_view text) const {
     fs::rename(next, *this / name);
 }
 
-void TempFolder::remove(std::string_view name) const { fs::remove_all(*this / name); }
+void TempFolder::remove(std::string_view name) const {
+    fs::remove_all(*this / name);
+}
 
 template <class T>
 T one(const std::vector<services::Event>& events, std::string_view ns, std::string_view name) {
@@ -68,8 +69,7 @@ template services::Namespace one(const std::vector<services::Event>&, std::strin
 ManifestReading reading_of(std::string_view text, bool dual, std::string_view file) {
     const TempFolder folder;
     folder.write(file, text);
-    ManifestOptions options{.path = folder.path(),
-                            .service_cidrs = {*Cidr::parse("10.96.0.0/16")}};
+    ManifestOptions options{.path = folder.path(), .service_cidrs = {*Cidr::parse("10.96.0.0/16")}};
     if (dual) options.service_cidrs.push_back(*Cidr::parse("fd00:96::/112"));
     auto reading = read_manifests(options);
     REQUIRE(reading);

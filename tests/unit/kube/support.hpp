@@ -1,11 +1,11 @@
 #pragma once
 // What the tests of kube share: a folder of their own, and short ways to look into events.
 
+#include "kube/manifests.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kube/manifests.hpp"
 
 namespace nameplane::kube::testing {
 
@@ -30,8 +30,7 @@ private:
 };
 
 /// The objects of one type among `events`.
-template <class T>
-std::vector<T> all(const std::vector<services::Event>& events) {
+template <class T> std::vector<T> all(const std::vector<services::Event>& events) {
     std::vector<T> found;
     for (const auto& event : events)
         if (const auto* object = std::get_if<T>(&event)) found.push_back(*object);

@@ -1,11 +1,11 @@
 // Addresses and ports for Services: stable, fair and clear when they clash.
-#include <algorithm>
-#include <random>
-#include <set>
+#include "kube/allocate.hpp"
 
 #include <catch2/catch.hpp>
 
-#include "kube/allocate.hpp"
+#include <algorithm>
+#include <random>
+#include <set>
 
 using namespace nameplane;
 using namespace nameplane::kube;
@@ -52,7 +52,9 @@ std::string ips_of(const Allocation& allocation, std::string_view name) {
     return text;
 }
 
-IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
+IpAddress ip(std::string_view text) {
+    return *IpAddress::parse(text);
+}
 
 }  // namespace
 
@@ -65,7 +67,8 @@ TEST_CASE("a Service without an address gets one inside the range, always the sa
     CHECK(options.service_cidrs[0].contains(given));
     // Not in the lower 256, which are left for addresses chosen by hand.
     CHECK(given > ip("10.96.1.0"));
-    CHECK(first.choices == std::vector<Choice>{{"Service ns/web", "clusterIP " + given.to_string()}});
+    CHECK(first.choices ==
+          std::vector<Choice>{{"Service ns/web", "clusterIP " + given.to_string()}});
     CHECK(allocate(alone, {}, options).services == first.services);
     CHECK(allocate(alone, first.memory, options).services == first.services);
 }
@@ -98,15 +101,40 @@ TEST_CASE("which Services want addresses, and of which families") {
         {"prefer dual", cluster_ip, false, prefer_dual, {}, {}, true, "46"},
         {"prefer dual, IPv6 first", cluster_ip, false, prefer_dual, {v6}, {}, true, "64"},
         {"require dual", cluster_ip, false, require_dual, {v6, v4}, {}, true, "64"},
-        {"require dual in a single cluster", cluster_ip, false, require_dual, {}, {}, false,
+        {"require dual in a single cluster",
+         cluster_ip,
+         false,
+         require_dual,
+         {},
+         {},
+         false,
          "refused"},
         {"IPv6 in an IPv4 cluster", cluster_ip, false, unset, {v6}, {}, false, "refused"},
         {"single with two families", cluster_ip, false, single, {v4, v6}, {}, true, "refused"},
-        {"one written, the other given", cluster_ip, false, prefer_dual, {}, {"fd00::9"}, true,
+        {"one written, the other given",
+         cluster_ip,
+         false,
+         prefer_dual,
+         {},
+         {"fd00::9"},
+         true,
          "64"},
         {"written outside of the range", cluster_ip, false, unset, {}, {"172.20.0.1"}, false, "4"},
-        {"the network's own address", cluster_ip, false, unset, {}, {"10.96.0.0"}, false, "refused"},
-        {"the broadcast address", cluster_ip, false, unset, {}, {"10.96.255.255"}, false,
+        {"the network's own address",
+         cluster_ip,
+         false,
+         unset,
+         {},
+         {"10.96.0.0"},
+         false,
+         "refused"},
+        {"the broadcast address",
+         cluster_ip,
+         false,
+         unset,
+         {},
+         {"10.96.255.255"},
+         false,
          "refused"},
     };
     for (const Case& row : cases) {
@@ -306,10 +334,9 @@ TEST_CASE("node ports") {
     SECTION("a full range") {
         AllocateOptions tight = options;
         tight.node_ports = {30000, 30000};
-        const Allocation allocation =
-            allocate(sources_of({source_of("a", ServiceType::node_port),
-                                 source_of("b", ServiceType::node_port)}),
-                     {}, tight);
+        const Allocation allocation = allocate(sources_of({source_of("a", ServiceType::node_port),
+                                                           source_of("b", ServiceType::node_port)}),
+                                               {}, tight);
         CHECK(allocation.services.size() == 1);
         CHECK(allocation.problems ==
               std::vector<std::string>{"b.yaml:1: Service ns/b: no TCP node port left in "

@@ -1,7 +1,7 @@
 // Decoding: every field that is read, and every way to be wrong with the line that it names.
-#include <catch2/catch.hpp>
-
 #include "kube/decode.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::kube;
@@ -16,11 +16,12 @@ using services::TrafficPolicy;
 
 namespace {
 
-Decoded yaml(std::string_view text) { return decode_text(text, "f", false); }
+Decoded yaml(std::string_view text) {
+    return decode_text(text, "f", false);
+}
 
 /// The only object of the text, which has no problems.
-template <class T>
-T only(std::string_view text, bool json = false) {
+template <class T> T only(std::string_view text, bool json = false) {
     Decoded decoded = decode_text(text, "f", json);
     REQUIRE(decoded.problems == std::vector<std::string>{});
     REQUIRE(decoded.objects.size() == 1);
@@ -28,7 +29,9 @@ T only(std::string_view text, bool json = false) {
     return std::get<T>(std::move(decoded.objects[0]));
 }
 
-IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
+IpAddress ip(std::string_view text) {
+    return *IpAddress::parse(text);
+}
 
 std::string repeated(std::string_view text, std::size_t times) {
     std::string out;
@@ -191,7 +194,8 @@ status:
     expected.host_network = true;
     expected.ready = true;
     expected.terminating = true;
-    expected.ports = {{"web", Protocol::tcp, 80}, {"", Protocol::udp, 53}, {"side", Protocol::tcp, 2}};
+    expected.ports = {
+        {"web", Protocol::tcp, 80}, {"", Protocol::udp, 53}, {"side", Protocol::tcp, 2}};
     CHECK(source.pod == expected);
     CHECK_FALSE(source.assumed_ready);
 
@@ -205,8 +209,10 @@ status:
              {"{podIP: 10.1.0.1, phase: Pending}", false, false, false},
              {"{podIP: 10.1.0.1, phase: Failed}", false, false, true},
              {"{podIP: 10.1.0.1, phase: Succeeded}", false, false, true},
-             {"{podIP: 10.1.0.1, conditions: [{type: Ready, status: 'False'}]}", false, false, false},
-             {"{podIP: 10.1.0.1, conditions: [{type: Other, status: 'True'}]}", false, false, false},
+             {"{podIP: 10.1.0.1, conditions: [{type: Ready, status: 'False'}]}", false, false,
+              false},
+             {"{podIP: 10.1.0.1, conditions: [{type: Other, status: 'True'}]}", false, false,
+              false},
              {"{podIP: 10.1.0.1, conditions: []}", true, true, false},
              {"{}", false, false, false},
          }) {
@@ -249,7 +255,8 @@ TEST_CASE("lists, several documents, other kinds and JSON") {
     };
     const std::string item = "{kind: Service, " + std::string{service} + "}";
     CHECK(count("kind: List\nitems: [" + item + ", {kind: Pod, metadata: {name: p}}]\n") == 2);
-    CHECK(count("kind: ServiceList\napiVersion: v1\nitems: [{" + std::string{service} + "}]\n") == 1);
+    CHECK(count("kind: ServiceList\napiVersion: v1\nitems: [{" + std::string{service} + "}]\n") ==
+          1);
     CHECK(count("kind: PodList\nitems: []\n") == 0);
     CHECK(count("kind: List\nitems: [{kind: List, items: [" + item + "]}]\n") == 1);
     CHECK(count("kind: Deployment\nmetadata: {name: 5}\n") == 0);
@@ -282,7 +289,8 @@ TEST_CASE("what is wrong is named with its line, its place and what was expected
          {"f:4: spec.ports[0].port is 'eighty', expected a number from 1 to 65535"}},
         {"  ports: [{port: '80'}]",
          {"f:4: spec.ports[0].port is the text '80', expected a number from 1 to 65535"}},
-        {"  ports: [{port: 0}]", {"f:4: spec.ports[0].port is '0', expected a number from 1 to 65535"}},
+        {"  ports: [{port: 0}]",
+         {"f:4: spec.ports[0].port is '0', expected a number from 1 to 65535"}},
         {"  ports:\n  - port: 65536",
          {"f:5: spec.ports[0].port is '65536', expected a number from 1 to 65535"}},
         {"  ports: [{port: 80.5}]",
@@ -328,8 +336,9 @@ TEST_CASE("what is wrong is named with its line, its place and what was expected
         {"  loadBalancerSourceRanges: [10.0.0.0/33]\n  ports: [{port: 1}]",
          {"f:4: spec.loadBalancerSourceRanges[0] is '10.0.0.0/33', expected a network such as "
           "10.0.0.0/8"}},
-        {"  type: ExternalName", {"f:4: spec.externalName is missing, expected the DNS name that it "
-                                  "stands for"}},
+        {"  type: ExternalName",
+         {"f:4: spec.externalName is missing, expected the DNS name that it "
+          "stands for"}},
         {"  type: ExternalName\n  externalName: http://x",
          {"f:5: spec.externalName is 'http://x', expected the DNS name that it stands for"}},
         {"  sessionAffinity: Cookie\n  ports: [{port: 1}]",
@@ -353,8 +362,7 @@ TEST_CASE("what is wrong is named with its line, its place and what was expected
         const Decoded decoded = yaml(head + row.text + "\n");
         CHECK(decoded.problems == row.problems);
         CHECK(decoded.objects.empty());
-        CHECK(decoded.broken ==
-              std::vector<ObjectId>{{services::Kind::service, {"default", "a"}}});
+        CHECK(decoded.broken == std::vector<ObjectId>{{services::Kind::service, {"default", "a"}}});
         CHECK_FALSE(decoded.unknown_broken);
     }
 
@@ -385,20 +393,22 @@ TEST_CASE("what is wrong is named with its line, its place and what was expected
 
 TEST_CASE("an object that cannot be told apart is broken without a name") {
     const std::vector<std::pair<const char*, const char*>> cases{
-        {"kind: Service\nspec: {}\n",
-         "f:1: metadata.name is missing, expected a name of lower-case letters, digits, '-' and '.'"},
+        {"kind: Service\nspec: {}\n", "f:1: metadata.name is missing, expected a name of "
+                                      "lower-case letters, digits, '-' and '.'"},
         {"kind: Service\nmetadata: {name: 5}\n",
          "f:2: metadata.name is '5', expected a string (in quotes)"},
         {"kind: Service\nmetadata: {name: A}\n",
          "f:2: metadata.name is 'A', expected a name of lower-case letters, digits, '-' and '.'"},
         {"kind: Service\nmetadata: {name: a, namespace: b.c}\n",
-         "f:2: metadata.namespace is 'b.c', expected a namespace name of lower-case letters, digits "
+         "f:2: metadata.namespace is 'b.c', expected a namespace name of lower-case letters, "
+         "digits "
          "and '-'"},
         {"metadata: {name: a}\n", "f:1: kind is missing, expected the kind of object"},
         {"kind: [Service]\n", "f:1: kind is a list, expected a string"},
         {"- a\n", "f:1: document is a list, expected a map with kind and metadata"},
         {"kind: List\nitems: {}\n", "f:2: items is a map, expected a list"},
-        {"kind: List\nitems:\n- 5\n", "f:3: items[0] is '5', expected a map with kind and metadata"},
+        {"kind: List\nitems:\n- 5\n",
+         "f:3: items[0] is '5', expected a map with kind and metadata"},
         {"kind: List\nitems: [{kind: List, items: [{kind: List, items: []}]}]\n",
          "f:2: List inside a List inside a List, expected the objects"},
         {"kind: Service\nmetadata: {name: a, [\n", nullptr},
@@ -414,9 +424,10 @@ TEST_CASE("an object that cannot be told apart is broken without a name") {
 }
 
 TEST_CASE("one wrong item of a List leaves the others") {
-    const Decoded decoded = yaml("kind: List\nitems:\n"
-                                 "- {kind: Service, metadata: {name: a}, spec: {ports: [{port: x}]}}\n"
-                                 "- {kind: Service, metadata: {name: b}, spec: {ports: [{port: 1}]}}\n");
+    const Decoded decoded =
+        yaml("kind: List\nitems:\n"
+             "- {kind: Service, metadata: {name: a}, spec: {ports: [{port: x}]}}\n"
+             "- {kind: Service, metadata: {name: b}, spec: {ports: [{port: 1}]}}\n");
     CHECK(decoded.problems ==
           std::vector<std::string>{
               "f:3: items[0].spec.ports[0].port is 'x', expected a number from 1 to 65535"});

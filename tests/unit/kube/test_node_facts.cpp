@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "kube/node_facts.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::kube;

@@ -1,8 +1,8 @@
 // read_manifests: whole files and folders, and the demo that a user reads first.
-#include <catch2/catch.hpp>
-
 #include "kube/manifests.hpp"
 #include "support.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::kube;
@@ -47,7 +47,8 @@ TEST_CASE("the demo's manifests show every type of Service and have no problems"
     CHECK(web.endpoints[0].addresses[0] == IpAddress::v4(10, 244, 1, 10));
     CHECK(web.endpoints[0].ready);
     CHECK(web.endpoints[0].zone == "zone-a");
-    CHECK(web.ports == std::vector<services::EndpointPort>{{"http", services::Protocol::tcp, 8080}});
+    CHECK(web.ports ==
+          std::vector<services::EndpointPort>{{"http", services::Protocol::tcp, 8080}});
     const auto db = one<EndpointSlice>(events, "demo", "db-ipv4-1");
     REQUIRE(db.endpoints.size() == 2);
     CHECK(db.endpoints[1].hostname == "db-1");

@@ -1,13 +1,13 @@
 // EndpointSlices from Pods, through the completer, as the events a consumer sees.
-#include <algorithm>
-#include <random>
-#include <set>
-
-#include <catch2/catch.hpp>
-
 #include "kube/complete.hpp"
 #include "kube/slices.hpp"
 #include "support.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <random>
+#include <set>
 
 using namespace nameplane;
 using namespace nameplane::kube;
@@ -144,7 +144,8 @@ TEST_CASE("whatever comes and goes, slices are the Pods, at most a hundred, chan
             REQUIRE_FALSE(slice.endpoints.empty());
             if (!touched.contains(name)) REQUIRE(before.at(name) == slice);
             for (const Endpoint& endpoint : slice.endpoints)
-                REQUIRE(seen.emplace(std::stoi(endpoint.pod_name.substr(1)), endpoint.ready).second);
+                REQUIRE(
+                    seen.emplace(std::stoi(endpoint.pod_name.substr(1)), endpoint.ready).second);
         }
         REQUIRE(seen == pods);
     }
@@ -206,7 +207,8 @@ TEST_CASE("a Pod without an address is no endpoint until it has one") {
     CHECK(world.settle().size() == 1);
 }
 
-TEST_CASE("named target ports are looked up in each Pod; Pods that differ get slices of their own") {
+TEST_CASE(
+    "named target ports are looked up in each Pod; Pods that differ get slices of their own") {
     World world;
     ServiceSource service = service_of("a");
     service.service.ports.push_back(
@@ -370,8 +372,10 @@ TEST_CASE("Namespaces are there with their objects, and four always") {
     const auto names = [&] {
         std::set<std::string> seen;
         for (const Event& event : completer.settle(true).events) {
-            if (const auto* ns = std::get_if<services::Namespace>(&event)) seen.insert(ns->key.name);
-            if (const auto* gone = std::get_if<Remove>(&event); gone && gone->kind == Kind::namespace_)
+            if (const auto* ns = std::get_if<services::Namespace>(&event))
+                seen.insert(ns->key.name);
+            if (const auto* gone = std::get_if<Remove>(&event);
+                gone && gone->kind == Kind::namespace_)
                 seen.insert("-" + gone->key.name);
         }
         return seen;

@@ -1,7 +1,7 @@
-#include <catch2/catch.hpp>
-
 #include "kube/state_file.hpp"
 #include "support.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::kube;

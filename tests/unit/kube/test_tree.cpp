@@ -1,7 +1,7 @@
 // Trees from YAML and JSON: the same for both, lines right, limits kept.
-#include <catch2/catch.hpp>
-
 #include "kube/tree.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::kube;
@@ -12,12 +12,11 @@ namespace {
 std::string shown(Value value) {
     std::string out;
     switch (value.shape()) {
-        case Shape::null: return "~";
-        case Shape::plain: return std::string{value.text()} + '@' + std::to_string(value.line());
-        case Shape::text:
-            return '\'' + std::string{value.text()} + "'@" + std::to_string(value.line());
-        case Shape::list:
-        case Shape::map: break;
+    case Shape::null: return "~";
+    case Shape::plain: return std::string{value.text()} + '@' + std::to_string(value.line());
+    case Shape::text: return '\'' + std::string{value.text()} + "'@" + std::to_string(value.line());
+    case Shape::list:
+    case Shape::map: break;
     }
     const bool map = value.shape() == Shape::map;
     for (Value one = value.first(); one; one = one.next()) {

@@ -1,17 +1,16 @@
 // ManifestSource on a real folder with the real inotify: each test changes files as people and
 // programs do and awaits the batch that follows.
+#include "base/fd.hpp"
+#include "kube/folder.hpp"
+#include "kube/manifests.hpp"
+#include "support.hpp"
+
+#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <map>
-
-#include <catch2/catch.hpp>
-
-#include "base/fd.hpp"
-#include "kube/folder.hpp"
-#include "kube/manifests.hpp"
-#include "support.hpp"
 
 using namespace nameplane;
 using namespace nameplane::kube;
@@ -132,9 +131,8 @@ TEST_CASE("the start gives whole lists of every kind, in order, and one settled(
     const TempFolder folder;
     folder.write("a.yaml", alias("a", "one.example"));
     folder.write("sub/b.yml", alias("b", "two.example"));
-    folder.write("c.json",
-                 R"({"kind":"Service","metadata":{"name":"c"},)"
-                 R"("spec":{"type":"ExternalName","externalName":"three.example"}})");
+    folder.write("c.json", R"({"kind":"Service","metadata":{"name":"c"},)"
+                           R"("spec":{"type":"ExternalName","externalName":"three.example"}})");
     folder.write(".hidden.yaml", alias("hidden", "x.example"));
     folder.write("sub/d.yaml~", alias("backup", "x.example"));
     folder.write("#e.yaml#", alias("autosave", "x.example"));
@@ -307,8 +305,12 @@ TEST_CASE("a folder that is removed and made again") {
     around.write("far/in/a.yaml", alias("a", "one.example"));
     Watched watched{around / "far/in/"};
     REQUIRE(watched.start());
-    SECTION("itself") { around.remove("far/in"); }
-    SECTION("with the folder around it") { around.remove("far"); }
+    SECTION("itself") {
+        around.remove("far/in");
+    }
+    SECTION("with the folder around it") {
+        around.remove("far");
+    }
     watched.await([&] { return watched.services.empty(); });
     around.write("far/in/b.yaml", alias("b", "two.example"));
     watched.await_service("b", "two.example");
@@ -340,7 +342,8 @@ TEST_CASE("many changes that wait together make one batch") {
     Watched watched{folder.path()};
     REQUIRE(watched.start());
     for (int i = 0; i < 50; ++i)
-        folder.write("f" + std::to_string(i) + ".yaml", alias("s" + std::to_string(i), "x.example"));
+        folder.write("f" + std::to_string(i) + ".yaml",
+                     alias("s" + std::to_string(i), "x.example"));
     const int before = watched.batches;
     watched.await([&] { return watched.services.size() == 51; });
     CHECK(watched.batches == before + 1);
@@ -375,9 +378,8 @@ TEST_CASE("a broken document is one problem; its last good state stays and the o
     SECTION("an object that can be recognised stays, and only that one") {
         folder.write("a.yaml", "---\nkind: Service\nmetadata: {name: a}\nspec: {type: Wrong}\n");
         folder.write("c.yaml", alias("c", "two.example"));
-        watched.await([&] {
-            return watched.target("c") == "two.example" && watched.target("b").empty();
-        });
+        watched.await(
+            [&] { return watched.target("c") == "two.example" && watched.target("b").empty(); });
         CHECK(watched.target("a") == "one.example");
         CHECK(watched.errors() == 1);
     }
@@ -396,9 +398,8 @@ TEST_CASE("a broken document is one problem; its last good state stays and the o
     SECTION("a syntax error behind metadata leaves no doubt who it is") {
         folder.write("a.yaml", "---\nkind: Service\nmetadata: {name: a}\nspec: {type: [}\n");
         folder.write("c.yaml", alias("c", "two.example"));
-        watched.await([&] {
-            return watched.target("c") == "two.example" && watched.target("b").empty();
-        });
+        watched.await(
+            [&] { return watched.target("c") == "two.example" && watched.target("b").empty(); });
         CHECK(watched.target("a") == "one.example");
         CHECK(watched.errors() == 1);
     }

@@ -1,5 +1,7 @@
-#include <catch2/catch.hpp>
+#include "base/fd.hpp"
+#include "net/loop.hpp"
 
+#include <catch2/catch.hpp>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -7,9 +9,6 @@
 #include <memory>
 #include <thread>
 #include <vector>
-
-#include "base/fd.hpp"
-#include "net/loop.hpp"
 
 using namespace nameplane;
 using namespace std::chrono_literals;

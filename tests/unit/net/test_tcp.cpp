@@ -1,5 +1,6 @@
-#include <catch2/catch.hpp>
+#include "net/tcp.hpp"
 
+#include <catch2/catch.hpp>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -9,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "net/tcp.hpp"
-
 using namespace nameplane;
 using net::AcceptStatus;
 using net::Io;
@@ -19,7 +18,9 @@ using net::TcpListener;
 
 namespace {
 
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+IpAddress ip(const char* text) {
+    return *IpAddress::parse(text);
+}
 
 TcpListener bound(const char* address) {
     auto listener = TcpListener::bind({ip(address), 0}, Share::first);
@@ -60,10 +61,8 @@ struct Case {
 }  // namespace
 
 TEST_CASE("a connection knows both its ends") {
-    const Case cases[] = {{"127.0.0.1", "127.0.0.1"},
-                          {"0.0.0.0", "127.0.0.9"},
-                          {"::1", "::1"},
-                          {"::", "::1"}};
+    const Case cases[] = {
+        {"127.0.0.1", "127.0.0.1"}, {"0.0.0.0", "127.0.0.9"}, {"::1", "::1"}, {"::", "::1"}};
     for (const Case& row : cases) {
         INFO("row at line " << row.at.line());
         TcpListener listener = bound(row.bound);
@@ -146,5 +145,6 @@ TEST_CASE("TCP ports are shared like UDP ports") {
     CHECK(TcpListener::bind(first.local(), Share::also));
     const auto stranger = TcpListener::bind(first.local(), Share::first);
     REQUIRE_FALSE(stranger);
-    CHECK(stranger.error().text == "bind " + first.local().to_string() + ": Address already in use");
+    CHECK(stranger.error().text ==
+          "bind " + first.local().to_string() + ": Address already in use");
 }

@@ -1,5 +1,6 @@
-#include <catch2/catch.hpp>
+#include "net/udp.hpp"
 
+#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -11,8 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "net/udp.hpp"
-
 using namespace nameplane;
 using net::Share;
 using net::UdpSocket;
@@ -21,7 +20,9 @@ namespace {
 
 constexpr std::size_t answer_octets = 1232;
 
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+IpAddress ip(const char* text) {
+    return *IpAddress::parse(text);
+}
 
 UniqueFd client_at(const char* address) {
     const SocketAddress local{ip(address), 0};
@@ -35,8 +36,7 @@ UniqueFd client_at(const char* address) {
 void send_to(const UniqueFd& client, const SocketAddress& server, std::string_view text) {
     sockaddr_storage storage;
     const unsigned size = server.to_sockaddr(storage);
-    REQUIRE(sendto(client.get(), text.data(), text.size(), 0,
-                   reinterpret_cast<sockaddr*>(&storage),
+    REQUIRE(sendto(client.get(), text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&storage),
                    size) == static_cast<ssize_t>(text.size()));
 }
 

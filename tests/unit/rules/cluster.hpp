@@ -94,8 +94,7 @@ class Cluster {
 public:
     Cluster& put(services::Event event) {
         const Status status = store_.apply(std::move(event));
-        if (!status)
-            FAIL(status.error().text);
+        if (!status) FAIL(status.error().text);
         return *this;
     }
     Cluster& remove(services::Kind kind, std::string name) {
@@ -115,4 +114,4 @@ private:
     std::shared_ptr<const services::Snapshot> latest_;
 };
 
-} // namespace nameplane::tests
+}  // namespace nameplane::tests

@@ -22,8 +22,7 @@ inline Lines nat_lines(const rules::iptables::ServiceRules& rules) {
     Lines lines;
     add_lines(lines, "KUBE-SERVICES", rules.nat_services);
     add_lines(lines, "KUBE-NODEPORTS", rules.nat_nodeports);
-    for (const auto& chain : rules.nat_chains)
-        add_lines(lines, chain.name, chain.rules);
+    for (const auto& chain : rules.nat_chains) add_lines(lines, chain.name, chain.rules);
     return lines;
 }
 
@@ -36,4 +35,4 @@ inline Lines filter_lines(const rules::iptables::ServiceRules& rules) {
     return lines;
 }
 
-} // namespace nameplane::tests
+}  // namespace nameplane::tests

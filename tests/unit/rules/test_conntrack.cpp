@@ -42,7 +42,7 @@ struct Case {
     std::source_location where = std::source_location::current();
 };
 
-} // namespace
+}  // namespace
 
 TEST_CASE("which changes can leave stale flows") {
     const Case cases[] = {
@@ -58,8 +58,7 @@ TEST_CASE("which changes can leave stale flows") {
         const Plan before = plan_of({dns(c.before)});
         const auto candidates = stale_candidates(&before, plan_of({dns(c.after)}), node);
         CHECK(candidates.size() == (c.candidate ? 1U : 0U));
-        if (c.candidate && !candidates.empty())
-            CHECK(candidates[0].address == at("10.96.0.10:53"));
+        if (c.candidate && !candidates.empty()) CHECK(candidates[0].address == at("10.96.0.10:53"));
     }
 }
 
@@ -111,7 +110,7 @@ TEST_CASE("a flow is stale by destination and by who answers") {
     const std::vector<UdpFrontend> candidates{
         {at("10.96.0.10:53"), {at("10.0.0.1:53"), at("10.0.0.2:53")}}, {at("10.96.0.11:53"), {}}};
     CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.3:53")));
-    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.96.0.10:53"))); // never translated
+    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.96.0.10:53")));  // never translated
     CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.2:53")));
     CHECK_FALSE(is_stale(candidates, at("10.96.0.10:54"), at("10.0.0.3:53")));
     CHECK_FALSE(is_stale(candidates, at("8.8.8.8:53"), at("8.8.8.8:53")));

@@ -16,7 +16,7 @@ struct Row {
     const char* what;
     Rule rule;
     Family family;
-    std::size_t at; ///< where `octets` stand
+    std::size_t at;  ///< where `octets` stand
     std::vector<int> octets;
     std::size_t size;
     Features features{};
@@ -63,7 +63,7 @@ Rule through(const char* interface) {
     return rule;
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("rules are laid out as the legacy tools lay them out") {
     constexpr std::size_t v4 = 112;

@@ -17,8 +17,7 @@ services::Service service_named(const std::string& name, const char* address) {
 
 std::vector<std::string> names(const Plan& plan) {
     std::vector<std::string> all;
-    for (const auto& service : plan.services)
-        all.push_back(service->ports.at(0).name);
+    for (const auto& service : plan.services) all.push_back(service->ports.at(0).name);
     return all;
 }
 
@@ -70,8 +69,7 @@ TEST_CASE("Services come, go and come back", "[rules][planner]") {
     const Plan plan = planner.plan(cluster.snapshot(), here());
     CHECK(names(plan) == Names{"ns/a:http", "ns/m:http", "ns/z:http"});
     CHECK(plan.services[1]->ports[0].cluster_ip == ip("10.96.0.4"));
-    for (const char* name : {"a", "m", "z"})
-        cluster.remove(Kind::service, name);
+    for (const char* name : {"a", "m", "z"}) cluster.remove(Kind::service, name);
     CHECK(planner.plan(cluster.snapshot(), here()).services.empty());
 }
 
@@ -136,21 +134,16 @@ TEST_CASE("many small steps end where one big one does", "[rules][planner]") {
         const std::string name = "s" + std::to_string((random >> 16) % 20);
         const std::string address = "10.96.1." + std::to_string((random >> 8) % 200);
         switch ((random >> 24) % 4) {
-        case 0:
-            cluster.remove(Kind::service, name);
-            break;
+        case 0: cluster.remove(Kind::service, name); break;
         case 1: {
             services::EndpointSlice slice = slice_of_web({ready(address)}, name);
             slice.service = name;
             cluster.put(slice);
             break;
         }
-        default:
-            cluster.put(service_named(name, address.c_str()));
-            break;
+        default: cluster.put(service_named(name, address.c_str())); break;
         }
-        if (step % 3 != 0)
-            continue;
+        if (step % 3 != 0) continue;
         const Plan incremental = stepwise.plan(cluster.snapshot(), here());
         Planner fresh{{}};
         const Plan whole = fresh.plan(cluster.snapshot(), here());
@@ -162,5 +155,5 @@ TEST_CASE("many small steps end where one big one does", "[rules][planner]") {
     }
 }
 
-} // namespace
-} // namespace nameplane::rules
+}  // namespace
+}  // namespace nameplane::rules

@@ -18,16 +18,14 @@ using Texts = std::vector<std::string>;
 
 Texts texts(const std::vector<PlanEndpoint>& endpoints) {
     Texts all;
-    for (const PlanEndpoint& endpoint : endpoints)
-        all.push_back(endpoint.to_string());
+    for (const PlanEndpoint& endpoint : endpoints) all.push_back(endpoint.to_string());
     return all;
 }
 
 /// Addresses of the endpoints, which all listen on 8080.
 Texts at_8080(std::initializer_list<const char*> addresses) {
     Texts all;
-    for (const char* address : addresses)
-        all.push_back(std::string{address} + ":8080");
+    for (const char* address : addresses) all.push_back(std::string{address} + ":8080");
     return all;
 }
 
@@ -37,8 +35,7 @@ std::shared_ptr<const ServicePlan> plan(const Service& service,
                                         const NodeFacts& node = here()) {
     Cluster cluster;
     cluster.put(service);
-    for (auto& slice : slices)
-        cluster.put(std::move(slice));
+    for (auto& slice : slices) cluster.put(std::move(slice));
     return plan_service(cluster.entry(), node, settings);
 }
 
@@ -49,7 +46,7 @@ struct Case {
     std::vector<Endpoint> endpoints;
     TrafficPolicy internal = TrafficPolicy::cluster;
     TrafficPolicy external = TrafficPolicy::cluster;
-    Reach reach = Reach::inside; ///< outside: with a node port
+    Reach reach = Reach::inside;  ///< outside: with a node port
     std::initializer_list<const char*> cluster_expected = {};
     std::initializer_list<const char*> local_expected = {};
     Unserved internal_expected = Unserved::none;
@@ -70,8 +67,7 @@ void check(const Case& row) {
     Service service = service_web();
     service.internal_policy = row.internal;
     service.external_policy = row.external;
-    if (row.reach == Reach::outside)
-        service.ports[0].node_port = 30080;
+    if (row.reach == Reach::outside) service.ports[0].node_port = 30080;
     const auto planned = plan(service, {slice_of_web(row.endpoints)});
     REQUIRE(planned != nullptr);
     REQUIRE(planned->ports.size() == 1);
@@ -470,7 +466,7 @@ TEST_CASE("whether the node lies in a source range", "[rules][policy]") {
     CHECK(in_ranges("192.168.0.0/24"));
     CHECK(in_ranges("0.0.0.0/0"));
     CHECK_FALSE(in_ranges("192.168.1.0/24"));
-    CHECK_FALSE(in_ranges("127.0.0.0/8")); // the loopback address is not the node's address
+    CHECK_FALSE(in_ranges("127.0.0.0/8"));  // the loopback address is not the node's address
     CHECK_FALSE(in_ranges("fe80::/10", Family::ipv6));
     CHECK(in_ranges("2001:db8::/64", Family::ipv6));
     CHECK_FALSE(in_ranges("2001:db8::/64", Family::ipv4));
@@ -501,5 +497,5 @@ TEST_CASE("this machine has a loopback interface and the name it is given", "[ru
           facts.addresses.end());
 }
 
-} // namespace
-} // namespace nameplane::rules
+}  // namespace
+}  // namespace nameplane::rules

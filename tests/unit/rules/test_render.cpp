@@ -67,7 +67,7 @@ TEST_CASE("a cluster IP leads to its endpoint", "[rules][render]") {
 TEST_CASE("pods are recognised by source, bridge or interface, or not at all", "[rules][render]") {
     struct Row {
         PlanSettings settings;
-        const char* tail; ///< of the masquerade rule; empty: there is none
+        const char* tail;  ///< of the masquerade rule; empty: there is none
     };
     const auto row = GENERATE(values<Row>({
         {PlanSettings{}, ""},
@@ -308,13 +308,12 @@ TEST_CASE("internal policy Local uses KUBE-SVL for the cluster IP", "[rules][ren
 TEST_CASE("an endpoint that both policies use has one chain", "[rules][render]") {
     PortPlan port = load_balancer_port();
     port.external_local = true;
-    port.cluster_endpoints = {endpoint("10.180.0.2")}; // topology left out the local one
+    port.cluster_endpoints = {endpoint("10.180.0.2")};  // topology left out the local one
     port.local_endpoints = {endpoint("10.180.0.1", 80, true), endpoint("10.180.0.2")};
     const ServiceRules rules = render(port);
     std::vector<std::string> endpoints;
     for (const NamedChain& chain : rules.nat_chains) {
-        if (chain.name.starts_with("KUBE-SEP-"))
-            endpoints.push_back(chain.name);
+        if (chain.name.starts_with("KUBE-SEP-")) endpoints.push_back(chain.name);
     }
     std::ranges::sort(endpoints);
     CHECK(endpoints.size() == 2);
@@ -334,12 +333,12 @@ TEST_CASE("a large cluster goes without comments on endpoints", "[rules][render]
                                     "--to-destination 10.180.0.1:80") == 1);
     CHECK(std::ranges::count_if(lines, [](const std::string& line) {
               return line.find("--comment") != std::string::npos;
-          }) == 7); // five ways in, masquerading of the cluster IP and of external traffic
+          }) == 7);  // five ways in, masquerading of the cluster IP and of external traffic
 }
 
 TEST_CASE("UDP, SCTP and IPv6 in rules", "[rules][render]") {
     PortPlan port;
-    port.name = "ns1/svc1"; // an unnamed port
+    port.name = "ns1/svc1";  // an unnamed port
     port.protocol = GENERATE(services::Protocol::udp, services::Protocol::sctp);
     port.port = 53;
     port.node_port = 30053;
@@ -376,5 +375,5 @@ TEST_CASE("rules of several ports stand in the order of the ports", "[rules][ren
     CHECK(rules.nat_chains.size() == 4);
 }
 
-} // namespace
-} // namespace nameplane::rules::iptables
+}  // namespace
+}  // namespace nameplane::rules::iptables

@@ -20,8 +20,7 @@ Lines chain_lines(const std::vector<NamedChain>& chains) {
 Lines jump_lines(const BaseRules& base, TableName table) {
     Lines lines;
     for (const BaseJump& jump : base.jumps) {
-        if (jump.table == table)
-            lines.push_back(jump.built_in + ": " + to_text(jump.rule));
+        if (jump.table == table) lines.push_back(jump.built_in + ": " + to_text(jump.rule));
     }
     return lines;
 }
@@ -153,5 +152,5 @@ TEST_CASE("node ports answer on every local address, or on those named", "[rules
           Lines{node_ports + "-d 2001:db8::1:1 -j KUBE-NODEPORTS"});
 }
 
-} // namespace
-} // namespace nameplane::rules::iptables
+}  // namespace
+}  // namespace nameplane::rules::iptables

@@ -65,5 +65,5 @@ TEST_CASE("endpoints are written as address and port", "[rules][plan]") {
           "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
 }
 
-} // namespace
-} // namespace nameplane::rules::iptables
+}  // namespace
+}  // namespace nameplane::rules::iptables

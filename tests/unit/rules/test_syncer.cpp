@@ -137,8 +137,7 @@ public:
 double value_of(const metrics::Registry& registry, std::string_view name,
                 std::string_view label = "") {
     for (const auto& family : registry.read()) {
-        if (family.name != name)
-            continue;
+        if (family.name != name) continue;
         for (const auto& sample : family.samples) {
             if (label.empty() ||
                 std::any_of(sample.labels.begin(), sample.labels.end(),
@@ -150,7 +149,7 @@ double value_of(const metrics::Registry& registry, std::string_view name,
     return -1;
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("the first round trusts nothing, later ones write the difference") {
     Bench bench;
@@ -179,7 +178,7 @@ TEST_CASE("nothing is written from a source that has not listed everything") {
     bench.add("one", 1);
     bench.offer();
     bench.list();
-    bench.add("one", 1); // the empty list took it away
+    bench.add("one", 1);  // the empty list took it away
     bench.wait_applied(bench.offer());
     CHECK(bench.kernels[0]->calls() == 1);
     CHECK(bench.kernels[0]->call(1).services == 1);
@@ -211,8 +210,7 @@ TEST_CASE("a refused commit is tried again, in full, until it is in") {
     bench.wait_applied(bench.offer());
     CHECK(bench.kernels[0]->calls() == 7);
     CHECK_FALSE(bench.kernels[0]->call(2).full);
-    for (std::size_t call = 3; call <= 7; ++call)
-        CHECK(bench.kernels[0]->call(call).full);
+    for (std::size_t call = 3; call <= 7; ++call) CHECK(bench.kernels[0]->call(call).full);
     CHECK_FALSE(bench.syncer->health().failing);
     CHECK(value_of(bench.registry, "kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
                    "IPv4") == 5);

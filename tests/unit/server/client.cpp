@@ -1,7 +1,6 @@
 #include "client.hpp"
 
 #include <catch2/catch.hpp>
-
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -23,8 +22,7 @@ void must(bool condition, const char* what) {
 }
 
 UniqueFd opened(int type, const SocketAddress& server) {
-    return UniqueFd{
-        ::socket(server.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0)};
+    return UniqueFd{::socket(server.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0)};
 }
 
 void connect_to(int fd, const SocketAddress& server) {
@@ -92,9 +90,9 @@ std::size_t TcpClient::send_until_stuck(const Octets& frame,
     for (int i = 0; i < 1000; ++i) octets.insert(octets.end(), frame.begin(), frame.end());
     std::size_t sent = 0;
     for (bool stuck = false;;) {
-        const ssize_t count = ::send(fd_.get(), octets.data() + sent % octets.size(),
-                                     octets.size() - sent % octets.size(),
-                                     MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t count =
+            ::send(fd_.get(), octets.data() + sent % octets.size(),
+                   octets.size() - sent % octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (count > 0) {
             sent += static_cast<std::size_t>(count);
             stuck = false;
@@ -143,6 +141,8 @@ bool TcpClient::is_reset_within(milliseconds wait) const {
     return wait_for(fd_.get(), 0, wait);  // errors are always reported
 }
 
-void TcpClient::finish_sending() const { ::shutdown(fd_.get(), SHUT_WR); }
+void TcpClient::finish_sending() const {
+    ::shutdown(fd_.get(), SHUT_WR);
+}
 
 }  // namespace nameplane::test

@@ -1,15 +1,14 @@
 #pragma once
 // Clients for the server's tests: plain blocking sockets, each wait bounded by ten seconds.
 
+#include "base/fd.hpp"
+#include "message.hpp"
+#include <nameplane/base/ip.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
-
-#include <nameplane/base/ip.hpp>
-
-#include "base/fd.hpp"
-#include "message.hpp"
 
 namespace nameplane::test {
 
@@ -20,8 +19,7 @@ public:
 
     void send(const Octets& message) const;
     /// The next message; nothing if none comes within `wait`.
-    std::optional<Octets> receive(
-        std::chrono::milliseconds wait = std::chrono::seconds{10}) const;
+    std::optional<Octets> receive(std::chrono::milliseconds wait = std::chrono::seconds{10}) const;
     /// send() and receive(); fails the test when nothing comes.
     Octets ask(const Octets& message) const;
 

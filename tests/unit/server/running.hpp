@@ -1,16 +1,18 @@
 #pragma once
 // Running: a server on a free loopback port, drained when the test ends.
 
+#include "server/server.hpp"
+#include "world.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <memory>
 
-#include "server/server.hpp"
-#include "world.hpp"
-
 namespace nameplane::test {
 
-inline IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+inline IpAddress ip(const char* text) {
+    return *IpAddress::parse(text);
+}
 
 struct Running {
     explicit Running(server::ServerOptions options) : world{options.workers} {

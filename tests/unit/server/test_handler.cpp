@@ -1,14 +1,14 @@
+#include "message.hpp"
+#include "server/handler.hpp"
+#include "support/ldns_message.hpp"
+#include "world.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <array>
 #include <source_location>
 #include <string>
 #include <vector>
-
-#include "message.hpp"
-#include "server/handler.hpp"
-#include "support/ldns_message.hpp"
-#include "world.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -127,13 +127,17 @@ TEST_CASE("what leads to no chain is refused, with the question") {
 TEST_CASE("messages taken together are answered as one by one") {
     Desk desk;
     const std::vector<Octets> messages = {
-        query("www.test", {.id = 1}),    query("a.test", {.id = 2, .type = 28}),
-        query("www.example", {.id = 3}), query("www.test", {.id = 4, .questions = 0}),
-        {1, 2, 3},                       query("drop.test", {.id = 5}),
+        query("www.test", {.id = 1}),
+        query("a.test", {.id = 2, .type = 28}),
+        query("www.example", {.id = 3}),
+        query("www.test", {.id = 4, .questions = 0}),
+        {1, 2, 3},
+        query("drop.test", {.id = 5}),
         query("www.test", {.id = 6, .flags = 0x8000}),
         query("big3.test", {.id = 7, .edns_size = 4096}),
         query("version.test", {.id = 8, .type = 16, .klass = 3}),
-        query("www.test", {.id = 9, .edns_size = 512, .edns_version = 1}), {},
+        query("www.test", {.id = 9, .edns_size = 512, .edns_version = 1}),
+        {},
         query("www.test", {.id = 10})};
     for (const std::size_t count : {messages.size(), std::size_t{2}, std::size_t{0}}) {
         const std::vector<Handler::Message> taken(messages.begin(),

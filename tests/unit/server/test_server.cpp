@@ -1,3 +1,7 @@
+#include "client.hpp"
+#include "running.hpp"
+#include "support/ldns_message.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -5,10 +9,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "client.hpp"
-#include "running.hpp"
-#include "support/ldns_message.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -39,8 +39,8 @@ TEST_CASE("UDP and TCP answer from the address that was asked, and tell it to th
         INFO("row at line " << row.at.line());
         Running running{{.listen = {ip(row.listen)}}};
         running.start();
-        const Octets question = query("www.test", {.type = row.v6 ? std::uint16_t{28}
-                                                                  : std::uint16_t{1}});
+        const Octets question =
+            query("www.test", {.type = row.v6 ? std::uint16_t{28} : std::uint16_t{1}});
         const std::string type = row.v6 ? " IN AAAA " : " IN A ";
         CHECK(first_answer(UdpClient{running.at(row.asked)}.ask(question)) ==
               "www.test. 1" + type + row.asked);
@@ -66,9 +66,8 @@ TEST_CASE("what cannot be answered is passed over, and the next one gets its ans
     const UdpClient client{running.at("127.0.0.1")};
     Octets large = query("www.test", {.id = 9});
     large.resize(5000);
-    for (const Octets& message :
-         {Octets{}, Octets(5, 0xff), query("www.test", {.flags = 0x8000}), query("drop.test"),
-          large}) {
+    for (const Octets& message : {Octets{}, Octets(5, 0xff), query("www.test", {.flags = 0x8000}),
+                                  query("drop.test"), large}) {
         client.send(message);
     }
     CHECK(id_of(client.ask(query("www.test", {.id = 10}))) == 10);
@@ -94,8 +93,8 @@ TEST_CASE("the largest UDP answer is the smaller of ours and the client's size")
 TEST_CASE("bind reports what was wrong before anything is served") {
     World world{2};
     const auto error_of = [&world](server::ServerOptions options) {
-        auto bound = server::Server::bind(std::move(options), world.chains, world.snapshots,
-                                          world.metrics);
+        auto bound =
+            server::Server::bind(std::move(options), world.chains, world.snapshots, world.metrics);
         return bound ? std::string{} : bound.error().text;
     };
     Running other{{.listen = {ip("127.0.0.1")}}};
@@ -108,7 +107,8 @@ TEST_CASE("bind reports what was wrong before anything is served") {
     CHECK(error_of({.listen = {ip("127.0.0.1")}, .port = 0, .workers = 0}) == "no workers");
     CHECK(error_of({.listen = {ip("127.0.0.1")}, .port = 0, .workers = 3}) ==
           "3 workers, but metrics for 2");
-    CHECK(error_of({.listen = {ip("127.0.0.1"), ip("127.0.0.1")}, .port = 0, .workers = 2}).empty());
+    CHECK(
+        error_of({.listen = {ip("127.0.0.1"), ip("127.0.0.1")}, .port = 0, .workers = 2}).empty());
 }
 
 TEST_CASE("twenty clients at once, while snapshots and chains are exchanged") {

@@ -1,11 +1,11 @@
+#include "client.hpp"
+#include "running.hpp"
+#include "support/ldns_message.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <string>
 #include <vector>
-
-#include "client.hpp"
-#include "running.hpp"
-#include "support/ldns_message.hpp"
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -103,8 +103,8 @@ TEST_CASE("what is no query is passed over and the connection goes on") {
     Running running = serving({});
     running.start();
     const TcpClient client{running.at("127.0.0.1")};
-    for (const Octets& message : {Octets{}, Octets(11, 0), query("www.test", {.flags = 0x8000}),
-                                  query("drop.test")}) {
+    for (const Octets& message :
+         {Octets{}, Octets(11, 0), query("www.test", {.flags = 0x8000}), query("drop.test")}) {
         REQUIRE(client.send(framed(message)));
     }
     CHECK(id_of(client.ask(query("www.test", {.id = 8}))) == 8);

@@ -1,12 +1,12 @@
 #include "world.hpp"
 
+#include "chain/registry.hpp"
+#include "conf/config.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <array>
 #include <charconv>
-
-#include "chain/registry.hpp"
-#include "conf/config.hpp"
 
 namespace nameplane::test {
 
@@ -30,7 +30,9 @@ public:
         // Where there is no room for all, adding fails in the end, and with it the reply.
         (void)reply.answers().reserve(query.arena(), records);
         for (std::uint32_t i = 0; i < records; ++i) {
-            const auto octet = [i](unsigned shift) { return static_cast<std::uint8_t>(i >> shift); };
+            const auto octet = [i](unsigned shift) {
+                return static_cast<std::uint8_t>(i >> shift);
+            };
             reply.answer(query.name(), 1, IpAddress::v4(10, octet(16), octet(8), octet(0)));
         }
         return Step::done;
@@ -54,8 +56,7 @@ public:
     }
 };
 
-template <class T>
-Result<PluginPtr> make(const Options&, Setup&) {
+template <class T> Result<PluginPtr> make(const Options&, Setup&) {
     return PluginPtr{new T};
 }
 
@@ -70,8 +71,10 @@ constexpr std::array kinds{
 std::shared_ptr<const chain::Chains> build_chains(metrics::Registry& metrics) {
     const conf::ServerConfig server{.zones = {*dns::Name::parse("test.")},
                                     .plugins = {{"dropping", {}}, {"big", {}}, {"echo", {}}}};
-    auto chains = chain::Chains::build({server}, Setup{.zones = {}, .workers = metrics.workers(),
-                                                       .metrics = metrics, .own_addresses = {},
+    auto chains = chain::Chains::build({server}, Setup{.zones = {},
+                                                       .workers = metrics.workers(),
+                                                       .metrics = metrics,
+                                                       .own_addresses = {},
                                                        .services_synced = {}});
     REQUIRE(chains);
     return *chains;
@@ -97,5 +100,7 @@ double World::count(std::string_view name, std::string_view label, std::string_v
 }  // namespace nameplane::test
 
 namespace nameplane::chain {
-std::span<const PluginKind> plugin_kinds() noexcept { return test::kinds; }
+std::span<const PluginKind> plugin_kinds() noexcept {
+    return test::kinds;
+}
 }  // namespace nameplane::chain

@@ -7,13 +7,12 @@
 //     anything else  an A or AAAA record with the address of ours that was asked; the client's
 //                    address as additional record; TTL 1 over UDP, 2 over TCP
 
-#include <memory>
-
-#include <nameplane/base/metrics.hpp>
-
 #include "base/published.hpp"
 #include "chain/builder.hpp"
 #include "services/snapshot.hpp"
+#include <nameplane/base/metrics.hpp>
+
+#include <memory>
 
 namespace nameplane::test {
 

@@ -37,7 +37,9 @@ Service service_of(const Case& row) {
     return service;
 }
 
-std::string octets(std::size_t count) { return std::string(count, 'a'); }
+std::string octets(std::size_t count) {
+    return std::string(count, 'a');
+}
 
 void check_ports(const ServiceHead& head, const std::vector<ServicePort>& ports) {
     REQUIRE(head.port_count() == ports.size());
@@ -62,7 +64,9 @@ TEST_CASE("a head says what its Service says", "[services]") {
         {"a key one octet longer", {octets(20), octets(23)}, {}, {}},
         {"the longest key", {octets(63), octets(63)}, {}, {}},
         {"a name so long that a count in eight bits means something else",
-         {"n", octets(253)}, {}, {}},
+         {"n", octets(253)},
+         {},
+         {}},
         {"two addresses", {"a", "b"}, {ip("10.96.0.1"), ip("fd00::1")}, {}},
         {"three addresses", {"a", "b"}, {ip("10.0.0.1"), ip("fd00::1"), ip("fd00::2")}, {}},
         {"an unnamed port", {"a", "b"}, {}, {{.port = 443}}},
