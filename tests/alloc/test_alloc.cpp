@@ -8,76 +8,17 @@
 #include "plugins/cluster.hpp"
 #include "server/batches.hpp"
 #include "server/handler.hpp"
+#include "support/alloc_guard.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <array>
-#include <cstdlib>
-#include <new>
 #include <source_location>
 #include <string>
 #include <vector>
 
-namespace {
-
-std::size_t allocations = 0;  // one thread only
-
-void* allocate(std::size_t octets, std::size_t alignment) {
-    ++allocations;
-    const std::size_t rounded = (octets + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, rounded);
-    if (memory == nullptr) std::abort();
-    return memory;
-}
-
-constexpr std::size_t usual = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
-
-}  // namespace
-
-void* operator new(std::size_t octets) {
-    return allocate(octets, usual);
-}
-void* operator new[](std::size_t octets) {
-    return allocate(octets, usual);
-}
-void* operator new(std::size_t octets, const std::nothrow_t&) noexcept {
-    return allocate(octets, usual);
-}
-void* operator new[](std::size_t octets, const std::nothrow_t&) noexcept {
-    return allocate(octets, usual);
-}
-void* operator new(std::size_t octets, std::align_val_t alignment) {
-    return allocate(octets, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t octets, std::align_val_t alignment) {
-    return allocate(octets, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, std::align_val_t) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-    std::free(memory);
-}
-
 using namespace nameplane;
+using nameplane::test::allocations;
 
 namespace {
 
@@ -142,10 +83,10 @@ std::vector<Octets> all_queries() {
 }  // namespace
 
 TEST_CASE("counting works") {
-    const std::size_t before = allocations;
+    const std::size_t before = allocations();
     const auto one = std::make_unique<std::array<char, 100>>();
     CHECK(one != nullptr);
-    CHECK(allocations > before);
+    CHECK(allocations() > before);
 }
 
 TEST_CASE("10,000 queries allocate nothing") {
@@ -167,7 +108,7 @@ TEST_CASE("10,000 queries allocate nothing") {
 
     std::vector<std::uint8_t> out(65535);
     std::size_t answered = 0;
-    const std::size_t before = allocations;
+    const std::size_t before = allocations();
     for (std::size_t i = 0; i < 10'000; ++i) {
         if (i % 64 == 0) {
             batches.begin();
@@ -184,7 +125,7 @@ TEST_CASE("10,000 queries allocate nothing") {
         if (octets != 0) ++answered;
         if (i % 64 == 63) batches.end();
     }
-    const std::size_t made = allocations - before;
+    const std::size_t made = allocations() - before;
     CHECK(made == 0);
     CHECK(answered > 9'900);
     CHECK(answered < 10'000);  // those that are too short get nothing

@@ -2,59 +2,10 @@
 
 #include "dns/reverse.hpp"
 #include "dns_exchange.hpp"
+#include "support/alloc_guard.hpp"
 #include <nameplane/dns/rdata.hpp>
 
 #include <catch2/catch.hpp>
-
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-std::atomic<std::size_t> allocations{0};
-
-void* counted(std::size_t octets) {
-    ++allocations;
-    void* memory = std::malloc(octets == 0 ? 1 : octets);
-    if (memory == nullptr) throw std::bad_alloc{};
-    return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t octets) {
-    return counted(octets);
-}
-void* operator new[](std::size_t octets) {
-    return counted(octets);
-}
-// All forms together: memory from one of a sanitizer's must not come to one of ours.
-void* operator new(std::size_t octets, const std::nothrow_t&) noexcept {
-    ++allocations;
-    return std::malloc(octets == 0 ? 1 : octets);
-}
-void* operator new[](std::size_t octets, const std::nothrow_t& nothrow) noexcept {
-    return operator new(octets, nothrow);
-}
-void operator delete(void* memory, const std::nothrow_t&) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, const std::nothrow_t&) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 using namespace nameplane;
 using namespace nameplane::dns;
@@ -85,9 +36,9 @@ std::size_t answer(const Octets& query, Arena& arena, NameView zone, std::span<s
 }  // namespace
 
 TEST_CASE("the counter counts", "[no heap]") {
-    const std::size_t before = allocations;
+    const std::size_t before = allocations();
     const auto one = std::make_unique<int>(1);
-    CHECK(allocations - before >= 1);
+    CHECK(allocations() - before >= 1);
 }
 
 TEST_CASE("parsing and encoding allocate nothing", "[no heap]") {
@@ -96,12 +47,12 @@ TEST_CASE("parsing and encoding allocate nothing", "[no heap]") {
     const Octets query = edns_query("Web.default.svc.cluster.local", 1232);
     Octets out(65535);
     std::size_t size = 0;
-    const std::size_t before = allocations;
+    const std::size_t before = allocations();
     for (int round = 0; round < 100; ++round) {
         arena.clear();
         size = answer(query, arena, zone, out);
     }
-    const std::size_t taken = allocations - before;
+    const std::size_t taken = allocations() - before;
     CHECK(taken == 0);
     CHECK(size > 10'000);
 }
