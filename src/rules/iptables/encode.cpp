@@ -89,7 +89,7 @@ private:
         bytes_.resize(start + sizeof(xt_entry_match) + size);
         const auto total = static_cast<std::uint16_t>(sizeof(xt_entry_match) + size);
         std::memcpy(&bytes_[start], &total, sizeof total);
-        std::memcpy(&bytes_[start + 2], name.data(), name.size());
+        name.copy(reinterpret_cast<char*>(&bytes_[start + 2]), name.size());  // may be empty
         bytes_[start + 31] = std::byte{revision};
         std::memcpy(&bytes_[start + sizeof(xt_entry_match)], &data, sizeof data);
     }
