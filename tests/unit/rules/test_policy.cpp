@@ -23,7 +23,7 @@ Texts texts(const std::vector<PlanEndpoint>& endpoints) {
 }
 
 /// Addresses of the endpoints, which all listen on 8080.
-Texts at_8080(std::initializer_list<const char*> addresses) {
+Texts at_8080(const std::vector<const char*>& addresses) {
     Texts all;
     for (const char* address : addresses) all.push_back(std::string{address} + ":8080");
     return all;
@@ -47,8 +47,8 @@ struct Case {
     TrafficPolicy internal = TrafficPolicy::cluster;
     TrafficPolicy external = TrafficPolicy::cluster;
     Reach reach = Reach::inside;  ///< outside: with a node port
-    std::initializer_list<const char*> cluster_expected = {};
-    std::initializer_list<const char*> local_expected = {};
+    std::vector<const char*> cluster_expected = {};
+    std::vector<const char*> local_expected = {};
     Unserved internal_expected = Unserved::none;
     Unserved external_expected = Unserved::none;
     std::source_location at = std::source_location::current();
