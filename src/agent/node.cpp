@@ -27,12 +27,6 @@ bool is_on(const char* path) {
     return file && std::fgetc(file.get()) == '1';
 }
 
-bool is_link_local(const IpAddress& address) {
-    static const Cidr v4 = *Cidr::parse("169.254.0.0/16");
-    static const Cidr v6 = *Cidr::parse("fe80::/10");
-    return v4.contains(address) || v6.contains(address);
-}
-
 std::optional<Cidr> first_of(const std::vector<Cidr>& cidrs, Family family) {
     const auto found = std::ranges::find(cidrs, family, &Cidr::family);
     if (found == cidrs.end()) return std::nullopt;
@@ -112,7 +106,7 @@ std::vector<IpAddress> own_addresses(const rules::NodeFacts& machine,
     for (const auto& interface : machine.addresses) all.push_back(interface.address);
     std::vector<IpAddress> own;
     for (const IpAddress& address : all) {
-        if (address.is_loopback() || address.is_unspecified() || is_link_local(address)) continue;
+        if (address.is_loopback() || address.is_unspecified() || address.is_link_local()) continue;
         if (std::ranges::find(own, address) == own.end()) own.push_back(address);
     }
     return own;

@@ -47,6 +47,11 @@ bool IpAddress::is_loopback() const noexcept {
     return octets_ == one;
 }
 
+bool IpAddress::is_link_local() const noexcept {
+    return is_v4() ? octets_[0] == 169 && octets_[1] == 254
+                   : octets_[0] == 0xfe && (octets_[1] & 0xc0) == 0x80;
+}
+
 bool IpAddress::is_unspecified() const noexcept {
     return std::ranges::all_of(bytes(), [](std::uint8_t octet) { return octet == 0; });
 }

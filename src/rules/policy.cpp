@@ -45,11 +45,7 @@ struct NodeView {
 };
 
 bool is_node_address(const IpAddress& address, Family family) {
-    if (address.family() != family || address.is_loopback()) return false;
-    const auto bytes = address.bytes();
-    const bool link_local = address.is_v4() ? bytes[0] == 169 && bytes[1] == 254
-                                            : bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
-    return !link_local;
+    return address.family() == family && !address.is_loopback() && !address.is_link_local();
 }
 
 NodeView view_of(const NodeFacts& node, Family family) {

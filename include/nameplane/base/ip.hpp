@@ -47,6 +47,8 @@ public:
     }
     bool is_loopback() const noexcept;
     bool is_unspecified() const noexcept;
+    /// 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291 2.5.6).
+    bool is_link_local() const noexcept;
 
     /// Canonical text (RFC 5952 for IPv6).
     std::string to_string() const;

@@ -92,6 +92,17 @@ TEST_CASE("addresses sort by family, then by octets", "[base][ip]") {
     CHECK(to_string(Family::ipv6) == "ipv6");
 }
 
+TEST_CASE("link-local addresses are known", "[base][ip]") {
+    CHECK(ip("169.254.0.1").is_link_local());
+    CHECK(ip("169.254.255.255").is_link_local());
+    CHECK(ip("fe80::1").is_link_local());
+    CHECK(ip("febf::1").is_link_local());
+    CHECK_FALSE(ip("169.253.0.1").is_link_local());
+    CHECK_FALSE(ip("169.255.0.1").is_link_local());
+    CHECK_FALSE(ip("fec0::1").is_link_local());
+    CHECK_FALSE(ip("fd00::1").is_link_local());
+}
+
 TEST_CASE("loopback and unspecified addresses are known", "[base][ip]") {
     CHECK(ip("127.0.0.1").is_loopback());
     CHECK(ip("127.255.255.255").is_loopback());
