@@ -30,16 +30,7 @@ bool complain_about(const conf::Compiled& settings) {
 
 Result<rules::NodeFacts> facts_for(const RenderCommand& command, const conf::NodeConfig& node) {
     if (command.node_facts.empty()) return rules::facts_of_this_machine(local_node_name(node));
-    Result<kube::NodeFactsFile> file = kube::read_node_facts(command.node_facts);
-    if (!file) return std::move(file).error();
-    rules::NodeFacts facts;
-    facts.name = std::move(file->name);
-    facts.labels = std::move(file->labels);
-    facts.pod_cidrs = std::move(file->pod_cidrs);
-    for (auto& [interface, address] : file->addresses) {
-        facts.addresses.push_back({std::move(interface), address});
-    }
-    return facts;
+    return kube::read_node_facts(command.node_facts);
 }
 
 // Everything of the manifests in one snapshot; what is wrong with them goes to stderr.

@@ -22,8 +22,8 @@ void known_keys(FieldReader& read, const Field& map, std::span<const std::string
     }
 }
 
-NodeFactsFile read_facts(FieldReader& read, const Field& root) {
-    NodeFactsFile facts;
+services::NodeFacts read_facts(FieldReader& read, const Field& root) {
+    services::NodeFacts facts;
     known_keys(read, root, std::array{"name"sv, "labels"sv, "podCIDRs"sv, "addresses"sv});
     const Field name = read.get(root, "name");
     facts.name = read.text(name);
@@ -45,12 +45,12 @@ NodeFactsFile read_facts(FieldReader& read, const Field& root) {
 
 }  // namespace
 
-Result<NodeFactsFile> node_facts_from_text(std::string_view text, std::string_view file,
-                                           bool json) {
+Result<services::NodeFacts> node_facts_from_text(std::string_view text, std::string_view file,
+                                                 bool json) {
     std::vector<std::string> problems;
     FieldReader read{file, problems};
     const Tree tree = json ? read_json(text) : read_yaml({text, 1});
-    NodeFactsFile facts;
+    services::NodeFacts facts;
     const Field root{.value = tree.root()};
     if (const Fault* fault = tree.fault())
         read.report(fault->line, fault->text);
@@ -64,7 +64,7 @@ Result<NodeFactsFile> node_facts_from_text(std::string_view text, std::string_vi
     return Error{Errc::invalid, std::move(all)};
 }
 
-Result<NodeFactsFile> read_node_facts(const std::string& path) {
+Result<services::NodeFacts> read_node_facts(const std::string& path) {
     const auto text = read_file(path);
     if (!text) return Error{text.error().code, path + ": " + text.error().text};
     return node_facts_from_text(*text, path, is_json_name(path));

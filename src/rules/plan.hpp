@@ -3,6 +3,7 @@
 // renderers (rules/iptables) decide nothing. Made by policy.hpp.
 
 #include "services/model.hpp"
+#include "services/node_facts.hpp"
 #include <nameplane/base/ip.hpp>
 
 #include <cstdint>
@@ -13,19 +14,7 @@
 
 namespace nameplane::rules {
 
-/// What this node is: labels and addresses that decide locality, topology and masquerading.
-struct NodeFacts {
-    struct Interface {
-        std::string name;
-        IpAddress address;
-        friend bool operator==(const Interface&, const Interface&) = default;
-    };
-    std::string name;
-    services::Labels labels;
-    std::vector<Cidr> pod_cidrs;
-    std::vector<Interface> addresses;
-    friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
-};
+using services::NodeFacts;
 
 /// How traffic is recognised as coming from a pod of this cluster.
 enum class LocalDetector : std::uint8_t { none, source_cidr, bridge, interface_prefix };

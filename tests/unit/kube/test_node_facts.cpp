@@ -20,7 +20,7 @@ TEST_CASE("node facts from a file's text") {
           std::vector{*Cidr::parse("10.244.1.0/24"), *Cidr::parse("fd00:10::/64")});
     REQUIRE(facts->addresses.size() == 2);
     CHECK(facts->addresses[1] ==
-          NodeFactsFile::Interface{"eth0", *IpAddress::parse("2001:db8::1")});
+          services::NodeFacts::Interface{"eth0", *IpAddress::parse("2001:db8::1")});
     CHECK(node_facts_from_text(R"({"name":"n"})", "n.json", true)->name == "n");
 }
 
