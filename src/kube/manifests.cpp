@@ -22,6 +22,7 @@ std::optional<Kind> kind_of(const Event& event) {
         std::optional<Kind> operator()(const services::BeginList&) const { return std::nullopt; }
         std::optional<Kind> operator()(const services::EndList&) const { return std::nullopt; }
         std::optional<Kind> operator()(const services::Remove&) const { return std::nullopt; }
+        std::optional<Kind> operator()(const services::Keep&) const { return std::nullopt; }
         std::optional<Kind> operator()(const services::Service&) const { return Kind::service; }
         std::optional<Kind> operator()(const services::EndpointSlice&) const {
             return Kind::endpoint_slice;

@@ -21,8 +21,14 @@ struct Remove {
     Kind kind;
     ObjectKey key;
 };
+/// A source cannot read this object, but it is there: what is known of it stays, also at the end of
+/// a list.
+struct Keep {
+    Kind kind;
+    ObjectKey key;
+};
 /// Put an object: new, changed or the same as before.
 using Event =
-    std::variant<BeginList, EndList, Remove, Service, EndpointSlice, Pod, Node, Namespace>;
+    std::variant<BeginList, EndList, Remove, Keep, Service, EndpointSlice, Pod, Node, Namespace>;
 
 }  // namespace nameplane::services

@@ -33,6 +33,10 @@ public:
         mark(*at);
         return true;
     }
+    /// The object stays as it is, but the list `round` named it.
+    void keep(const ObjectKey& key, std::uint32_t round) {
+        if (const auto at = items_.find(key); at != items_.end()) at->second.round = round;
+    }
     bool remove(const ObjectKey& key) {
         const auto at = items_.find(key);
         if (at == items_.end() || at->second.now == nullptr) return false;

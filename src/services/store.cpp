@@ -41,6 +41,7 @@ struct Store::State {
     Status apply(BeginList event);
     Status apply(EndList event);
     Status apply(const Remove& event);
+    Status apply(const Keep& event);
     Status apply(Service&& service);
     Status apply(const EndpointSlice& slice);
     Status apply(const Pod& pod);
@@ -130,6 +131,18 @@ Status Store::State::apply(const Remove& event) {
     case Kind::pod: note(pods.remove(event.key)); break;
     case Kind::node: note(nodes.remove(event.key)); break;
     case Kind::namespace_: note(namespaces.remove(event.key)); break;
+    }
+    return {};
+}
+
+Status Store::State::apply(const Keep& event) {
+    const std::uint32_t at = round(event.kind);
+    switch (event.kind) {
+    case Kind::service: catalog.keep_service(event.key, at); break;
+    case Kind::endpoint_slice: catalog.keep_slice(event.key, at); break;
+    case Kind::pod: pods.keep(event.key, at); break;
+    case Kind::node: nodes.keep(event.key, at); break;
+    case Kind::namespace_: namespaces.keep(event.key, at); break;
     }
     return {};
 }

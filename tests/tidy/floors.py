@@ -27,6 +27,7 @@ ALLOWED_EXTRA = {("dns", "nameplane/reply.hpp")}
 # Third-party header -> the only places that may include it.
 THIRD_PARTY = {
     r"uv\.h": ("src/net/",),
+    r"curl/.*": ("src/net/",),
     r"libiptc/.*": ("src/rules/iptables/",),
     r"linux/netfilter.*": ("src/rules/",),
     r"libnetfilter_conntrack/.*": ("src/rules/conntrack",),

@@ -50,6 +50,17 @@ TEST_CASE("a relist removes what it does not name and changes nothing else", "[s
         CHECK_FALSE(f.store.changed());
         CHECK(f.store.snapshot() == first);
     }
+    SECTION("what cannot be read stays as it was") {
+        f.list(Kind::service, {Keep{Kind::service, {"ns", "a"}}, Keep{Kind::service, {"ns", "new"}},
+                               cluster_ip_service("ns", "b", "10.96.0.2")});
+        f.list(Kind::endpoint_slice, {Keep{Kind::endpoint_slice, {"ns", "a-1"}},
+                                      Keep{Kind::endpoint_slice, {"ns", "a-2"}},
+                                      Keep{Kind::endpoint_slice, {"ns", "b-1"}}});
+        f.list(Kind::namespace_, {Keep{Kind::namespace_, {"", "ns"}}, name_space("old")});
+        f.list(Kind::node, {Keep{Kind::node, {"", "n1"}}, Keep{Kind::node, {"", "n2"}}});
+        CHECK_FALSE(f.store.changed());
+        CHECK(f.store.snapshot() == first);
+    }
     SECTION("a Service less: its slices stay known") {
         f.list(Kind::service, {cluster_ip_service("ns", "b", "10.96.0.2")});
         CHECK(f.services() == std::vector<std::string>{"b"});
