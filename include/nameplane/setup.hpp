@@ -25,6 +25,9 @@ struct Setup {
     /// This machine's own addresses (interfaces, and those we are bound to), loopback left out:
     /// what an NS record of ours may name.
     std::span<const IpAddress> own_addresses;
+    /// Endpoints of headless Services are not in the service cache; their names are for a plugin
+    /// that knows whom to ask.
+    bool headless_elsewhere = false;
     /// Whether the published snapshot is synced; safe from any thread.
     std::function<bool()> services_synced;
 };

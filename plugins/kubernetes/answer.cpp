@@ -89,7 +89,8 @@ bool Answer::addresses(const Found& found, dns::NameView owner) noexcept {
     case Kind::version:
     case Kind::external_name:
     case Kind::reverse_service:
-    case Kind::reverse_endpoints: return false;
+    case Kind::reverse_endpoints:
+    case Kind::elsewhere: return false;
     }
     return false;
 }

@@ -12,6 +12,10 @@ Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
     const kubernetes::Found found =
         kubernetes::locate(settings_, *zone, query.name(), query.services());
     if (found.kind == kubernetes::Kind::name_error) return refuse_name(*zone, query, reply);
+    if (found.kind == kubernetes::Kind::elsewhere) {
+        counters_.fallen_through->add(query.worker());
+        return Step::next;
+    }
 
     reply.rcode = dns::Rcode::no_error;
     reply.authoritative = true;

@@ -34,6 +34,7 @@ Kind kind_of_service(const Settings& settings, const Request& request,
         const bool name = !text.empty() && !IpAddress::parse(text);
         return request.shape == Shape::service && name ? Kind::external_name : Kind::name_error;
     }
+    if (head.headless() && settings.headless_elsewhere) return Kind::elsewhere;
     if (settings.ignore_empty_service && !head.headless() && !has_ready_endpoint(entry)) {
         return Kind::name_error;
     }
@@ -81,6 +82,7 @@ void locate_reverse(const Settings& settings, const ServiceView& services, Found
         found.kind = Kind::reverse_endpoints;
         return;
     }
+    if (settings.headless_elsewhere) found.kind = Kind::elsewhere;
 }
 
 }  // namespace

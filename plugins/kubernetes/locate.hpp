@@ -26,6 +26,7 @@ enum class Kind : std::uint8_t {
     pod,                ///< a pod by its address
     reverse_service,    ///< the address of a Service
     reverse_endpoints,  ///< the address of ready endpoints
+    elsewhere,          ///< perhaps of a headless Service, which others answer for
 };
 
 struct Found {

@@ -95,6 +95,7 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
     settings.noendpoints = given.flag("noendpoints");
     settings.endpoint_pod_names = given.flag("endpoint_pod_names");
     settings.ignore_empty_service = given.word("ignore") == "empty_service";
+    settings.headless_elsewhere = setup.headless_elsewhere;
     settings.fallthrough = given.zones("fallthrough");
     if (given.given("fallthrough") && settings.fallthrough.empty()) {
         settings.fallthrough.emplace_back();

@@ -41,6 +41,7 @@ struct Settings {
     bool noendpoints = false;
     bool endpoint_pod_names = false;
     bool ignore_empty_service = false;
+    bool headless_elsewhere = false;     ///< names of headless Services belong to the next plugin
     std::vector<dns::Name> fallthrough;  ///< the root for all names; empty: none
     std::vector<IpAddress> own_addresses;
 

@@ -175,6 +175,7 @@ struct Agent::Parts {
                           .metrics = registry,
                           .server_label = label,
                           .own_addresses = own,
+                          .headless_elsewhere = config.start.api.headless_forward,
                           .services_synced = [this] { return names_synced(); }};
         return chain::Chains::build(runtime.servers, setup);
     }

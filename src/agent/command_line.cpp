@@ -27,6 +27,10 @@ struct Given {
     std::string rules;
     std::string manifests;
     std::string node_name;
+    std::string kubeconfig;
+    std::string context;
+    std::string master;
+    std::string state_file;
     std::uint16_t threads = 0;
     std::uint16_t port = 0;
     std::string node_facts;
@@ -73,9 +77,20 @@ void add_manifests(CLI::App& app, Given& given) {
         ->type_name("PATH");
 }
 
+void add_api(CLI::App& app, Given& given) {
+    app.add_option("--kubeconfig", given.kubeconfig, "where the API server is and who we are")
+        ->type_name("FILE");
+    app.add_option("--context", given.context, "context of the kubeconfig")->type_name("NAME");
+    app.add_option("--master", given.master, "URL of the API server")->type_name("URL");
+    app.add_option("--state-file", given.state_file,
+                   "keeps the last state for the next start; '' is none")
+        ->type_name("FILE");
+}
+
 void add_run_options(CLI::App& app, Given& given) {
     add_config(app, given);
     add_manifests(app, given);
+    add_api(app, given);
     app.add_option("--listen", given.listen, "answer names on this address (repeatable)")
         ->type_name("ADDR")
         ->expected(1)
@@ -131,6 +146,10 @@ Overrides overrides_of(const Given& given, const CLI::App& app) {
     };
     Overrides overrides = given.overrides;
     if (has("--manifests")) overrides.manifests = given.manifests;
+    if (has("--kubeconfig")) overrides.kubeconfig = given.kubeconfig;
+    if (has("--context")) overrides.context = given.context;
+    if (has("--master")) overrides.master = given.master;
+    if (has("--state-file")) overrides.state_file = given.state_file;
     if (has("--threads")) overrides.threads = given.threads;
     if (has("--port")) overrides.port = given.port;
     if (has("--log-level")) overrides.log_level = log::parse_level(given.log_level);

@@ -4,11 +4,38 @@
 #include "conf/toml.hpp"
 #include "kube/folder.hpp"
 
+#include <cstdlib>
 #include <utility>
 
 namespace nameplane::agent {
 
 namespace {
+
+void lay_over_api(const Overrides& overrides, conf::StartConfig& start) {
+    if ((overrides.kubeconfig || overrides.master) && !overrides.manifests) {
+        start.services.manifests.clear();
+    }
+    if (overrides.kubeconfig) start.api.kubeconfig = *overrides.kubeconfig;
+    if (overrides.master) start.api.endpoint = *overrides.master;
+    if (overrides.context) start.api.context = *overrides.context;
+    if (overrides.state_file) start.api.state_file = *overrides.state_file;
+}
+
+// Two sources, or a source half named.
+void check_sources(const Overrides& overrides, conf::Compiled& compiled) {
+    const conf::StartConfig& start = compiled.config.start;
+    const auto problem = [&](std::string text) {
+        compiled.problems.push_back({{"(command line)", 0}, std::move(text)});
+    };
+    if (overrides.manifests && !overrides.manifests->empty() &&
+        (overrides.kubeconfig || overrides.master)) {
+        problem(
+            "two sources of Services, expected either --manifests or --kubeconfig and --master");
+    }
+    if (overrides.context && start.api.kubeconfig.empty()) {
+        problem("--context without a kubeconfig, expected --kubeconfig FILE as well");
+    }
+}
 
 void lay_over(const Overrides& overrides, conf::Config& config) {
     conf::StartConfig& start = config.start;
@@ -19,6 +46,7 @@ void lay_over(const Overrides& overrides, conf::Config& config) {
     if (overrides.log_level) config.runtime.log_level = *overrides.log_level;
     if (overrides.rules) start.rules.mode = *overrides.rules;
     if (overrides.node_name) start.node.name = *overrides.node_name;
+    lay_over_api(overrides, start);
 }
 
 class Differences {
@@ -33,6 +61,12 @@ private:
 };
 
 }  // namespace
+
+Source source_of(const conf::StartConfig& start) noexcept {
+    if (!start.services.manifests.empty()) return Source::manifests;
+    const bool named = !start.api.kubeconfig.empty() || !start.api.endpoint.empty();
+    return named || std::getenv("KUBERNETES_SERVICE_HOST") != nullptr ? Source::api : Source::none;
+}
 
 std::vector<conf::OptionTable> plugin_tables() {
     std::vector<conf::OptionTable> tables;
@@ -62,6 +96,7 @@ conf::Compiled load_settings(const Overrides& overrides) {
             {{overrides.config_path, 0}, text.error().text + ", expected a readable file"});
     }
     lay_over(overrides, compiled.config);
+    check_sources(overrides, compiled);
     return compiled;
 }
 
@@ -88,6 +123,14 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
     all.note("services.service_cidr", before.services.service_cidrs, after.services.service_cidrs);
     all.note("services.node_port_range", before.services.node_ports, after.services.node_ports);
     all.note("services.state_file", before.services.state_file, after.services.state_file);
+    all.note("api.kubeconfig", before.api.kubeconfig, after.api.kubeconfig);
+    all.note("api.context", before.api.context, after.api.context);
+    all.note("api.endpoint", before.api.endpoint, after.api.endpoint);
+    all.note("api.certificate", before.api.certificate, after.api.certificate);
+    all.note("api.key", before.api.key, after.api.key);
+    all.note("api.authority", before.api.authority, after.api.authority);
+    all.note("api.headless", before.api.headless_forward, after.api.headless_forward);
+    all.note("api.state_file", before.api.state_file, after.api.state_file);
     all.note("node.name", before.node.name, after.node.name);
     all.note("rules.mode", before.rules.mode, after.rules.mode);
     all.note("rules.masquerade_bit", before.rules.masquerade_bit, after.rules.masquerade_bit);

@@ -22,7 +22,16 @@ struct Overrides {
     std::optional<log::Level> log_level;
     std::optional<conf::RulesMode> rules;
     std::optional<std::string> node_name;
+    std::optional<std::string> kubeconfig;  ///< this and the next choose the API over manifests
+    std::optional<std::string> master;      ///< URL of the API server
+    std::optional<std::string> context;
+    std::optional<std::string> state_file;
 };
+
+/// Where objects come from.
+enum class Source : std::uint8_t { none, manifests, api };
+/// What the configuration names; the API server of the pod's environment if it names nothing.
+Source source_of(const conf::StartConfig& start) noexcept;
 
 /// The option tables of all plugins, in chain order.
 std::vector<conf::OptionTable> plugin_tables();

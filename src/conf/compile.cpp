@@ -51,6 +51,7 @@ public:
         compile_log();
         compile_dns();
         compile_services();
+        compile_api();
         compile_node();
         compile_rules();
         compile_admin();
@@ -123,6 +124,34 @@ private:
         services.service_cidrs = one_of_each_family(given, "service_cidr");
         services.node_ports = given.options.ports("node_port_range");
         services.state_file = given.options.text("state_file");
+    }
+
+    void compile_api() {
+        const Table given = table("api");
+        const Options& options = given.options;
+        ApiConfig& api = start().api;
+        api.kubeconfig = options.text("kubeconfig");
+        api.context = options.text("context");
+        api.endpoint = options.text("endpoint");
+        api.certificate = options.text("certificate");
+        api.key = options.text("key");
+        api.authority = options.text("authority");
+        api.headless_forward = options.word("headless") == "forward";
+        api.state_file = options.text("state_file");
+        needs(given, "context", api.context, "kubeconfig", api.kubeconfig);
+        needs(given, "certificate", api.certificate, "endpoint", api.endpoint);
+        needs(given, "certificate", api.certificate, "key", api.key);
+        needs(given, "key", api.key, "certificate", api.certificate);
+        needs(given, "authority", api.authority, "endpoint", api.endpoint);
+    }
+
+    // An option that means nothing without another.
+    void needs(const Table& table, std::string_view option, const std::string& value,
+               std::string_view other, const std::string& other_value) {
+        if (value.empty() || !other_value.empty()) return;
+        problem(where_of(table.directive, option),
+                std::string{option} + ": '" + value + "' without '" + std::string{other} +
+                    "', expected " + std::string{other} + " to be set as well");
     }
 
     void compile_node() { start().node.name = table("node").options.text("name"); }

@@ -34,6 +34,20 @@ struct ServicesConfig {
     friend bool operator==(const ServicesConfig&, const ServicesConfig&) = default;
 };
 
+/// The Kubernetes API as the source of objects, where no manifests are given. With neither endpoint
+/// nor kubeconfig it is the API server that the pod's environment names.
+struct ApiConfig {
+    std::string kubeconfig;         ///< path; empty: none
+    std::string context;            ///< of the kubeconfig; empty: its current one
+    std::string endpoint;           ///< URL; overrides the kubeconfig's
+    std::string certificate;        ///< file, PEM: who we are, with endpoint
+    std::string key;                ///< file, PEM
+    std::string authority;          ///< file, PEM: who vouches for the endpoint
+    bool headless_forward = false;  ///< names of headless Services are somebody else's
+    std::string state_file{"/var/lib/nameplane/state"};  ///< for a warm start; empty: none
+    friend bool operator==(const ApiConfig&, const ApiConfig&) = default;
+};
+
 enum class RulesMode : std::uint8_t { off, iptables };
 enum class DetectLocalMode : std::uint8_t {
     cluster_cidr,
@@ -88,6 +102,7 @@ struct ServerConfig {
 struct StartConfig {
     DnsConfig dns;
     ServicesConfig services;
+    ApiConfig api;
     RulesConfig rules;
     NodeConfig node;
     AdminConfig admin;

@@ -39,6 +39,18 @@ constexpr std::array services_options{
     Option{"node_port_range", PortRange{"30000-32767"}, "ports that node ports are chosen from"},
     Option{"state_file", Text{""}, "file that keeps the choices over a restart"}};
 
+constexpr std::array api_options{
+    Option{"kubeconfig", Text{""}, "file that says where the API server is and who we are"},
+    Option{"context", Text{""}, "context of the kubeconfig; empty is its current one"},
+    Option{"endpoint", Text{""}, "URL of the API server"},
+    Option{"certificate", Text{""}, "PEM file with our client certificate, for endpoint"},
+    Option{"key", Text{""}, "PEM file with its private key"},
+    Option{"authority", Text{""}, "PEM file with the CA of endpoint"},
+    Option{"headless", OneOf{{"watch", "forward"}, "watch"},
+           "forward: names of headless Services go on to the next plugin"},
+    Option{"state_file", Text{"/var/lib/nameplane/state"},
+           "file with the last state, for a start without an API server"}};
+
 constexpr std::array node_options{
     Option{"name", Text{""}, "name of this machine's Node; empty is the host name"}};
 
@@ -67,9 +79,10 @@ constexpr std::array admin_options{Option{"health", Text{""}, "host:port of /hea
                                    Option{"ready", Text{""}, "host:port of /ready"},
                                    Option{"metrics", Text{""}, "host:port of /metrics"}};
 
-constexpr std::array<OptionTable, 6> tables{{{"log", log_options},
+constexpr std::array<OptionTable, 7> tables{{{"log", log_options},
                                              {"dns", dns_options},
                                              {"services", services_options},
+                                             {"api", api_options},
                                              {"node", node_options},
                                              {"rules", rules_options},
                                              {"admin", admin_options}}};

@@ -14,7 +14,7 @@ struct OptionTable {
     std::span<const Option> options;
 };
 
-/// log, dns, services, node, rules, admin.
+/// log, dns, services, api, node, rules, admin.
 std::span<const OptionTable> agent_tables() noexcept;
 
 }  // namespace nameplane::conf

@@ -250,6 +250,7 @@ Result<PluginPtr> make_kubernetes(const PluginOptions& given) {
     Setup setup{.zones = zones,
                 .metrics = registry,
                 .own_addresses = own,
+                .headless_elsewhere = given.headless_elsewhere,
                 .services_synced = [synced] { return synced; }};
     Options options{plugins::Kubernetes::options};
     for (const auto& [name, value] : given.values) options.set(name, value);

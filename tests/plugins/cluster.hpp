@@ -65,6 +65,7 @@ struct PluginOptions {
     std::vector<std::string> zones{"cluster.local."};
     std::vector<std::string> own_addresses{};
     bool synced = true;
+    bool headless_elsewhere = false;
     std::vector<std::pair<std::string, Options::Value>> values{};
     std::vector<std::string> arguments{};
 };

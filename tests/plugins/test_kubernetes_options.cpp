@@ -113,6 +113,21 @@ TEST_CASE("kubernetes: noendpoints") {
         });
 }
 
+TEST_CASE("kubernetes: headless Services that others answer for") {
+    Example{{.zones = reverse_zones, .headless_elsewhere = true}}.check({
+        {"svc1.testns.svc.cluster.local.", "A", records({"@ 5 IN A 10.0.0.1"})},
+        {"hdls1.testns.svc.cluster.local.", "A", next()},
+        {"hdls1.testns.svc.cluster.local.", "TXT", next()},
+        {"hdls1.testns.svc.cluster.local.", "SRV", next()},
+        {"dup-name.hdls1.testns.svc.cluster.local.", "A", next()},
+        {"nothere.hdls1.testns.svc.cluster.local.", "A", next()},
+        {"nothere.testns.svc.cluster.local.", "A", nxdomain()},
+        {"named.nothere.testns.svc.cluster.local.", "A", nxdomain()},
+        {"250.0.0.172.in-addr.arpa.", "PTR", next()},
+        {"1.0.0.10.in-addr.arpa.", "PTR", records({"@ 5 IN PTR svc1.testns.svc.cluster.local."})},
+    });
+}
+
 TEST_CASE("kubernetes: endpoint_pod_names") {
     Example{{.zones = reverse_zones, .values = {{"endpoint_pod_names", true}}}}.check({
         {"web-abc.hdlspods.testns.svc.cluster.local.", "A", records({"@ 5 IN A 172.0.5.1"})},

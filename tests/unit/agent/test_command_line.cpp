@@ -44,17 +44,48 @@ TEST_CASE("nothing typed is a run with the defaults") {
     CHECK_FALSE(run.overrides.log_level.has_value());
     CHECK_FALSE(run.overrides.rules.has_value());
     CHECK_FALSE(run.overrides.node_name.has_value());
+    CHECK_FALSE(run.overrides.kubeconfig.has_value());
+    CHECK_FALSE(run.overrides.master.has_value());
+    CHECK_FALSE(run.overrides.context.has_value());
+    CHECK_FALSE(run.overrides.state_file.has_value());
     CHECK(run.overrides.listen.empty());
 }
 
 TEST_CASE("every option of a run arrives") {
-    const auto run =
-        parsed<RunCommand>({"--config", "f.toml", "--manifests=m", "--threads", "2", "--port", "0",
-                            "--listen", "127.0.0.1", "--listen", "::1", "--log-level", "debug",
-                            "--rules", "iptables", "--node-name", "n", "--port-file", "p"});
+    const auto run = parsed<RunCommand>({"--config",
+                                         "f.toml",
+                                         "--manifests=m",
+                                         "--threads",
+                                         "2",
+                                         "--port",
+                                         "0",
+                                         "--listen",
+                                         "127.0.0.1",
+                                         "--listen",
+                                         "::1",
+                                         "--log-level",
+                                         "debug",
+                                         "--rules",
+                                         "iptables",
+                                         "--node-name",
+                                         "n",
+                                         "--port-file",
+                                         "p",
+                                         "--kubeconfig",
+                                         "k",
+                                         "--context",
+                                         "c",
+                                         "--master",
+                                         "https://h:6443",
+                                         "--state-file",
+                                         ""});
     const Overrides& given = run.overrides;
     CHECK(given.config_path == "f.toml");
     CHECK(given.manifests == "m");
+    CHECK(given.kubeconfig == "k");
+    CHECK(given.context == "c");
+    CHECK(given.master == "https://h:6443");
+    CHECK(given.state_file == "");
     CHECK(given.threads == 2);
     CHECK(given.port == 0);
     CHECK(given.listen == std::vector{IpAddress::v4(127, 0, 0, 1), *IpAddress::parse("::1")});
@@ -89,7 +120,7 @@ TEST_CASE("help fits a screen") {
           Arguments{"check", "--help"}, Arguments{"cleanup", "--help"}}) {
         const auto help = parsed<SayCommand>(arguments);
         CHECK(help.code == exit_ok);
-        CHECK(line_count(help.text) <= 24);
+        CHECK(line_count(help.text) <= 32);
         for (std::size_t at = 0; at < help.text.size();) {
             const std::size_t end = std::min(help.text.find('\n', at), help.text.size());
             INFO(help.text.substr(at, end - at));

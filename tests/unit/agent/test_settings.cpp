@@ -62,9 +62,12 @@ std::string other_value(const OptionType& type) {
     return std::visit(Other{}, type);
 }
 
+// Options that mean nothing without another are set alone here.
 conf::Config config_of(const std::string& text) {
     const conf::Compiled compiled = compile_text(text, "t.toml");
-    for (const conf::Problem& problem : compiled.problems) FAIL_CHECK(problem.to_string());
+    for (const conf::Problem& problem : compiled.problems) {
+        if (!problem.text.ends_with("to be set as well")) FAIL_CHECK(problem.to_string());
+    }
     return compiled.config;
 }
 
@@ -112,6 +115,50 @@ TEST_CASE("the command line wins over the file") {
     CHECK(config.runtime.log_level == log::Level::error);
     overrides.threads = 9;
     CHECK(load_settings(overrides).config.start.dns.threads == 9);
+}
+
+namespace {
+
+std::vector<std::string> problems_of(const Overrides& overrides) {
+    std::vector<std::string> texts;
+    for (const conf::Problem& problem : load_settings(overrides).problems) {
+        texts.push_back(problem.to_string());
+    }
+    return texts;
+}
+
+}  // namespace
+
+TEST_CASE("the source is what is named, the command line first") {
+    ::unsetenv("KUBERNETES_SERVICE_HOST");
+    const auto source = [](const Overrides& overrides) {
+        CHECK(problems_of(overrides).empty());
+        return source_of(load_settings(overrides).config.start);
+    };
+    const TempFile file{"[services]\nmanifests = \"/m\"\n"};
+    Overrides given;
+    CHECK(source(given) == Source::none);
+    ::setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1", 1);
+    CHECK(source(given) == Source::api);
+    given.config_path = file.path();
+    CHECK(source(given) == Source::manifests);
+    ::unsetenv("KUBERNETES_SERVICE_HOST");
+    given.kubeconfig = "/k";
+    CHECK(source(given) == Source::api);
+    given.kubeconfig.reset();
+    given.master = "http://127.0.0.1:1";
+    CHECK(source(given) == Source::api);
+    given.manifests = "/n";
+    CHECK(problems_of(given) ==
+          std::vector<std::string>{"(command line): two sources of Services, expected either "
+                                   "--manifests or --kubeconfig and --master"});
+    given.manifests.reset();
+    given.context = "c";
+    CHECK(problems_of(given) ==
+          std::vector<std::string>{"(command line): --context without a kubeconfig, expected "
+                                   "--kubeconfig FILE as well"});
+    given.kubeconfig = "/k";
+    CHECK(source(given) == Source::api);
 }
 
 TEST_CASE("a file that cannot be read is a problem like any other") {

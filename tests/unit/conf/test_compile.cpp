@@ -88,6 +88,15 @@ manifests = "/etc/manifests"
 service_cidr = "10.1.0.0/16"
 node_port_range = "31000-31001"
 state_file = "/var/lib/state"
+[api]
+kubeconfig = "/etc/kubeconfig"
+context = "here"
+endpoint = "https://192.0.2.1:6443"
+certificate = "/c.pem"
+key = "/k.pem"
+authority = "/a.pem"
+headless = "forward"
+state_file = ""
 [node]
 name = "node-1"
 [rules]
@@ -116,6 +125,8 @@ zones = "b"
 )");
     CHECK(config.runtime.log_level == log::Level::debug);
     CHECK(config.start.dns == DnsConfig{{IpAddress::v4(127, 0, 0, 1)}, 5353, 4, 4096, 60s, 7});
+    CHECK(config.start.api == ApiConfig{"/etc/kubeconfig", "here", "https://192.0.2.1:6443",
+                                        "/c.pem", "/k.pem", "/a.pem", true, ""});
     CHECK(config.start.services ==
           ServicesConfig{
               "/etc/manifests", {*Cidr::parse("10.1.0.0/16")}, {31000, 31001}, "/var/lib/state"});
@@ -178,6 +189,9 @@ detect_local_mode = "bridge_interface"
 cluster_cidr = ["10.0.0.0/8", "10.2.0.0/16"]
 [admin]
 health = "localhost:80"
+[api]
+context = "there"
+key = "/k.pem"
 [[server]]
 zones = ["a..b", "ok"]
 [server.kubernets]
@@ -196,11 +210,14 @@ zones = "OK."
            "t.toml:8: cluster_cidr: several networks of ipv4, expected at most one of each family",
            "t.toml:10: health: 'localhost:80', expected address:port such as '127.0.0.1:8080' or "
            "':8080', or '' for off",
-           "t.toml:11: zones: 'a..b', expected a domain name",
-           "t.toml:13: unknown plugin 'kubernets', did you mean 'kubernetes'?",
-           "t.toml:14: server: no zones, expected zones such as [\"cluster.local\"]",
-           "t.toml:16: unknown option 'tll', did you mean 'ttl'?",
-           "t.toml:17: zones: 'OK.' is served twice, expected once (first at t.toml:11)"});
+           "t.toml:12: context: 'there' without 'kubeconfig', expected kubeconfig to be set as "
+           "well",
+           "t.toml:13: key: '/k.pem' without 'certificate', expected certificate to be set as well",
+           "t.toml:14: zones: 'a..b', expected a domain name",
+           "t.toml:16: unknown plugin 'kubernets', did you mean 'kubernetes'?",
+           "t.toml:17: server: no zones, expected zones such as [\"cluster.local\"]",
+           "t.toml:19: unknown option 'tll', did you mean 'ttl'?",
+           "t.toml:20: zones: 'OK.' is served twice, expected once (first at t.toml:14)"});
 }
 
 TEST_CASE("what is no table, or stands twice, is said") {
