@@ -19,6 +19,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 namespace nameplane {
 
@@ -52,6 +54,16 @@ public:
     /// will look up a Service for it gives ServiceView::hash_of() its key, so that memory is on its
     /// way when ask() comes; 0 says nothing. Must be quick and look nothing up itself.
     virtual std::uint64_t expects(dns::NameView) const noexcept { return 0; }
+
+    /// What this plugin knows about the query under `label`, such as "kubernetes/service"; valid
+    /// until the answer is sent. Asked during the walk, by plugins before and behind it.
+    virtual std::optional<std::string_view> metadata(Query&, std::string_view) const noexcept {
+        return std::nullopt;
+    }
+
+    /// Whether queries of other classes than IN may enter a chain with this plugin in it. Its
+    /// other plugins then meet them, too.
+    virtual bool takes_all_classes() const noexcept { return false; }
 
     /// While false, the agent reports not ready and names this plugin.
     virtual bool ready() const noexcept { return true; }

@@ -9,12 +9,28 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <span>
+#include <string_view>
+#include <type_traits>
 
 namespace nameplane {
 
+class Plugin;
+class Query;
+
 enum class Transport : std::uint8_t { udp, tcp };
+
+/// Whom a query asks for metadata: what plugins know about it under names such as
+/// "kubernetes/client-namespace".
+class MetadataSource {
+public:
+    virtual ~MetadataSource() = default;
+    /// The value of `label`, valid until the answer is sent; nothing if no plugin has it.
+    virtual std::optional<std::string_view> metadata(Query& query,
+                                                     std::string_view label) const noexcept = 0;
+};
 
 /// Lives on a worker until its answer is sent. Used by that worker only.
 class Query {
@@ -28,7 +44,10 @@ public:
         bool checking_disabled = false;
         bool dnssec_ok = false;
         bool has_edns = false;
+        std::uint16_t udp_size = 512;  ///< the client's EDNS size
         std::span<const std::uint8_t> edns_options;
+        std::uint16_t id = 0;
+        std::size_t octets = 0;  ///< of the client's message
         SocketAddress client;
         SocketAddress server;
         Transport transport = Transport::udp;
@@ -49,6 +68,11 @@ public:
     bool dnssec_ok() const noexcept { return parts_.dnssec_ok; }
     bool has_edns() const noexcept { return parts_.has_edns; }
     std::span<const std::uint8_t> edns_options() const noexcept { return parts_.edns_options; }
+    /// The largest datagram that the client takes.
+    std::uint16_t udp_size() const noexcept { return parts_.udp_size; }
+    std::uint16_t id() const noexcept { return parts_.id; }
+    /// Size of the client's message.
+    std::size_t octets() const noexcept { return parts_.octets; }
     const SocketAddress& client() const noexcept { return parts_.client; }
     /// The address and port that the query came to.
     const SocketAddress& server() const noexcept { return parts_.server; }
@@ -68,8 +92,57 @@ public:
         parts_.type = type;
     }
 
+    void set_class(dns::Class klass) noexcept { parts_.klass = klass; }
+    void set_recursion_desired(bool desired) noexcept { parts_.recursion_desired = desired; }
+    /// For who asks an upstream on: `options` are well-formed pairs that live until the answer is
+    /// sent. What the client gets does not depend on it.
+    void set_edns(std::span<const std::uint8_t> options) noexcept {
+        parts_.has_edns = true;
+        parts_.edns_options = options;
+    }
+    void set_udp_size(std::uint16_t size) noexcept { parts_.udp_size = size; }
+
+    /// A T of `who`'s own from its ask() to its tell(): the one kept before, else a new one,
+    /// value-initialised. nullptr when the arena is full. A plugin keeps one type only.
+    template <class T> T* keep(const Plugin* who) noexcept {
+        static_assert(std::is_trivially_destructible_v<T>);
+        if (T* there = kept<T>(who)) return there;
+        auto* const note = static_cast<Note*>(arena().allocate(sizeof(Note), alignof(Note)));
+        void* const memory = arena().allocate(sizeof(T), alignof(T));
+        if (note == nullptr || memory == nullptr) return nullptr;
+        T* const made = new (memory) T{};
+        notes_ = new (note) Note{who, made, notes_};
+        return made;
+    }
+    /// What `who` kept, or nullptr.
+    template <class T> T* kept(const Plugin* who) const noexcept {
+        for (const Note* note = notes_; note != nullptr; note = note->next) {
+            if (note->who == who) return static_cast<T*>(note->data);
+        }
+        return nullptr;
+    }
+
+    /// From here on metadata() may be asked; the plugin `metadata` says so.
+    void allow_metadata() noexcept { metadata_allowed_ = true; }
+    /// For the chain: who answers metadata().
+    void set_metadata_source(const MetadataSource* source) noexcept { metadata_source_ = source; }
+    /// The value of `label`; nothing if no plugin of the chain has it, or metadata is not allowed.
+    std::optional<std::string_view> metadata(std::string_view label) noexcept {
+        if (!metadata_allowed_ || metadata_source_ == nullptr) return std::nullopt;
+        return metadata_source_->metadata(*this, label);
+    }
+
 private:
+    struct Note {
+        const Plugin* who;
+        void* data;
+        Note* next;
+    };
+
     Parts parts_;
+    Note* notes_ = nullptr;
+    const MetadataSource* metadata_source_ = nullptr;
+    bool metadata_allowed_ = false;
 };
 
 }  // namespace nameplane

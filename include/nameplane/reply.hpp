@@ -5,9 +5,12 @@
 #include <nameplane/base/arena.hpp>
 #include <nameplane/dns/record.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
 
 namespace nameplane {
 
@@ -54,6 +57,12 @@ public:
     bool authoritative = false;
     bool recursion_available = false;
     bool truncated = false;  ///< set by who knows that data is missing, besides the encoder
+    /// RD as the client shall see it; unset: as the client sent it.
+    std::optional<bool> recursion_desired;
+    /// No datagram with this answer may be larger; 0: as the client and the server agree.
+    std::uint16_t udp_size_max = 0;
+    /// Why the query failed, for people (see the plugin `errors`); empty when it did not.
+    std::string_view error;
 
     const Section& answers() const noexcept { return answers_; }
     const Section& authorities() const noexcept { return authorities_; }
@@ -63,6 +72,11 @@ public:
     Section& additionals() noexcept { return additionals_; }
 
     void answer(const dns::Record& record) noexcept { add(answers_, record); }
+    /// An option of our OPT record, sent if the client sent one. `data` lives until then.
+    void edns_option(std::uint16_t code, std::span<const std::uint8_t> data) noexcept;
+    /// Well-formed pairs of code and length with their data.
+    std::span<const std::uint8_t> edns_options() const noexcept { return edns_options_; }
+
     void authority(const dns::Record& record) noexcept { add(authorities_, record); }
     void additional(const dns::Record& record) noexcept { add(additionals_, record); }
     /// An A or AAAA record.
@@ -81,6 +95,11 @@ public:
         rcode = dns::Rcode::serv_fail;
         failed_ = true;
     }
+    /// The same, and why: `reason` lives until the answer is sent.
+    void fail(std::string_view reason) noexcept {
+        fail();
+        error = reason;
+    }
     /// Whether fail() was called, by a plugin or for want of memory.
     bool failed() const noexcept { return failed_; }
 
@@ -94,7 +113,24 @@ private:
     Section answers_;
     Section authorities_;
     Section additionals_;
+    std::span<const std::uint8_t> edns_options_;
     bool failed_ = false;
 };
+
+inline void Reply::edns_option(std::uint16_t code, std::span<const std::uint8_t> data) noexcept {
+    constexpr std::size_t octets_max = 4096;
+    const std::size_t before = edns_options_.size();
+    if (before + 4 + data.size() > octets_max) return;
+    const std::span<std::uint8_t> all = arena_->array<std::uint8_t>(before + 4 + data.size());
+    if (all.empty()) return fail();
+    std::copy(edns_options_.begin(), edns_options_.end(), all.begin());
+    const std::size_t length = data.size();
+    all[before] = static_cast<std::uint8_t>(code >> 8U);
+    all[before + 1] = static_cast<std::uint8_t>(code);
+    all[before + 2] = static_cast<std::uint8_t>(length >> 8U);
+    all[before + 3] = static_cast<std::uint8_t>(length);
+    std::copy(data.begin(), data.end(), all.begin() + static_cast<std::ptrdiff_t>(before + 4));
+    edns_options_ = all;
+}
 
 }  // namespace nameplane

@@ -1,7 +1,9 @@
 #pragma once
 // Setup: what a plugin gets when it is built, on the control thread, before any query.
 
+#include <nameplane/base/background.hpp>
 #include <nameplane/base/ip.hpp>
+#include <nameplane/base/lines.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
@@ -28,6 +30,10 @@ struct Setup {
     /// Endpoints of headless Services are not in the service cache; their names are for a plugin
     /// that knows whom to ask.
     bool headless_elsewhere = false;
+    /// For work that may block; nullptr where nothing runs (`nameplane check`).
+    Background* background = nullptr;
+    /// The query log on standard output; nullptr where nothing is asked.
+    Lines* lines = nullptr;
     /// Whether the published snapshot is synced; safe from any thread.
     std::function<bool()> services_synced;
 };

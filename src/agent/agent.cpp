@@ -16,6 +16,8 @@
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/log.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -82,6 +84,10 @@ struct Agent::Parts {
     SystemClock clock;
     metrics::Registry registry{workers};
     AgentMetrics counts{registry};
+    Background background;
+    Lines lines{workers, STDOUT_FILENO,
+                registry.counter("nameplane_log_lines_dropped_total",
+                                 "Lines of the query log that nobody took in time.")};
     net::Loop loop;
     services::Store store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock};
     services::Gate gate{config.start.rules.mode != conf::RulesMode::off,
@@ -176,6 +182,8 @@ struct Agent::Parts {
                           .server_label = label,
                           .own_addresses = own,
                           .headless_elsewhere = config.start.api.headless_forward,
+                          .background = &background,
+                          .lines = &lines,
                           .services_synced = [this] { return names_synced(); }};
         return chain::Chains::build(runtime.servers, setup);
     }

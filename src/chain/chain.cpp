@@ -9,7 +9,18 @@ namespace nameplane::chain {
 
 Chain::Chain(std::span<Link> links) {
     NP_CHECK(links.size() <= plugins_in_chain_max, "the builder refuses longer chains");
-    for (Link& link : links) links_[size_++] = std::move(link);
+    for (Link& link : links) {
+        takes_all_classes_ = takes_all_classes_ || link.plugin->takes_all_classes();
+        links_[size_++] = std::move(link);
+    }
+}
+
+std::optional<std::string_view> Chain::metadata(Query& query,
+                                                std::string_view label) const noexcept {
+    for (std::size_t at = 0; at < size_; ++at) {
+        if (const auto value = links_[at].plugin->metadata(query, label)) return value;
+    }
+    return std::nullopt;
 }
 
 Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) const noexcept {
@@ -34,6 +45,7 @@ std::uint64_t Chain::expects(dns::NameView name) const noexcept {
 }
 
 Step Chain::walk(Query& query, Reply& reply) const noexcept {
+    query.set_metadata_source(this);
     Inwards inwards = walk_in(0, query, reply);
     std::size_t turns = 1;
     std::size_t at = inwards.stopped_at;

@@ -20,7 +20,7 @@ struct Link {
 };
 
 /// Immutable once built; any thread.
-class Chain {
+class Chain final : public MetadataSource {
 public:
     /// Takes the plugins out of `links`, at most plugins_in_chain_max. The names must live as long
     /// as the chain (they are those of the registry).
@@ -31,6 +31,11 @@ public:
     [[nodiscard]] Step walk(Query& query, Reply& reply) const noexcept;
     /// What the first plugin that has a hint about `name` expects; 0: none.
     std::uint64_t expects(dns::NameView name) const noexcept;
+    /// What the first plugin that knows `label` says.
+    std::optional<std::string_view> metadata(Query& query,
+                                             std::string_view label) const noexcept override;
+    /// Whether queries of classes other than IN may enter.
+    bool takes_all_classes() const noexcept { return takes_all_classes_; }
     std::span<const Link> links() const noexcept { return {links_.data(), size_}; }
 
 private:
@@ -42,6 +47,7 @@ private:
 
     std::array<Link, plugins_in_chain_max> links_;
     std::size_t size_ = 0;
+    bool takes_all_classes_ = false;
 };
 
 }  // namespace nameplane::chain

@@ -12,7 +12,7 @@ namespace nameplane::dns {
 namespace {
 
 constexpr std::size_t header_octets = 12;
-constexpr std::size_t opt_octets = 11;  // root owner, fixed part, no options
+constexpr std::size_t opt_octets = 11;  // root owner, fixed part, without options
 constexpr std::uint16_t udp_size_least = 512;
 
 std::size_t size_limit(const Question& question, const EncodeLimits& limits,
@@ -67,9 +67,9 @@ struct Counts {
     std::uint16_t additionals = 0;
 };
 
-std::uint16_t flags_of(const Question& question, Rcode rcode) noexcept {
+std::uint16_t flags_of(const Question& question, bool recursion_desired, Rcode rcode) noexcept {
     unsigned flags = 0x8000U | static_cast<unsigned>(question.opcode) << 11;
-    if (question.recursion_desired) flags |= 0x0100U;
+    if (recursion_desired) flags |= 0x0100U;
     if (question.checking_disabled) flags |= 0x0010U;
     return static_cast<std::uint16_t>(flags | (static_cast<unsigned>(rcode) & 0xfU));
 }
@@ -84,13 +84,15 @@ void write_header(std::uint8_t* to, std::uint16_t id, std::uint16_t flags, Count
 }
 
 /// RFC 6891 6.1: version 0, our size, DO as the client sent it (RFC 3225 3).
-void write_opt(std::uint8_t* to, const Edns& asked, Rcode rcode, std::uint16_t udp_size) noexcept {
+void write_opt(std::uint8_t* to, const Edns& asked, Rcode rcode, std::uint16_t udp_size,
+               std::span<const std::uint8_t> options) noexcept {
     to[0] = 0;
     store16(to + 1, static_cast<std::uint16_t>(Type::opt));
     store16(to + 3, udp_size);
     store32(to + 5,
             static_cast<std::uint32_t>(rcode) >> 4 << 24 | (asked.dnssec_ok ? 0x8000U : 0U));
-    store16(to + 9, 0);
+    store16(to + 9, static_cast<std::uint16_t>(options.size()));
+    std::copy(options.begin(), options.end(), to + opt_octets);
 }
 
 /// Without an OPT there is no place for the upper bits; cut off, BADVERS would read NOERROR.
@@ -102,8 +104,14 @@ Rcode rcode_that_fits(Rcode rcode, bool has_edns) noexcept {
 
 std::size_t encode(const Question& question, const Reply& reply, const EncodeLimits& limits,
                    std::span<std::uint8_t> out) noexcept {
-    const std::size_t reserved = question.edns ? opt_octets : 0;
-    const std::size_t limit = size_limit(question, limits, out.size());
+    std::size_t limit = size_limit(question, limits, out.size());
+    if (!limits.tcp && reply.udp_size_max != 0) {
+        limit = std::min<std::size_t>(limit, std::max(reply.udp_size_max, udp_size_least));
+    }
+    std::span<const std::uint8_t> options = reply.edns_options();
+    const std::size_t least = header_octets + question.asked.size() + 4 + opt_octets;
+    if (options.size() + least > limit) options = {};
+    const std::size_t reserved = question.edns ? opt_octets + options.size() : 0;
     if (limit < header_octets + reserved) return 0;
     Writer writer{out.first(limit - reserved)};
     if (!writer.question(question)) return 0;
@@ -120,11 +128,12 @@ std::size_t encode(const Question& question, const Reply& reply, const EncodeLim
     std::size_t size = writer.size();
     const Rcode rcode = rcode_that_fits(reply.rcode, question.edns.has_value());
     if (question.edns) {
-        write_opt(out.data() + size, *question.edns, rcode, limits.udp_size_advertised);
-        size += opt_octets;
+        write_opt(out.data() + size, *question.edns, rcode, limits.udp_size_advertised, options);
+        size += reserved;
         ++counts.additionals;
     }
-    std::uint16_t flags = flags_of(question, rcode);
+    const bool recursion_desired = reply.recursion_desired.value_or(question.recursion_desired);
+    std::uint16_t flags = flags_of(question, recursion_desired, rcode);
     if (reply.authoritative) flags |= 0x0400U;
     if (reply.truncated || !complete) flags |= 0x0200U;
     if (reply.recursion_available) flags |= 0x0080U;
@@ -135,7 +144,8 @@ std::size_t encode(const Question& question, const Reply& reply, const EncodeLim
 std::size_t encode_header_only(const Question& question, Rcode rcode,
                                std::span<std::uint8_t> out) noexcept {
     if (out.size() < header_octets) return 0;
-    const std::uint16_t flags = flags_of(question, rcode_that_fits(rcode, false));
+    const std::uint16_t flags =
+        flags_of(question, question.recursion_desired, rcode_that_fits(rcode, false));
     write_header(out.data(), question.id, flags, {});
     return header_octets;
 }

@@ -26,8 +26,12 @@ void Handler::take(Message message, Taken& taken) const noexcept {
     taken.error = dns::parse_query(message, taken.question);
     taken.zone = nullptr;
     if (taken.error != dns::ParseError::none) return;
-    // As CoreDNS: only the Internet class leads to a chain.
-    if (taken.question.klass == dns::Class::in) taken.zone = chains_->find(taken.question.name);
+    const chain::Zone* const zone = chains_->find(taken.question.name);
+    // As CoreDNS: only the Internet class leads to a chain, unless a plugin in it says otherwise.
+    if (zone == nullptr) return;
+    if (taken.question.klass == dns::Class::in || zone->chain->takes_all_classes()) {
+        taken.zone = zone;
+    }
 }
 
 void Handler::take(std::span<const Message> messages) noexcept {
@@ -80,7 +84,7 @@ std::size_t Handler::answer_question(const Taken& taken, const Arrival& arrival,
     note_asked(traffic);
     Reply reply{arena_};
     if (zone != nullptr && !is_transfer(question.type) &&
-        ask_chain(*zone, question, arrival, reply) == Step::drop) {
+        ask_chain(taken, arrival, reply) == Step::drop) {
         oddities_->by_plugin.add(worker_);
         return 0;
     }
@@ -89,8 +93,8 @@ std::size_t Handler::answer_question(const Taken& taken, const Arrival& arrival,
     return octets;
 }
 
-Step Handler::ask_chain(const chain::Zone& zone, const dns::Question& question,
-                        const Arrival& arrival, Reply& reply) noexcept {
+Step Handler::ask_chain(const Taken& taken, const Arrival& arrival, Reply& reply) noexcept {
+    const dns::Question& question = taken.question;
     Query query{
         {.name = question.name,
          .asked = question.asked,
@@ -100,14 +104,17 @@ Step Handler::ask_chain(const chain::Zone& zone, const dns::Question& question,
          .checking_disabled = question.checking_disabled,
          .dnssec_ok = question.edns && question.edns->dnssec_ok,
          .has_edns = question.edns.has_value(),
+         .udp_size = question.edns ? question.edns->udp_size : std::uint16_t{512},
          .edns_options = question.edns ? question.edns->options : std::span<const std::uint8_t>{},
+         .id = question.id,
+         .octets = taken.octets,
          .client = arrival.client,
          .server = arrival.server,
          .transport = arrival.transport,
          .worker = worker_,
          .services = services_,
          .arena = &arena_}};
-    return zone.chain->walk(query, reply);
+    return taken.zone->chain->walk(query, reply);
 }
 
 std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& question,

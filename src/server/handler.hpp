@@ -89,8 +89,7 @@ private:
                              const Arrival& arrival, std::span<std::uint8_t> out) noexcept;
     std::size_t answer_question(const Taken& taken, const Arrival& arrival,
                                 std::span<std::uint8_t> out) noexcept;
-    Step ask_chain(const chain::Zone& zone, const dns::Question& question, const Arrival& arrival,
-                   Reply& reply) noexcept;
+    Step ask_chain(const Taken& taken, const Arrival& arrival, Reply& reply) noexcept;
     std::size_t encode(const dns::Question& question, const Reply& reply, const Arrival& arrival,
                        std::span<std::uint8_t> out) noexcept;
     void note_asked(const chain::Traffic& traffic) noexcept;

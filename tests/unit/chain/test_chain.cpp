@@ -3,8 +3,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace nameplane;
@@ -151,4 +154,77 @@ TEST_CASE("two plugins that turn round share the bound") {
 TEST_CASE("the longest chain is walked whole") {
     std::vector<Steps> plugins(plugins_in_chain_max);
     CHECK(walk(plugins).calls.size() == 2 * plugins_in_chain_max);
+}
+
+namespace {
+
+/// Keeps a number, and says what it knows.
+class Knowing final : public Plugin {
+public:
+    Knowing(std::string_view label, bool all_classes) : label_{label}, all_classes_{all_classes} {}
+    Step ask(Query& query, Reply&) const noexcept override {
+        int* const kept = query.keep<int>(this);
+        if (kept != nullptr) *kept += 1;
+        return Step::next;
+    }
+    std::optional<std::string_view> metadata(Query& query,
+                                             std::string_view label) const noexcept override {
+        if (label != label_ || query.kept<int>(this) == nullptr) return std::nullopt;
+        return label_;
+    }
+    bool takes_all_classes() const noexcept override { return all_classes_; }
+
+private:
+    std::string_view label_;
+    bool all_classes_;
+};
+
+}  // namespace
+
+TEST_CASE("what a plugin keeps is its own, and found again") {
+    Arena arena{4096};
+    const dns::Name name = *dns::Name::parse("name.example.");
+    Query query{{.name = name, .asked = name, .arena = &arena}};
+    const Knowing a{"a/x", false};
+    const Knowing b{"b/x", false};
+    CHECK(query.kept<int>(&a) == nullptr);
+    int* const of_a = query.keep<int>(&a);
+    int* const of_b = query.keep<int>(&b);
+    REQUIRE(of_a != nullptr);
+    REQUIRE(of_b != nullptr);
+    CHECK(*of_a == 0);
+    *of_a = 7;
+    CHECK(query.keep<int>(&a) == of_a);
+    CHECK(query.kept<int>(&b) == of_b);
+    CHECK(*query.kept<int>(&a) == 7);
+
+    Arena full{8};
+    Query cramped{{.name = name, .asked = name, .arena = &full}};
+    CHECK(cramped.keep<int>(&a) == nullptr);
+    CHECK(cramped.kept<int>(&a) == nullptr);
+}
+
+TEST_CASE("metadata comes from the plugin that has it, once it is allowed") {
+    std::vector<Link> links;
+    links.push_back({std::make_unique<Knowing>("a/x", false), "a"});
+    links.push_back({std::make_unique<Knowing>("b/x", false), "b"});
+    const Chain chain{links};
+    CHECK_FALSE(chain.takes_all_classes());
+    Arena arena{4096};
+    const dns::Name name = *dns::Name::parse("name.example.");
+    Query query{{.name = name, .asked = name, .arena = &arena}};
+    Reply reply{arena};
+    CHECK(chain.walk(query, reply) == Step::done);
+    CHECK_FALSE(query.metadata("b/x").has_value());
+    query.allow_metadata();
+    CHECK(query.metadata("a/x") == "a/x");
+    CHECK(query.metadata("b/x") == "b/x");
+    CHECK_FALSE(query.metadata("c/x").has_value());
+}
+
+TEST_CASE("one plugin that takes all classes opens the chain to them") {
+    std::vector<Link> links;
+    links.push_back({std::make_unique<Knowing>("a/x", false), "a"});
+    links.push_back({std::make_unique<Knowing>("b/x", true), "b"});
+    CHECK(Chain{links}.takes_all_classes());
 }

@@ -187,3 +187,52 @@ TEST_CASE("a failed reply is an empty SERVFAIL", "[encode]") {
     CHECK(message.answers.empty());
     CHECK(message.edns.has_value());
 }
+
+TEST_CASE("EDNS options of the reply go into the OPT, and only there", "[encode]") {
+    const std::array<std::uint8_t, 3> first{'a', 'b', 'c'};
+    Exchange exchange{edns_query(web, 1232)};
+    exchange.reply.edns_option(3, first);
+    exchange.reply.edns_option(0xffee, {});
+    const Octets& wire = exchange.encoded();
+    const Octets tail{0, 11, 0, 3, 0, 3, 'a', 'b', 'c', 0xff, 0xee, 0, 0};
+    REQUIRE(wire.size() > tail.size());
+    CHECK(Octets(wire.end() - static_cast<std::ptrdiff_t>(tail.size()), wire.end()) == tail);
+    CHECK(exchange.message().edns.has_value());
+
+    Exchange plain{plain_query(web)};
+    plain.reply.edns_option(3, first);
+    CHECK_FALSE(plain.message().edns.has_value());
+}
+
+TEST_CASE("a reply may ask for smaller datagrams, not for larger ones, nor below 512", "[encode]") {
+    const auto octets = [](std::uint16_t size_max, bool tcp) {
+        Exchange exchange{edns_query(web, 4096)};
+        for (int i = 0; i < 200; ++i) {
+            exchange.reply.answer(exchange.question.name, 5, IpAddress::v4(10, 0, 0, 1));
+        }
+        exchange.reply.udp_size_max = size_max;
+        return exchange.encoded({.tcp = tcp, .udp_size_max = 1232}).size();
+    };
+    CHECK(octets(0, false) > 1200);
+    CHECK(octets(4096, false) == octets(0, false));
+    CHECK(octets(700, false) <= 700);
+    CHECK(octets(700, false) > 650);
+    CHECK(octets(100, false) == octets(512, false));
+    CHECK(octets(700, true) > 3000);
+}
+
+TEST_CASE("a reply may show another RD than the client sent", "[encode]") {
+    Exchange exchange{plain_query(web)};
+    CHECK(exchange.message().recursion_desired == exchange.question.recursion_desired);
+    exchange.reply.recursion_desired = !exchange.question.recursion_desired;
+    CHECK(exchange.message().recursion_desired == !exchange.question.recursion_desired);
+}
+
+TEST_CASE("EDNS options that leave no room for the question are left out", "[encode]") {
+    const Octets much(600, 'x');
+    Exchange exchange{edns_query(web, 512)};
+    exchange.reply.edns_option(3, much);
+    CHECK(exchange.encoded().size() < 100);
+    CHECK(exchange.message().edns.has_value());
+    CHECK(exchange.encoded(over_tcp).size() > 600);
+}
