@@ -3,7 +3,7 @@
 
 #include <nameplane/base/background.hpp>
 #include <nameplane/base/ip.hpp>
-#include <nameplane/base/lines.hpp>
+#include <nameplane/base/line_log.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
@@ -33,7 +33,7 @@ struct Setup {
     /// For work that may block; nullptr where nothing runs (`nameplane check`).
     Background* background = nullptr;
     /// The query log on standard output; nullptr where nothing is asked.
-    Lines* lines = nullptr;
+    LineLog* line_log = nullptr;
     /// Whether the published snapshot is synced; safe from any thread.
     std::function<bool()> services_synced;
 };

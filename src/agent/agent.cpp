@@ -85,9 +85,9 @@ struct Agent::Parts {
     metrics::Registry registry{workers};
     AgentMetrics counts{registry};
     Background background;
-    Lines lines{workers, STDOUT_FILENO,
-                registry.counter("nameplane_log_lines_dropped_total",
-                                 "Lines of the query log that nobody took in time.")};
+    LineLog line_log{workers, STDOUT_FILENO,
+                     registry.counter("nameplane_log_lines_dropped_total",
+                                      "LineLog of the query log that nobody took in time.")};
     net::Loop loop;
     services::Store store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock};
     services::Gate gate{config.start.rules.mode != conf::RulesMode::off,
@@ -183,7 +183,7 @@ struct Agent::Parts {
                           .own_addresses = own,
                           .headless_elsewhere = config.start.api.headless_forward,
                           .background = &background,
-                          .lines = &lines,
+                          .line_log = &line_log,
                           .services_synced = [this] { return names_synced(); }};
         return chain::Chains::build(runtime.servers, setup);
     }

@@ -1,8 +1,8 @@
 #pragma once
-// Lines: text from the workers to a file descriptor (the query log), written by a thread of its
-// own. A worker copies a line into a ring that only it fills: no lock, no heap, no system call but
-// for waking the thread, which happens at most every few milliseconds. Who reads too slowly loses
-// lines, not queries: what does not fit is dropped and counted.
+// LineLog: lines of text from the workers to a file descriptor (the query log), written by a thread
+// of its own. A worker copies a line into a ring that only it fills: no lock, no heap, no system
+// call but for waking the thread, which happens at most every few milliseconds. Who reads too
+// slowly loses lines, not queries: what does not fit is dropped and counted.
 
 #include <nameplane/base/metrics.hpp>
 
@@ -20,7 +20,7 @@
 namespace nameplane {
 
 /// Outlives everybody who puts lines. The order of lines holds for each worker, not among them.
-class Lines {
+class LineLog {
 public:
     /// What may wait of one worker.
     static constexpr std::size_t ring_octets = 256 << 10;
@@ -28,11 +28,11 @@ public:
     static constexpr std::size_t line_octets_max = 8 << 10;
 
     /// Writes to `fd`, which stays the caller's.
-    Lines(std::size_t workers, int fd, metrics::Counter& dropped);
+    LineLog(std::size_t workers, int fd, metrics::Counter& dropped);
     /// Writes what waits.
-    ~Lines();
-    Lines(const Lines&) = delete;
-    Lines& operator=(const Lines&) = delete;
+    ~LineLog();
+    LineLog(const LineLog&) = delete;
+    LineLog& operator=(const LineLog&) = delete;
 
     /// Starts the thread, once. Until then lines wait in their rings. Any thread.
     void start();

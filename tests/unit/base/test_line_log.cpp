@@ -1,5 +1,5 @@
 #include "base/fd.hpp"
-#include <nameplane/base/lines.hpp>
+#include <nameplane/base/line_log.hpp>
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ std::vector<std::string> lines_of(const std::string& text) {
     return lines;
 }
 
-TEST_CASE("lines come whole and in the order of each worker", "[base][lines]") {
+TEST_CASE("lines come whole and in the order of each worker", "[base][line_log]") {
     constexpr std::size_t workers = 3;
     constexpr int each = 20'000;
     Pipe pipe;
@@ -55,7 +55,7 @@ TEST_CASE("lines come whole and in the order of each worker", "[base][lines]") {
     std::string text;
     std::thread reader{[&] { text = pipe.read_all(); }};
     {
-        Lines lines{workers, pipe.to.get(), dropped};
+        LineLog lines{workers, pipe.to.get(), dropped};
         lines.start();
         std::vector<std::thread> threads;
         for (std::size_t worker = 0; worker < workers; ++worker) {
@@ -86,13 +86,13 @@ TEST_CASE("lines come whole and in the order of each worker", "[base][lines]") {
     CHECK(whole);
 }
 
-TEST_CASE("what nobody takes is dropped and counted, the rest stays whole", "[base][lines]") {
+TEST_CASE("what nobody takes is dropped and counted, the rest stays whole", "[base][line_log]") {
     Pipe pipe;
     metrics::Counter dropped{1};
     std::string text;
     const std::string line(1023, 'x');
-    const std::size_t fit = Lines::ring_octets / 1024;
-    auto lines = std::make_unique<Lines>(1, pipe.to.get(), dropped);
+    const std::size_t fit = LineLog::ring_octets / 1024;
+    auto lines = std::make_unique<LineLog>(1, pipe.to.get(), dropped);
     for (std::size_t i = 0; i < fit + 7; ++i) lines->put(0, line);
     CHECK(dropped.value() == 7);
     std::thread reader{[&] { text = pipe.read_all(); }};
@@ -105,7 +105,7 @@ TEST_CASE("what nobody takes is dropped and counted, the rest stays whole", "[ba
         std::this_thread::yield();
     } while (dropped.value() != before);
     const std::uint64_t in_all = dropped.value();
-    lines->put(0, std::string(Lines::line_octets_max + 1, 'y'));
+    lines->put(0, std::string(LineLog::line_octets_max + 1, 'y'));
     CHECK(dropped.value() == in_all + 1);
     lines.reset();
     pipe.to.reset();

@@ -1,4 +1,4 @@
-#include <nameplane/base/lines.hpp>
+#include <nameplane/base/line_log.hpp>
 
 #include <poll.h>
 #include <pthread.h>
@@ -19,18 +19,18 @@ constexpr std::chrono::milliseconds gather{2};
 constexpr int poll_ms = 1000;
 
 std::size_t length_to_end(std::uint64_t at, std::size_t wanted) noexcept {
-    return std::min<std::size_t>(wanted, Lines::ring_octets - at % Lines::ring_octets);
+    return std::min<std::size_t>(wanted, LineLog::ring_octets - at % LineLog::ring_octets);
 }
 
 }  // namespace
 
-Lines::Lines(std::size_t workers, int fd, metrics::Counter& dropped)
+LineLog::LineLog(std::size_t workers, int fd, metrics::Counter& dropped)
     : fd_{fd}, dropped_{dropped}, rings_(workers + 1) {
     // Memory that no line ever comes to is never touched.
     for (Ring& ring : rings_) ring.text = std::make_unique_for_overwrite<char[]>(ring_octets);
 }
 
-Lines::~Lines() {
+LineLog::~LineLog() {
     ending_.store(true);
     wanted_.store(1);
     wanted_.notify_one();
@@ -38,20 +38,20 @@ Lines::~Lines() {
     write_out();
 }
 
-void Lines::start() {
+void LineLog::start() {
     std::call_once(started_, [this] { thread_ = std::thread{[this] { run(); }}; });
 }
 
-void Lines::put(std::size_t worker, std::string_view line) noexcept {
+void LineLog::put(std::size_t worker, std::string_view line) noexcept {
     if (!put(rings_[worker], line)) dropped_.add(worker);
 }
 
-void Lines::put_shared(std::string_view line) {
+void LineLog::put_shared(std::string_view line) {
     const std::lock_guard lock{shared_};
     if (!put(rings_.back(), line)) dropped_.add_shared();
 }
 
-bool Lines::put(Ring& ring, std::string_view line) noexcept {
+bool LineLog::put(Ring& ring, std::string_view line) noexcept {
     const std::uint64_t at = ring.written.load(std::memory_order_relaxed);
     const std::uint64_t waiting = at - ring.read.load(std::memory_order_acquire);
     if (line.size() > line_octets_max || waiting + line.size() + 1 > ring_octets) return false;
@@ -64,14 +64,14 @@ bool Lines::put(Ring& ring, std::string_view line) noexcept {
     return true;
 }
 
-void Lines::wake() noexcept {
+void LineLog::wake() noexcept {
     // In one order with run(): either the thread sees the line, or this sees its 0.
     if (wanted_.load() == 0 && wanted_.exchange(1) == 0) {
         wanted_.notify_one();
     }
 }
 
-void Lines::run() noexcept {
+void LineLog::run() noexcept {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
@@ -84,11 +84,11 @@ void Lines::run() noexcept {
     }
 }
 
-void Lines::write_out() noexcept {
+void LineLog::write_out() noexcept {
     for (Ring& ring : rings_) write_out(ring);
 }
 
-void Lines::write_out(Ring& ring) noexcept {
+void LineLog::write_out(Ring& ring) noexcept {
     std::uint64_t at = ring.read.load(std::memory_order_relaxed);
     const std::uint64_t end = ring.written.load();
     while (at != end) {
@@ -100,7 +100,7 @@ void Lines::write_out(Ring& ring) noexcept {
 }
 
 // A descriptor that fails loses its lines; one that is full is waited for, but not at the end.
-void Lines::write_all(std::span<const char> text) noexcept {
+void LineLog::write_all(std::span<const char> text) noexcept {
     while (!text.empty()) {
         const ssize_t written = ::write(fd_, text.data(), text.size());
         if (written >= 0) {
