@@ -24,6 +24,8 @@ struct Setup {
     metrics::Registry& metrics;
     /// What the label "server" of metrics says, as CoreDNS has it.
     std::string_view server_label = "dns://:53";
+    /// What the label "view" of metrics says; empty without one.
+    std::string_view view;
     /// This machine's own addresses (interfaces, and those we are bound to), loopback left out:
     /// what an NS record of ours may name.
     std::span<const IpAddress> own_addresses;

@@ -87,7 +87,7 @@ struct Agent::Parts {
     Background background;
     LineLog line_log{workers, STDOUT_FILENO,
                      registry.counter("nameplane_log_lines_dropped_total",
-                                      "LineLog of the query log that nobody took in time.")};
+                                      "Lines of the query log that nobody took in time.")};
     net::Loop loop;
     services::Store store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock};
     services::Gate gate{config.start.rules.mode != conf::RulesMode::off,

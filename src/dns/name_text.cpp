@@ -2,6 +2,9 @@
 
 #include <nameplane/dns/name.hpp>
 
+#include <algorithm>
+#include <array>
+
 namespace nameplane::dns {
 
 namespace {
@@ -9,16 +12,17 @@ namespace {
 /// What a zone file would read as something else.
 constexpr std::string_view escaped_by_backslash = ".\\\"();@$";
 
-void append_escaped(std::string& out, std::uint8_t octet) {
+char* write_escaped(char* out, std::uint8_t octet) noexcept {
     if (escaped_by_backslash.find(static_cast<char>(octet)) != std::string_view::npos) {
-        out += '\\';
-        out += static_cast<char>(octet);
+        *out++ = '\\';
+        *out++ = static_cast<char>(octet);
     } else if (octet > ' ' && octet < 0x7f) {
-        out += static_cast<char>(octet);
+        *out++ = static_cast<char>(octet);
     } else {
-        out += '\\';
-        for (const int unit : {100, 10, 1}) out += static_cast<char>('0' + octet / unit % 10);
+        *out++ = '\\';
+        for (const int unit : {100, 10, 1}) *out++ = static_cast<char>('0' + octet / unit % 10);
     }
+    return out;
 }
 
 constexpr bool is_digit(char c) noexcept {
@@ -43,14 +47,29 @@ std::optional<std::uint8_t> take_escape(std::string_view& text) noexcept {
 
 }  // namespace
 
-std::string NameView::to_string() const {
-    if (is_root()) return ".";
-    std::string out;
+std::size_t NameView::write_text(std::span<char, name_text_octets_max> out) const noexcept {
+    char* at = out.data();
+    if (is_root()) *at++ = '.';
     for (NameView rest = *this; !rest.is_root(); rest = rest.parent()) {
-        for (const char c : rest.first_label()) append_escaped(out, static_cast<std::uint8_t>(c));
-        out += '.';
+        for (const char c : rest.first_label())
+            at = write_escaped(at, static_cast<std::uint8_t>(c));
+        *at++ = '.';
     }
-    return out;
+    return static_cast<std::size_t>(at - out.data());
+}
+
+std::string NameView::to_string() const {
+    std::array<char, name_text_octets_max> text;
+    return {text.data(), write_text(text)};
+}
+
+std::string_view NameView::text_in(Arena& arena) const noexcept {
+    std::array<char, name_text_octets_max> text;
+    const std::size_t size = write_text(text);
+    const std::span<char> room = arena.array<char>(size);
+    if (room.empty()) return {};
+    std::copy_n(text.begin(), size, room.begin());
+    return {room.data(), size};
 }
 
 std::optional<Name> Name::parse(std::string_view text) noexcept {

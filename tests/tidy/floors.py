@@ -37,6 +37,7 @@ THIRD_PARTY = {
     r"toml\+\+/.*|toml\.hpp": ("src/conf/toml.cpp",),
     r"ldns/.*": ("src/dns/", "plugins/"),
     r"spdlog/.*": ("src/base/log.cpp",),
+    r"re2/.*": ("src/base/pattern.cpp",),
     r"httplib\.h": ("src/agent/",),
     r"prometheus/.*": ("src/agent/",),
     r"CLI/.*": ("src/agent/",),

@@ -6,7 +6,7 @@ build_packages=(
     libuv1-dev libldns-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libcli11-dev
     libyaml-cpp-dev libsimdjson-dev libip4tc-dev libip6tc-dev libxtables-dev
     libnetfilter-conntrack-dev libmnl-dev libssl-dev libcurl4-openssl-dev
-    prometheus-cpp-dev libcpp-httplib-dev catch2
+    libre2-dev prometheus-cpp-dev libcpp-httplib-dev catch2
 )
 # To show and to test: the real tools on the other side.
 run_packages=(

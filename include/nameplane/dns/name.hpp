@@ -17,6 +17,8 @@ namespace nameplane::dns {
 
 inline constexpr std::size_t name_octets_max = 255;
 inline constexpr std::size_t label_octets_max = 63;
+/// Characters of a name's presentation form: four for an escaped octet.
+inline constexpr std::size_t name_text_octets_max = 1024;
 
 /// Refers to a name that lies elsewhere; a cheap value. The default is the root.
 class NameView {
@@ -53,6 +55,10 @@ public:
     bool is_under(NameView zone) const noexcept;
     /// Presentation form with the final dot, odd octets escaped (RFC 1035 5.1); "." for the root.
     std::string to_string() const;
+    /// The same without the heap; returns the number of characters.
+    std::size_t write_text(std::span<char, name_text_octets_max> out) const noexcept;
+    /// The same in `arena`; empty if it is full.
+    std::string_view text_in(Arena& arena) const noexcept;
     /// A copy in `arena`; nothing if it is full.
     std::optional<NameView> copy_to(Arena& arena) const noexcept;
 

@@ -1,0 +1,156 @@
+#include "dns/record_text.hpp"
+
+#include "dns/reader.hpp"
+
+#include <ldns/ldns.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+namespace nameplane::dns {
+
+namespace {
+
+struct FreeRr {
+    void operator()(ldns_rr* rr) const noexcept { ldns_rr_free(rr); }
+};
+struct FreeRdf {
+    void operator()(ldns_rdf* rdf) const noexcept { ldns_rdf_deep_free(rdf); }
+};
+
+Error no_room() {
+    return {Errc::exhausted, "no memory for a record"};
+}
+
+std::span<const std::uint8_t> octets_of(const ldns_rdf* rdf) noexcept {
+    return {ldns_rdf_data(rdf), ldns_rdf_size(rdf)};
+}
+
+std::optional<NameView> name_of(const ldns_rdf* rdf, Arena& arena) noexcept {
+    const auto checked = NameView::check(octets_of(rdf));
+    return checked ? checked->copy_to(arena) : std::nullopt;
+}
+
+std::uint16_t u16_of(const ldns_rdf* rdf) noexcept {
+    return ByteReader{octets_of(rdf)}.u16().value_or(0);
+}
+std::uint32_t u32_of(const ldns_rdf* rdf) noexcept {
+    return ByteReader{octets_of(rdf)}.u32().value_or(0);
+}
+
+/// All rdata fields behind each other.
+std::optional<RawData> raw_of(const ldns_rr& rr, Arena& arena) noexcept {
+    std::size_t size = 0;
+    const std::size_t fields = ldns_rr_rd_count(&rr);
+    for (std::size_t i = 0; i < fields; ++i) size += ldns_rdf_size(ldns_rr_rdf(&rr, i));
+    const std::span<std::uint8_t> room = arena.array<std::uint8_t>(size);
+    if (room.empty() && size != 0) return std::nullopt;
+    auto at = room.begin();
+    for (std::size_t i = 0; i < fields; ++i) {
+        at = std::ranges::copy(octets_of(ldns_rr_rdf(&rr, i)), at).out;
+    }
+    return RawData{room};
+}
+
+/// How many fields a type needs to be more than raw octets; 0: it is raw.
+std::size_t fields_of(Type type) noexcept {
+    switch (type) {
+    case Type::a:
+    case Type::aaaa:
+    case Type::ns:
+    case Type::cname:
+    case Type::ptr: return 1;
+    case Type::mx: return 2;
+    case Type::srv: return 4;
+    case Type::soa: return 7;
+    case Type::hinfo:
+    case Type::txt:
+    case Type::naptr:
+    case Type::opt:
+    case Type::ds:
+    case Type::rrsig:
+    case Type::nsec:
+    case Type::dnskey:
+    case Type::tlsa:
+    case Type::svcb:
+    case Type::https:
+    case Type::tsig:
+    case Type::ixfr:
+    case Type::axfr:
+    case Type::any:
+    case Type::caa: return 0;
+    }
+    return 0;
+}
+
+std::optional<Rdata> soa_of(const ldns_rr& rr, Arena& arena) noexcept {
+    const auto mname = name_of(ldns_rr_rdf(&rr, 0), arena);
+    const auto rname = name_of(ldns_rr_rdf(&rr, 1), arena);
+    if (!mname || !rname) return std::nullopt;
+    return SoaData{.mname = *mname,
+                   .rname = *rname,
+                   .serial = u32_of(ldns_rr_rdf(&rr, 2)),
+                   .refresh = u32_of(ldns_rr_rdf(&rr, 3)),
+                   .retry = u32_of(ldns_rr_rdf(&rr, 4)),
+                   .expire = u32_of(ldns_rr_rdf(&rr, 5)),
+                   .minimum = u32_of(ldns_rr_rdf(&rr, 6))};
+}
+
+std::optional<Rdata> rdata_of(const ldns_rr& rr, Type type, Arena& arena) noexcept {
+    const std::size_t fields = fields_of(type);
+    if (fields == 0 || ldns_rr_rd_count(&rr) != fields) {
+        const auto raw = raw_of(rr, arena);
+        return raw ? std::optional<Rdata>{*raw} : std::nullopt;
+    }
+    if (type == Type::soa) return soa_of(rr, arena);
+    const ldns_rdf* const last = ldns_rr_rdf(&rr, fields - 1);
+    if (type == Type::a || type == Type::aaaa) {
+        const auto address = IpAddress::from_bytes(octets_of(last));
+        return address ? std::optional<Rdata>{*address} : std::nullopt;
+    }
+    const auto name = name_of(last, arena);
+    if (!name) return std::nullopt;
+    if (type == Type::mx) {
+        return MxData{.preference = u16_of(ldns_rr_rdf(&rr, 0)), .exchange = *name};
+    }
+    if (type == Type::srv) {
+        return SrvData{.priority = u16_of(ldns_rr_rdf(&rr, 0)),
+                       .weight = u16_of(ldns_rr_rdf(&rr, 1)),
+                       .port = u16_of(ldns_rr_rdf(&rr, 2)),
+                       .target = *name};
+    }
+    return *name;
+}
+
+}  // namespace
+
+Result<Record> record_from_ldns(const ldns_struct_rr& rr, Arena& arena) {
+    const auto type = static_cast<Type>(ldns_rr_get_type(&rr));
+    const auto owner = name_of(ldns_rr_owner(&rr), arena);
+    const auto data = owner ? rdata_of(rr, type, arena) : std::nullopt;
+    if (!data) return no_room();
+    return Record{.owner = *owner,
+                  .type = type,
+                  .klass = static_cast<Class>(ldns_rr_get_class(&rr)),
+                  .ttl = ldns_rr_ttl(&rr),
+                  .data = *data};
+}
+
+Result<Record> read_record(std::string_view text, Arena& arena, const RecordTextOptions& options) {
+    const std::unique_ptr<ldns_rdf, FreeRdf> origin{
+        ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, options.origin.size(), options.origin.data())};
+    ldns_rr* read = nullptr;
+    const ldns_status status =
+        ldns_rr_new_frm_str(&read, std::string{text}.c_str(), options.ttl, origin.get(), nullptr);
+    const std::unique_ptr<ldns_rr, FreeRr> rr{read};
+    if (status != LDNS_STATUS_OK) {
+        return Error{Errc::invalid, "'" + std::string{text} +
+                                        "', expected a record such as "
+                                        "'example.org. 60 IN A 192.0.2.1' (" +
+                                        ldns_get_errorstr_by_id(status) + ")"};
+    }
+    return record_from_ldns(*rr, arena);
+}
+
+}  // namespace nameplane::dns

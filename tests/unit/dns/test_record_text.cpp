@@ -1,0 +1,67 @@
+#include "dns/encode.hpp"
+#include "dns/record_text.hpp"
+#include "dns_exchange.hpp"
+#include "support/ldns_message.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+
+using namespace nameplane;
+using namespace nameplane::dns;
+using namespace nameplane::test;
+
+TEST_CASE("records of all kinds are read as ldns reads them, and written as it writes them",
+          "[record_text]") {
+    for (const char* const line : {
+             "a.example. 60 IN A 192.0.2.1",
+             "a.example. 60 IN AAAA 2001:db8::1",
+             "A.Other. 60 IN CNAME b.example.",
+             "a.example. 60 CH TXT \"one two\" \"three\"",
+             "a.example. 60 IN MX 10 mx.example.",
+             "_http._tcp.example. 60 IN SRV 1 2 80 web.example.",
+             "example. 60 IN SOA ns.example. host.example. 1 2 3 4 5",
+             "example. 60 IN NS ns.example.",
+             "1.2.0.192.in-addr.arpa. 60 IN PTR a.example.",
+             "a.example. 60 IN CAA 0 issue \"ca.example\"",
+             "a.example. 60 IN DS 1 8 2 "
+             "0000000000000000000000000000000000000000000000000000000000000000",
+             "a.example. 60 IN TYPE65280 \\# 3 010203",
+             "a.example. 60 IN NAPTR 1 2 \"S\" \"SIP+D2U\" \"\" _sip._udp.example.",
+             "a.example. 60 IN DNAME b.example.",
+             "\\000\\.odd.example. 2147483647 IN A 192.0.2.1",
+         }) {
+        INFO(line);
+        Exchange exchange{plain_query("a.example", 255)};
+        const Result<Record> record = read_record(line, exchange.arena);
+        REQUIRE(record);
+        exchange.reply.answer(*record);
+        CHECK(exchange.message(over_tcp).answers == Lines{*normalized_record(line)});
+    }
+}
+
+TEST_CASE("what is left out of a record comes from the options", "[record_text]") {
+    Arena arena{4096};
+    const Name origin = *Name::parse("example.org.");
+    const Result<Record> record =
+        read_record("www A 192.0.2.1", arena, {.ttl = 7, .origin = origin});
+    REQUIRE(record);
+    CHECK(record->owner.to_string() == "www.example.org.");
+    CHECK(record->ttl == 7);
+    CHECK(record->klass == Class::in);
+    CHECK(read_record("www A 192.0.2.1", arena)->owner.to_string() == "www.");
+}
+
+TEST_CASE("text that is no record is refused with what was expected", "[record_text]") {
+    Arena arena{4096};
+    for (const char* const line :
+         {"", "a.example.", "a.example. A", "a.example. A 300.1.1.1", "a..example. A 1.1.1.1",
+          "a.example. IN CNAME", "a.example. IN MX mx.example.", "a. IN TYPE65280 \\# 3 0102"}) {
+        INFO(line);
+        const Result<Record> record = read_record(line, arena);
+        REQUIRE_FALSE(record);
+        CHECK(record.error().text.find("expected a record") != std::string::npos);
+    }
+    Arena small{8};
+    CHECK(read_record("a.example. A 192.0.2.1", small).error().code == Errc::exhausted);
+}
