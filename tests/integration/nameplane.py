@@ -155,6 +155,16 @@ class Agent:
             if re.search(pattern, line):
                 return line
 
+    def read_lines(self):
+        """All lines of the log so far."""
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is None:
+                self._lines.put(None)
+                break
+            self.lines.append(line)
+        return self.lines
+
     def started(self):
         """Waits until everything listens; the ports are known then."""
         self.wait_for(r" agent\.started\b")
