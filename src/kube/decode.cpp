@@ -128,22 +128,14 @@ private:
     }
 
     std::optional<ObjectKey> key_of(const Field& root, bool namespaced) {
-        const std::size_t before = read_.reported();
-        const Field metadata = read_.map(root, "metadata");
-        const Field name = read_.get(metadata, "name");
-        const Field ns = read_.get(metadata, "namespace");
-        ObjectKey key{read_.text(ns), read_.text(name)};
-        if (read_.reported() > before) return std::nullopt;
-        if (!is_subdomain(key.name))
-            read_.wrong(name, "a name of lower-case letters, digits, '-' and '.'");
-        if (!key.ns.empty() && !is_label(key.ns))
-            read_.wrong(ns, "a namespace name of lower-case letters, digits and '-'");
-        if (read_.reported() > before) return std::nullopt;
+        auto found = read_.key(root);
+        if (!found) return std::nullopt;
+        ObjectKey& key = *found;
         if (!namespaced)
             key.ns.clear();
         else if (key.ns.empty())
             key.ns = "default";
-        return key;
+        return found;
     }
 
     /// What a document with a fault would have been, as far as it was read. A List might have gone

@@ -1,5 +1,6 @@
 // Pods, Nodes and Namespaces.
 #include "kube/decode.hpp"
+#include "kube/json_value.hpp"
 
 #include <algorithm>
 
@@ -9,27 +10,30 @@ namespace {
 using services::Node;
 using services::Pod;
 
-void read_containers(FieldReader& read, const Field& spec, std::string_view list, bool sidecars,
-                     Pod& pod) {
-    read.each_map(read.list(spec, list), containers_max, [&](const Field& container) {
+template <class V>
+void read_containers(BasicFieldReader<V>& read, const BasicField<V>& spec, std::string_view list,
+                     bool sidecars, Pod& pod) {
+    read.each_map(read.list(spec, list), containers_max, [&](const BasicField<V>& container) {
         // An init container goes on running, and may be a target, only as a sidecar.
         if (sidecars && read.text(read.get(container, "restartPolicy")) != "Always") return;
-        read.each_map(read.list(container, "ports"), ports_max, [&](const Field& item) {
-            const Field number = read.get(item, "containerPort");
-            if (!number.present()) read.wrong(number, "a port number");
-            pod.ports.push_back({.name = read.text(read.get(item, "name")),
-                                 .protocol = read.protocol(read.get(item, "protocol")),
-                                 .port = read.port(number, 0)});
-        });
+        read.each_map(
+            read.list(container, "ports"), read.limits().ports_max, [&](const BasicField<V>& item) {
+                const BasicField<V> number = read.get(item, "containerPort");
+                if (!number.present()) read.wrong(number, "a port number");
+                pod.ports.push_back({.name = read.text(read.get(item, "name")),
+                                     .protocol = read.protocol(read.get(item, "protocol")),
+                                     .port = read.port(number, 0)});
+            });
     });
 }
 
 /// podIPs, or podIP where only that is written.
-void read_pod_ips(FieldReader& read, const Field& status, Pod& pod) {
-    read.each_map(read.list(status, "podIPs"), addresses_max, [&](const Field& item) {
+template <class V>
+void read_pod_ips(BasicFieldReader<V>& read, const BasicField<V>& status, Pod& pod) {
+    read.each_map(read.list(status, "podIPs"), addresses_max, [&](const BasicField<V>& item) {
         if (const auto address = read.address(read.get(item, "ip"))) pod.ips.push_back(*address);
     });
-    const Field one = read.get(status, "podIP");
+    const BasicField<V> one = read.get(status, "podIP");
     if (read.text(one).empty()) return;
     const auto address = read.address(one);
     if (address && std::ranges::find(pod.ips, *address) == pod.ips.end())
@@ -37,10 +41,11 @@ void read_pod_ips(FieldReader& read, const Field& status, Pod& pod) {
 }
 
 /// The Ready condition. False with `found` false if no condition is given at all.
-bool read_ready(FieldReader& read, const Field& status, bool& found) {
+template <class V>
+bool read_ready(BasicFieldReader<V>& read, const BasicField<V>& status, bool& found) {
     bool ready = false;
-    const Field conditions = read.list(status, "conditions");
-    read.each_map(conditions, addresses_max, [&](const Field& item) {
+    const BasicField<V> conditions = read.list(status, "conditions");
+    read.each_map(conditions, addresses_max, [&](const BasicField<V>& item) {
         found = true;
         if (read.text(read.get(item, "type")) == "Ready")
             ready = read.text(read.get(item, "status")) == "True";
@@ -50,15 +55,17 @@ bool read_ready(FieldReader& read, const Field& status, bool& found) {
 
 }  // namespace
 
-PodSource decode_pod(FieldReader& read, const Field& root, services::ObjectKey key) {
+template <class V>
+PodSource decode_pod(BasicFieldReader<V>& read, const BasicField<V>& root,
+                     services::ObjectKey key) {
     PodSource source;
     Pod& pod = source.pod;
     pod.key = std::move(key);
-    const Field metadata = read.map(root, "metadata");
+    const BasicField<V> metadata = read.map(root, "metadata");
     pod.labels = read.labels(read.map(metadata, "labels"));
     pod.terminating = read.get(metadata, "deletionTimestamp").present();
 
-    const Field spec = read.map(root, "spec");
+    const BasicField<V> spec = read.map(root, "spec");
     pod.hostname = read.text(read.get(spec, "hostname"));
     pod.subdomain = read.text(read.get(spec, "subdomain"));
     if (!pod.hostname.empty() && !is_label(pod.hostname))
@@ -68,7 +75,7 @@ PodSource decode_pod(FieldReader& read, const Field& root, services::ObjectKey k
     read_containers(read, spec, "containers", false, pod);
     read_containers(read, spec, "initContainers", true, pod);
 
-    const Field status = read.map(root, "status");
+    const BasicField<V> status = read.map(root, "status");
     const std::string phase = read.text(read.get(status, "phase"));
     pod.finished = phase == "Succeeded" || phase == "Failed";
     read_pod_ips(read, status, pod);
@@ -79,23 +86,24 @@ PodSource decode_pod(FieldReader& read, const Field& root, services::ObjectKey k
     return source;
 }
 
-Node decode_node(FieldReader& read, const Field& root, services::ObjectKey key) {
+template <class V>
+Node decode_node(BasicFieldReader<V>& read, const BasicField<V>& root, services::ObjectKey key) {
     Node node;
     node.key = std::move(key);
-    const Field metadata = read.map(root, "metadata");
+    const BasicField<V> metadata = read.map(root, "metadata");
     node.labels = read.labels(read.map(metadata, "labels"));
     node.deleting = read.get(metadata, "deletionTimestamp").present();
-    const Field spec = read.map(root, "spec");
-    read.each(read.list(spec, "podCIDRs"), addresses_max, [&](const Field& item) {
+    const BasicField<V> spec = read.map(root, "spec");
+    read.each(read.list(spec, "podCIDRs"), addresses_max, [&](const BasicField<V>& item) {
         if (const auto cidr = read.cidr(item)) node.pod_cidrs.push_back(*cidr);
     });
-    const Field one = read.get(spec, "podCIDR");
+    const BasicField<V> one = read.get(spec, "podCIDR");
     if (one.present() && node.pod_cidrs.empty())
         if (const auto cidr = read.cidr(one)) node.pod_cidrs.push_back(*cidr);
 
     std::vector<IpAddress> external;
-    const Field status = read.map(root, "status");
-    read.each_map(read.list(status, "addresses"), addresses_max, [&](const Field& item) {
+    const BasicField<V> status = read.map(root, "status");
+    read.each_map(read.list(status, "addresses"), addresses_max, [&](const BasicField<V>& item) {
         const std::string type = read.text(read.get(item, "type"));
         if (type != "InternalIP" && type != "ExternalIP") return;
         const auto address = read.address(read.get(item, "address"));
@@ -105,10 +113,24 @@ Node decode_node(FieldReader& read, const Field& root, services::ObjectKey key) 
     return node;
 }
 
-services::Namespace decode_namespace(FieldReader& read, const Field& root,
+template <class V>
+services::Namespace decode_namespace(BasicFieldReader<V>& read, const BasicField<V>& root,
                                      services::ObjectKey key) {
-    const Field metadata = read.map(root, "metadata");
+    const BasicField<V> metadata = read.map(root, "metadata");
     return {.key = std::move(key), .labels = read.labels(read.map(metadata, "labels"))};
 }
+
+// The two kinds of documents.
+template PodSource decode_pod(BasicFieldReader<Value>&, const BasicField<Value>&,
+                              services::ObjectKey);
+template PodSource decode_pod(BasicFieldReader<JsonValue>&, const BasicField<JsonValue>&,
+                              services::ObjectKey);
+template Node decode_node(BasicFieldReader<Value>&, const BasicField<Value>&, services::ObjectKey);
+template Node decode_node(BasicFieldReader<JsonValue>&, const BasicField<JsonValue>&,
+                          services::ObjectKey);
+template services::Namespace decode_namespace(BasicFieldReader<Value>&, const BasicField<Value>&,
+                                              services::ObjectKey);
+template services::Namespace decode_namespace(BasicFieldReader<JsonValue>&,
+                                              const BasicField<JsonValue>&, services::ObjectKey);
 
 }  // namespace nameplane::kube

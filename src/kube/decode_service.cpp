@@ -1,4 +1,5 @@
 #include "kube/decode.hpp"
+#include "kube/json_value.hpp"
 
 #include <algorithm>
 
@@ -13,29 +14,29 @@ using services::TrafficPolicy;
 
 constexpr std::uint32_t affinity_seconds_max = 86400;
 
-constexpr FieldReader::Word<ServiceType> types[] = {{"ClusterIP", ServiceType::cluster_ip},
-                                                    {"NodePort", ServiceType::node_port},
-                                                    {"LoadBalancer", ServiceType::load_balancer},
-                                                    {"ExternalName", ServiceType::external_name}};
-constexpr FieldReader::Word<TrafficPolicy> policies[] = {{"Cluster", TrafficPolicy::cluster},
-                                                         {"Local", TrafficPolicy::local}};
-constexpr FieldReader::Word<FamilyPolicy> family_policies[] = {
-    {"", FamilyPolicy::unset},
-    {"SingleStack", FamilyPolicy::single},
-    {"PreferDualStack", FamilyPolicy::prefer_dual},
-    {"RequireDualStack", FamilyPolicy::require_dual}};
-constexpr FieldReader::Word<bool> affinities[] = {{"None", false}, {"ClientIP", true}};
-constexpr FieldReader::Word<Family> families[] = {{"IPv4", Family::ipv4}, {"IPv6", Family::ipv6}};
-constexpr FieldReader::Word<IpMode> ip_modes[] = {{"VIP", IpMode::vip}, {"Proxy", IpMode::proxy}};
+constexpr Word<ServiceType> types[] = {{"ClusterIP", ServiceType::cluster_ip},
+                                       {"NodePort", ServiceType::node_port},
+                                       {"LoadBalancer", ServiceType::load_balancer},
+                                       {"ExternalName", ServiceType::external_name}};
+constexpr Word<TrafficPolicy> policies[] = {{"Cluster", TrafficPolicy::cluster},
+                                            {"Local", TrafficPolicy::local}};
+constexpr Word<FamilyPolicy> family_policies[] = {{"", FamilyPolicy::unset},
+                                                  {"SingleStack", FamilyPolicy::single},
+                                                  {"PreferDualStack", FamilyPolicy::prefer_dual},
+                                                  {"RequireDualStack", FamilyPolicy::require_dual}};
+constexpr Word<bool> affinities[] = {{"None", false}, {"ClientIP", true}};
+constexpr Word<Family> families[] = {{"IPv4", Family::ipv4}, {"IPv6", Family::ipv6}};
+constexpr Word<IpMode> ip_modes[] = {{"VIP", IpMode::vip}, {"Proxy", IpMode::proxy}};
 
 /// A number or the name of a container port.
-services::TargetPort target_port(FieldReader& read, const Field& field) {
+template <class V>
+services::TargetPort target_port(BasicFieldReader<V>& read, const BasicField<V>& field) {
     services::TargetPort target;
     if (!field.present()) return target;
     const std::string_view word = field.value.text();
     const bool digits =
         !word.empty() && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
-    if (field.value.shape() == Shape::plain && digits) {
+    if (read.is_number(field)) {
         target.number = read.port(field, 0);
     } else if (digits || word.size() > 15 || !is_label(word)) {
         read.wrong(field, "a port number or the name of a container port");
@@ -45,13 +46,13 @@ services::TargetPort target_port(FieldReader& read, const Field& field) {
     return target;
 }
 
-ServicePort service_port(FieldReader& read, const Field& item) {
+template <class V> ServicePort service_port(BasicFieldReader<V>& read, const BasicField<V>& item) {
     ServicePort port;
-    const Field name = read.get(item, "name");
+    const BasicField<V> name = read.get(item, "name");
     port.name = read.text(name);
     if (!port.name.empty() && !is_label(port.name)) read.wrong(name, "a DNS label");
     port.protocol = read.protocol(read.get(item, "protocol"));
-    const Field number = read.get(item, "port");
+    const BasicField<V> number = read.get(item, "port");
     if (!number.present()) read.wrong(number, "a port number");
     port.port = read.port(number, 0);
     // The API writes nodePort 0 as absent; exports of old versions may still hold it.
@@ -62,8 +63,9 @@ ServicePort service_port(FieldReader& read, const Field& item) {
 }
 
 /// What the ports of one Service must not share.
-void check_port(FieldReader& read, const Field& item, const std::vector<ServicePort>& before,
-                const ServicePort& port) {
+template <class V>
+void check_port(BasicFieldReader<V>& read, const BasicField<V>& item,
+                const std::vector<ServicePort>& before, const ServicePort& port) {
     for (const ServicePort& other : before) {
         if (port.name == other.name && !port.name.empty())
             read.report(item.line(), item.path() + ".name is '" + port.name +
@@ -79,27 +81,30 @@ void check_port(FieldReader& read, const Field& item, const std::vector<ServiceP
     }
 }
 
-void read_ports(FieldReader& read, const Field& spec, bool type_known, Service& service) {
-    const Field list = read.list(spec, "ports");
-    read.each_map(list, ports_max, [&](const Field& item) {
+template <class V>
+void read_ports(BasicFieldReader<V>& read, const BasicField<V>& spec, bool type_known,
+                Service& service) {
+    const BasicField<V> list = read.list(spec, "ports");
+    read.each_map(list, read.limits().ports_max, [&](const BasicField<V>& item) {
         const ServicePort port = service_port(read, item);
-        check_port(read, item, service.ports, port);
+        if (read.limits().clashes) check_port(read, item, service.ports, port);
         service.ports.push_back(port);
     });
     if (service.ports.size() > 1) {
-        read.each_map(list, ports_max, [&](const Field& item) {
-            const Field name = read.get(item, "name");
+        read.each_map(list, read.limits().ports_max, [&](const BasicField<V>& item) {
+            const BasicField<V> name = read.get(item, "name");
             if (!name.present()) read.wrong(name, "a name, since there are several ports");
         });
     }
     const bool needs_ports =
         type_known && service.type != ServiceType::external_name && !service.headless;
-    const Field written = read.get(spec, "ports");
+    const BasicField<V> written = read.get(spec, "ports");
     const bool empty = !written.present() || (list.present() && !list.value.first());
     if (needs_ports && empty) read.wrong(written, "at least one port");
 }
 
-void add_cluster_ip(FieldReader& read, const Field& field, Service& service) {
+template <class V>
+void add_cluster_ip(BasicFieldReader<V>& read, const BasicField<V>& field, Service& service) {
     const auto address = read.address(field);
     if (!address) return;
     if (std::ranges::any_of(service.cluster_ips, [&](const IpAddress& other) {
@@ -111,11 +116,12 @@ void add_cluster_ip(FieldReader& read, const Field& field, Service& service) {
 }
 
 /// clusterIP and clusterIPs say the same; either may be missing.
-void read_cluster_ips(FieldReader& read, const Field& spec, Service& service) {
-    const Field one = read.get(spec, "clusterIP");
-    const Field many = read.list(spec, "clusterIPs");
+template <class V>
+void read_cluster_ips(BasicFieldReader<V>& read, const BasicField<V>& spec, Service& service) {
+    const BasicField<V> one = read.get(spec, "clusterIP");
+    const BasicField<V> many = read.list(spec, "clusterIPs");
     std::string_view first = read.text(one).empty() ? std::string_view{} : one.value.text();
-    const Value first_of_many = many.value.first();
+    const V first_of_many = many.value.first();
     if (first.empty()) first = first_of_many.text();
     if (service.type == ServiceType::external_name) return;
     if (first == "None") {
@@ -129,15 +135,16 @@ void read_cluster_ips(FieldReader& read, const Field& spec, Service& service) {
         if (!first.empty()) add_cluster_ip(read, one, service);
         return;
     }
-    read.each(many, 2, [&](const Field& item) { add_cluster_ip(read, item, service); });
+    read.each(many, 2, [&](const BasicField<V>& item) { add_cluster_ip(read, item, service); });
 }
 
-void read_families(FieldReader& read, const Field& spec, ServiceSource& source) {
+template <class V>
+void read_families(BasicFieldReader<V>& read, const BasicField<V>& spec, ServiceSource& source) {
     source.family_policy = read.one_of(read.get(spec, "ipFamilyPolicy"), family_policies);
     source.service.dual_stack = source.family_policy == FamilyPolicy::prefer_dual ||
                                 source.family_policy == FamilyPolicy::require_dual;
     auto& wanted = source.service.families;
-    read.each(read.list(spec, "ipFamilies"), 2, [&](const Field& item) {
+    read.each(read.list(spec, "ipFamilies"), 2, [&](const BasicField<V>& item) {
         const Family family = read.one_of(item, families);
         if (std::ranges::find(wanted, family) != wanted.end())
             return read.wrong(item, "each family once");
@@ -150,25 +157,29 @@ void read_families(FieldReader& read, const Field& spec, ServiceSource& source) 
     }
 }
 
-void read_load_balancer(FieldReader& read, const Field& root, const Field& spec, Service& service) {
-    const Field status = read.map(root, "status");
-    const Field balancer = read.map(status, "loadBalancer");
-    read.each_map(read.list(balancer, "ingress"), addresses_max, [&](const Field& item) {
-        const Field ip = read.get(item, "ip");
-        const Field hostname = read.get(item, "hostname");
+template <class V>
+void read_load_balancer(BasicFieldReader<V>& read, const BasicField<V>& root,
+                        const BasicField<V>& spec, Service& service) {
+    const BasicField<V> status = read.map(root, "status");
+    const BasicField<V> balancer = read.map(status, "loadBalancer");
+    read.each_map(read.list(balancer, "ingress"), addresses_max, [&](const BasicField<V>& item) {
+        const BasicField<V> ip = read.get(item, "ip");
+        const BasicField<V> hostname = read.get(item, "hostname");
         if (ip.present()) {
             const IpMode mode = read.one_of(read.get(item, "ipMode"), ip_modes);
             if (const auto address = read.address(ip)) service.ingress.push_back({*address, mode});
         }
         if (hostname.present()) service.ingress_hostnames.push_back(read.text(hostname));
     });
-    read.each(read.list(spec, "loadBalancerSourceRanges"), addresses_max, [&](const Field& item) {
-        if (const auto cidr = read.cidr(item)) service.source_ranges.push_back(*cidr);
-    });
+    read.each(read.list(spec, "loadBalancerSourceRanges"), addresses_max,
+              [&](const BasicField<V>& item) {
+                  if (const auto cidr = read.cidr(item)) service.source_ranges.push_back(*cidr);
+              });
 }
 
-void read_external_name(FieldReader& read, const Field& spec, Service& service) {
-    const Field field = read.get(spec, "externalName");
+template <class V>
+void read_external_name(BasicFieldReader<V>& read, const BasicField<V>& spec, Service& service) {
+    const BasicField<V> field = read.get(spec, "externalName");
     service.external_name = read.text(field);
     if (service.type != ServiceType::external_name) return;
     std::string_view name = service.external_name;
@@ -179,11 +190,12 @@ void read_external_name(FieldReader& read, const Field& spec, Service& service) 
     if (!good) read.wrong(field, "the DNS name that it stands for");
 }
 
-void read_policies(FieldReader& read, const Field& spec, Service& service) {
+template <class V>
+void read_policies(BasicFieldReader<V>& read, const BasicField<V>& spec, Service& service) {
     service.publish_not_ready = read.flag(read.get(spec, "publishNotReadyAddresses"), false);
     service.client_ip_affinity = read.one_of(read.get(spec, "sessionAffinity"), affinities);
-    const Field config = read.map(spec, "sessionAffinityConfig");
-    const Field client_ip = read.map(config, "clientIP");
+    const BasicField<V> config = read.map(spec, "sessionAffinityConfig");
+    const BasicField<V> client_ip = read.map(config, "clientIP");
     service.affinity_timeout_s = read.number(read.get(client_ip, "timeoutSeconds"), 1,
                                              affinity_seconds_max, service.affinity_timeout_s);
     service.external_policy = read.one_of(read.get(spec, "externalTrafficPolicy"), policies);
@@ -195,17 +207,20 @@ void read_policies(FieldReader& read, const Field& spec, Service& service) {
 
 }  // namespace
 
-ServiceSource decode_service(FieldReader& read, const Field& root, services::ObjectKey key) {
+template <class V>
+ServiceSource decode_service(BasicFieldReader<V>& read, const BasicField<V>& root,
+                             services::ObjectKey key) {
     ServiceSource source;
     source.file = read.file();
     source.line = root.line();
     Service& service = source.service;
-    const Field metadata = read.map(root, "metadata");
-    const Field name = read.get(metadata, "name");
+    const BasicField<V> metadata = read.map(root, "metadata");
+    const BasicField<V> name = read.get(metadata, "name");
     if (!is_label(key.name)) read.wrong(name, "a DNS label of at most 63 characters");
     service.key = std::move(key);
     service.labels = read.labels(read.map(metadata, "labels"));
-    const Field spec = read.map(root, "spec");
+    service.foreign_proxy = service.labels.contains("service.kubernetes.io/service-proxy-name");
+    const BasicField<V> spec = read.map(root, "spec");
     if (!spec.present()) {
         if (!read.get(root, "spec").present()) read.wrong(read.get(root, "spec"), "a map");
         return source;
@@ -216,7 +231,7 @@ ServiceSource decode_service(FieldReader& read, const Field& root, services::Obj
     read_cluster_ips(read, spec, service);
     read_families(read, spec, source);
     read_ports(read, spec, type_known, service);
-    read.each(read.list(spec, "externalIPs"), addresses_max, [&](const Field& item) {
+    read.each(read.list(spec, "externalIPs"), addresses_max, [&](const BasicField<V>& item) {
         if (const auto address = read.address(item)) service.external_ips.push_back(*address);
     });
     read_load_balancer(read, root, spec, service);
@@ -226,5 +241,11 @@ ServiceSource decode_service(FieldReader& read, const Field& root, services::Obj
     source.allocate_node_ports = read.flag(read.get(spec, "allocateLoadBalancerNodePorts"), true);
     return source;
 }
+
+// The two kinds of documents.
+template ServiceSource decode_service(BasicFieldReader<Value>&, const BasicField<Value>&,
+                                      services::ObjectKey);
+template ServiceSource decode_service(BasicFieldReader<JsonValue>&, const BasicField<JsonValue>&,
+                                      services::ObjectKey);
 
 }  // namespace nameplane::kube

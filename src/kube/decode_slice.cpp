@@ -1,4 +1,5 @@
 #include "kube/decode.hpp"
+#include "kube/json_value.hpp"
 
 #include <charconv>
 #include <chrono>
@@ -62,34 +63,36 @@ std::int64_t unix_ns(std::string_view text) {
     return static_cast<std::int64_t>(::timegm(&utc)) * 1'000'000'000 + fraction_ns;
 }
 
-Endpoint read_endpoint(FieldReader& read, const Field& item, Family family) {
+template <class V>
+Endpoint read_endpoint(BasicFieldReader<V>& read, const BasicField<V>& item, Family family) {
     Endpoint endpoint;
-    const Field list = read.list(item, "addresses");
-    read.each(list, addresses_max, [&](const Field& one) {
+    const BasicField<V> list = read.list(item, "addresses");
+    read.each(list, addresses_max, [&](const BasicField<V>& one) {
         const auto address = read.address(one);
         if (!address) return;
         if (address->family() != family) return read.wrong(one, "an address of addressType");
         endpoint.addresses.push_back(*address);
     });
     if (!list.value.first()) read.wrong(list, "at least one address");
-    const Field hostname = read.get(item, "hostname");
+    const BasicField<V> hostname = read.get(item, "hostname");
     endpoint.hostname = read.text(hostname);
     if (!endpoint.hostname.empty() && !is_label(endpoint.hostname))
         read.wrong(hostname, "a DNS label");
     endpoint.node_name = read.text(read.get(item, "nodeName"));
     endpoint.zone = read.text(read.get(item, "zone"));
-    const Field target = read.map(item, "targetRef");
+    const BasicField<V> target = read.map(item, "targetRef");
     if (read.text(read.get(target, "kind")) == "Pod")
         endpoint.pod_name = read.text(read.get(target, "name"));
     // Unset means true for ready, and for serving as ready says (discovery.k8s.io/v1).
-    const Field conditions = read.map(item, "conditions");
+    const BasicField<V> conditions = read.map(item, "conditions");
     endpoint.ready = read.flag(read.get(conditions, "ready"), true);
     endpoint.serving = read.flag(read.get(conditions, "serving"), endpoint.ready);
     endpoint.terminating = read.flag(read.get(conditions, "terminating"), false);
-    const Field hints = read.map(item, "hints");
+    const BasicField<V> hints = read.map(item, "hints");
     const auto names = [&](std::string_view field, std::vector<std::string>& out) {
-        read.each_map(read.list(hints, field), addresses_max,
-                      [&](const Field& one) { out.push_back(read.text(read.get(one, "name"))); });
+        read.each_map(read.list(hints, field), addresses_max, [&](const BasicField<V>& one) {
+            out.push_back(read.text(read.get(one, "name")));
+        });
     };
     names("forZones", endpoint.hint_zones);
     names("forNodes", endpoint.hint_nodes);
@@ -98,37 +101,46 @@ Endpoint read_endpoint(FieldReader& read, const Field& item, Family family) {
 
 }  // namespace
 
-std::optional<EndpointSlice> decode_slice(FieldReader& read, const Field& root,
+template <class V>
+std::optional<EndpointSlice> decode_slice(BasicFieldReader<V>& read, const BasicField<V>& root,
                                           services::ObjectKey key) {
-    static constexpr FieldReader::Word<AddressType> types[] = {{"", AddressType::none},
-                                                               {"IPv4", AddressType::ipv4},
-                                                               {"IPv6", AddressType::ipv6},
-                                                               {"FQDN", AddressType::fqdn}};
+    static constexpr Word<AddressType> types[] = {{"", AddressType::none},
+                                                  {"IPv4", AddressType::ipv4},
+                                                  {"IPv6", AddressType::ipv6},
+                                                  {"FQDN", AddressType::fqdn}};
     EndpointSlice slice;
     slice.key = std::move(key);
-    const Field metadata = read.map(root, "metadata");
+    const BasicField<V> metadata = read.map(root, "metadata");
     const services::Labels labels = read.labels(read.map(metadata, "labels"));
     if (const auto found = labels.find("kubernetes.io/service-name"); found != labels.end())
         slice.service = found->second;
-    const Field annotations = read.map(metadata, "annotations");
+    const BasicField<V> annotations = read.map(metadata, "annotations");
     slice.change_trigger_ns = unix_ns(
         read.text(read.get(annotations, "endpoints.kubernetes.io/last-change-trigger-time")));
 
-    const Field type = read.get(root, "addressType");
+    const BasicField<V> type = read.get(root, "addressType");
     const AddressType address_type = read.one_of(type, types);
     if (address_type == AddressType::fqdn) return std::nullopt;
     if (!type.present()) read.wrong(type, "IPv4 or IPv6");
     slice.family = address_type == AddressType::ipv6 ? Family::ipv6 : Family::ipv4;
 
-    read.each_map(read.list(root, "ports"), ports_max, [&](const Field& item) {
-        slice.ports.push_back({.name = read.text(read.get(item, "name")),
-                               .protocol = read.protocol(read.get(item, "protocol")),
-                               .port = read.port(read.get(item, "port"), 0)});
-    });
-    read.each_map(read.list(root, "endpoints"), endpoints_max, [&](const Field& item) {
-        slice.endpoints.push_back(read_endpoint(read, item, slice.family));
-    });
+    read.each_map(read.list(root, "ports"), read.limits().ports_max,
+                  [&](const BasicField<V>& item) {
+                      slice.ports.push_back({.name = read.text(read.get(item, "name")),
+                                             .protocol = read.protocol(read.get(item, "protocol")),
+                                             .port = read.port(read.get(item, "port"), 0)});
+                  });
+    read.each_map(read.list(root, "endpoints"), read.limits().endpoints_max,
+                  [&](const BasicField<V>& item) {
+                      slice.endpoints.push_back(read_endpoint(read, item, slice.family));
+                  });
     return slice;
 }
+
+// The two kinds of documents.
+template std::optional<EndpointSlice> decode_slice(BasicFieldReader<Value>&,
+                                                   const BasicField<Value>&, services::ObjectKey);
+template std::optional<EndpointSlice>
+decode_slice(BasicFieldReader<JsonValue>&, const BasicField<JsonValue>&, services::ObjectKey);
 
 }  // namespace nameplane::kube

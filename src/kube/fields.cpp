@@ -1,5 +1,7 @@
 #include "kube/fields.hpp"
 
+#include "kube/json_value.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -48,10 +50,19 @@ std::string quoted(std::string_view text) {
     return out + "'";
 }
 
-std::string shown(Value value) {
+// What a scalar means, in YAML (by its look) and in JSON (by its type).
+
+std::string shown_scalar(Value value) {
+    return quoted(value.text());
+}
+std::string shown_scalar(const JsonValue& value) {
+    return quoted(std::string_view{simdjson::minify(value.element())});
+}
+
+template <class V> std::string shown(const V& value) {
     switch (value.shape()) {
     case Shape::null: return value ? "empty" : "missing";
-    case Shape::plain: return quoted(value.text());
+    case Shape::plain: return shown_scalar(value);
     case Shape::text: return "the text " + quoted(value.text());
     case Shape::list: return "a list";
     case Shape::map: return "a map";
@@ -59,9 +70,49 @@ std::string shown(Value value) {
     return {};
 }
 
+/// Whether a bare word stands for itself.
+bool is_string(Value value) {
+    const std::string_view word = value.text();
+    return !looks_like_number(word) && !is_word_of(word, truths) && !is_word_of(word, untruths);
+}
+bool is_string(const JsonValue&) {
+    return false;
+}
+
+std::optional<bool> truth_of(Value value) {
+    if (is_word_of(value.text(), truths)) return true;
+    if (is_word_of(value.text(), untruths)) return false;
+    return std::nullopt;
+}
+std::optional<bool> truth_of(const JsonValue& value) {
+    bool truth = false;
+    if (value.element().get(truth) != simdjson::SUCCESS) return std::nullopt;
+    return truth;
+}
+
+std::optional<std::uint64_t> number_of(Value value) {
+    const std::string_view word = value.text();
+    std::uint64_t number = 0;
+    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (error != std::errc{} || stop != word.data() + word.size()) return std::nullopt;
+    return number;
+}
+std::optional<std::uint64_t> number_of(const JsonValue& value) {
+    std::uint64_t number = 0;
+    if (value.element().get(number) != simdjson::SUCCESS) return std::nullopt;
+    return number;
+}
+
+bool is_bare_number(Value value) {
+    return !value.text().empty() && std::ranges::all_of(value.text(), is_digit);
+}
+bool is_bare_number(const JsonValue& value) {
+    return value.element().is_number();
+}
+
 }  // namespace
 
-std::string Field::path() const {
+template <class V> std::string BasicField<V>::path() const {
     if (parent == nullptr) return name.empty() ? "document" : std::string{name};
     const bool top = parent->parent == nullptr && parent->name.empty();
     std::string path = top ? std::string{} : parent->path();
@@ -70,17 +121,21 @@ std::string Field::path() const {
     return path.append(name);
 }
 
-std::uint32_t Field::line() const noexcept {
+template <class V> std::uint32_t BasicField<V>::line() const noexcept {
     if (value) return value.line();
     return parent == nullptr ? 1 : parent->line();
 }
 
-Field FieldReader::get(const Field& parent, std::string_view name) const {
+template <class V>
+typename BasicFieldReader<V>::Field BasicFieldReader<V>::get(const Field& parent,
+                                                             std::string_view name) const {
     return {.parent = &parent, .name = name, .value = parent.value.find(name)};
 }
 
-Field FieldReader::shaped(const Field& parent, std::string_view name, Shape shape,
-                          std::string_view word) {
+template <class V>
+typename BasicFieldReader<V>::Field BasicFieldReader<V>::shaped(const Field& parent,
+                                                                std::string_view name, Shape shape,
+                                                                std::string_view word) {
     Field field = get(parent, name);
     if (!field.present() || field.value.shape() == shape) return field;
     wrong(field, word);
@@ -88,22 +143,25 @@ Field FieldReader::shaped(const Field& parent, std::string_view name, Shape shap
     return field;
 }
 
-Field FieldReader::map(const Field& parent, std::string_view name) {
+template <class V>
+typename BasicFieldReader<V>::Field BasicFieldReader<V>::map(const Field& parent,
+                                                             std::string_view name) {
     return shaped(parent, name, Shape::map, "a map");
 }
 
-Field FieldReader::list(const Field& parent, std::string_view name) {
+template <class V>
+typename BasicFieldReader<V>::Field BasicFieldReader<V>::list(const Field& parent,
+                                                              std::string_view name) {
     return shaped(parent, name, Shape::list, "a list");
 }
 
-std::string FieldReader::text(const Field& field) {
+template <class V> std::string BasicFieldReader<V>::text(const Field& field) {
     if (!field.present()) return {};
     const std::string_view word = field.value.text();
     switch (field.value.shape()) {
     case Shape::text: return std::string{word};
     case Shape::plain:
-        if (!looks_like_number(word) && !is_word_of(word, truths) && !is_word_of(word, untruths))
-            return std::string{word};
+        if (is_string(field.value)) return std::string{word};
         wrong(field, "a string (in quotes)");
         return {};
     case Shape::null:
@@ -114,89 +172,120 @@ std::string FieldReader::text(const Field& field) {
     return {};
 }
 
-bool FieldReader::flag(const Field& field, bool unset) {
+template <class V> bool BasicFieldReader<V>::flag(const Field& field, bool unset) {
     if (!field.present()) return unset;
     if (field.value.shape() == Shape::plain) {
-        if (is_word_of(field.value.text(), truths)) return true;
-        if (is_word_of(field.value.text(), untruths)) return false;
+        if (const auto truth = truth_of(field.value)) return *truth;
     }
     wrong(field, "true or false");
     return unset;
 }
 
-std::uint32_t FieldReader::number(const Field& field, std::uint32_t from, std::uint32_t to,
-                                  std::uint32_t unset) {
+template <class V>
+std::uint32_t BasicFieldReader<V>::number(const Field& field, std::uint32_t from, std::uint32_t to,
+                                          std::uint32_t unset) {
     if (!field.present()) return unset;
-    const std::string_view word = field.value.text();
-    std::uint32_t number = 0;
-    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (field.value.shape() == Shape::plain && error == std::errc{} &&
-        stop == word.data() + word.size() && number >= from && number <= to)
-        return number;
+    if (field.value.shape() == Shape::plain) {
+        const auto number = number_of(field.value);
+        if (number && *number >= from && *number <= to) return static_cast<std::uint32_t>(*number);
+    }
     wrong(field, "a number from " + std::to_string(from) + " to " + std::to_string(to));
     return unset;
 }
 
-std::uint16_t FieldReader::port(const Field& field, std::uint16_t unset) {
+template <class V>
+std::uint16_t BasicFieldReader<V>::port(const Field& field, std::uint16_t unset) {
     return static_cast<std::uint16_t>(number(field, 1, 65535, unset));
 }
 
-std::optional<IpAddress> FieldReader::address(const Field& field) {
+template <class V> std::optional<IpAddress> BasicFieldReader<V>::address(const Field& field) {
     auto address = IpAddress::parse(field.value.text());
     if (!address) wrong(field, "an IP address");
     return address;
 }
 
-std::optional<Cidr> FieldReader::cidr(const Field& field) {
+template <class V> std::optional<Cidr> BasicFieldReader<V>::cidr(const Field& field) {
     auto cidr = Cidr::parse(field.value.text());
     if (!cidr) wrong(field, "a network such as 10.0.0.0/8");
     return cidr;
 }
 
-services::Protocol FieldReader::protocol(const Field& field) {
+template <class V> services::Protocol BasicFieldReader<V>::protocol(const Field& field) {
     using services::Protocol;
     static constexpr Word<Protocol> words[] = {
         {"TCP", Protocol::tcp}, {"UDP", Protocol::udp}, {"SCTP", Protocol::sctp}};
     return one_of(field, words);
 }
 
-services::Labels FieldReader::labels(const Field& field) {
+template <class V> services::Labels BasicFieldReader<V>::labels(const Field& field) {
     services::Labels labels;
     if (field.value.shape() != Shape::map) return labels;
-    for (Value one = field.value.first(); one; one = one.next())
+    field.value.for_each([&](const V& one) {
         labels.emplace(one.key(), text({.parent = &field, .name = one.key(), .value = one}));
+    });
     return labels;
 }
 
-std::vector<std::string> FieldReader::texts(const Field& field) {
+template <class V> std::vector<std::string> BasicFieldReader<V>::texts(const Field& field) {
     std::vector<std::string> texts;
-    for (Value one = field.value.first(); one; one = one.next()) {
+    field.value.for_each([&](const V& one) {
         texts.push_back(
             text({.parent = &field, .index = static_cast<int>(texts.size()), .value = one}));
-    }
+    });
     return texts;
 }
 
-bool FieldReader::fits(const Field& list, std::size_t items_max) {
-    if (list.value.shape() != Shape::list) return false;
-    std::size_t items = 0;
-    for (Value one = list.value.first(); one; one = one.next()) {
-        if (++items <= items_max) continue;
-        report(one.line(), list.path() + " has more than " + std::to_string(items_max) +
-                               " entries, expected at most that many");
-        return false;
-    }
-    return true;
+template <class V> std::optional<services::ObjectKey> BasicFieldReader<V>::key(const Field& root) {
+    const std::size_t before = reported();
+    const Field metadata = map(root, "metadata");
+    const Field name = get(metadata, "name");
+    const Field ns = get(metadata, "namespace");
+    services::ObjectKey key{text(ns), text(name)};
+    if (reported() > before) return std::nullopt;
+    if (!is_subdomain(key.name)) wrong(name, "a name of lower-case letters, digits, '-' and '.'");
+    if (!key.ns.empty() && !is_label(key.ns))
+        wrong(ns, "a namespace name of lower-case letters, digits and '-'");
+    if (reported() > before) return std::nullopt;
+    return key;
 }
 
-void FieldReader::wrong(const Field& field, std::string_view expected) {
+template <class V> bool BasicFieldReader<V>::is_number(const Field& field) const {
+    return field.value.shape() == Shape::plain && is_bare_number(field.value);
+}
+
+template <class V> bool BasicFieldReader<V>::is_empty_text(const Field& field) const {
+    return field.value.shape() == Shape::text && field.value.text().empty();
+}
+
+template <class V> bool BasicFieldReader<V>::fits(const Field& list, std::size_t items_max) {
+    if (list.value.shape() != Shape::list) return false;
+    std::size_t items = 0;
+    std::uint32_t line = 0;
+    list.value.for_each([&](const V& one) {
+        if (++items == items_max + 1) line = one.line();
+    });
+    if (items <= items_max) return true;
+    report(line, list.path() + " has more than " + std::to_string(items_max) +
+                     " entries, expected at most that many");
+    return false;
+}
+
+template <class V> void BasicFieldReader<V>::wrong(const Field& field, std::string_view expected) {
     report(field.line(),
            field.path() + " is " + shown(field.value) + ", expected " + std::string{expected});
 }
 
-void FieldReader::report(std::uint32_t line, std::string_view what) {
-    problems_.push_back(std::string{file_} + ':' + std::to_string(line) + ": " + std::string{what});
+template <class V> void BasicFieldReader<V>::report(std::uint32_t line, std::string_view what) {
+    if (++reported_ > limits_.problems_max) return;
+    std::string place;
+    if (!file_.empty()) place.append(file_).append(":" + std::to_string(line) + ": ");
+    problems_.push_back(place.append(what));
 }
+
+template struct BasicField<Value>;
+template struct BasicField<JsonValue>;
+template class BasicFieldReader<Value>;
+template class BasicFieldReader<JsonValue>;
 
 bool is_label(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 63 && text.front() != '-' && text.back() != '-' &&

@@ -48,6 +48,10 @@ public:
     /// Walks the children of a list or map.
     Value first() const noexcept;
     Value next() const noexcept;
+    /// Calls `visit(child)` for each of them.
+    template <class F> void for_each(F visit) const {
+        for (Value child = first(); child; child = child.next()) visit(child);
+    }
     /// Whether it is a place at all (null counts).
     explicit operator bool() const noexcept { return tree_ != nullptr; }
 

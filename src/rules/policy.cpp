@@ -243,7 +243,7 @@ std::string port_name(const services::ObjectKey& key, const ServicePort& port) {
 
 std::shared_ptr<const ServicePlan> plan_service(const ServiceEntry& entry, const NodeFacts& node,
                                                 const PlanSettings& settings) {
-    if (entry.service == nullptr) return nullptr;
+    if (entry.service == nullptr || entry.service->foreign_proxy) return nullptr;
     const Service& service = *entry.service;
     const std::optional<IpAddress> cluster_ip = cluster_ip_of(service, settings.family);
     if (!cluster_ip || service.ports.empty()) return nullptr;

@@ -59,6 +59,9 @@ struct Service {
     Labels labels;
     ServiceType type = ServiceType::cluster_ip;
     bool headless = false;  ///< clusterIP: None
+    /// Label service.kubernetes.io/service-proxy-name: another proxy programs its addresses, we
+    /// only answer its names.
+    bool foreign_proxy = false;
     std::vector<IpAddress> cluster_ips;
     std::vector<IpAddress> external_ips;
     std::vector<LoadBalancerIngress> ingress;

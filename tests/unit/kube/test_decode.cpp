@@ -444,9 +444,9 @@ TEST_CASE("limits, at the edge and one beyond") {
     };
     const std::vector<Case> cases{
         {"endpoints", "kind: EndpointSlice\nmetadata: {name: a}\naddressType: IPv4\nendpoints:\n",
-         "- {addresses: [10.0.0.1]}\n", "", endpoints_max},
+         "- {addresses: [10.0.0.1]}\n", "", FieldLimits{}.endpoints_max},
         {"slice ports", "kind: EndpointSlice\nmetadata: {name: a}\naddressType: IPv4\nports:\n",
-         "- {port: 1}\n", "", ports_max},
+         "- {port: 1}\n", "", FieldLimits{}.ports_max},
         {"external addresses",
          "kind: Service\nmetadata: {name: a}\nspec:\n  ports: [{port: 1}]\n  externalIPs:\n",
          "  - 192.0.2.1\n", "", addresses_max},
@@ -462,7 +462,7 @@ TEST_CASE("limits, at the edge and one beyond") {
                    Catch::Contains("has more than " + std::to_string(row.most) + " entries"));
     }
     std::string ports = "kind: Service\nmetadata: {name: a}\nspec:\n  ports:\n";
-    for (std::size_t i = 1; i <= ports_max; ++i)
+    for (std::size_t i = 1; i <= FieldLimits{}.ports_max; ++i)
         ports += "  - {name: p" + std::to_string(i) + ", port: " + std::to_string(i) + "}\n";
     CHECK(yaml(ports).problems.empty());
     CHECK(yaml(ports + "  - {name: x, port: 9999}\n").problems.size() == 1);

@@ -417,7 +417,26 @@ TEST_CASE("Services that need no rules", "[rules][policy]") {
     SECTION("no ports") {
         service.ports.clear();
     }
+    SECTION("left to another proxy by service.kubernetes.io/service-proxy-name") {
+        service.foreign_proxy = true;
+    }
     CHECK(plan(service, {slice_of_web({ready("10.0.0.1")})}) == nullptr);
+}
+
+TEST_CASE("a Service that goes to another proxy loses its rules and keeps its names",
+          "[rules][policy]") {
+    Service service = service_web();
+    Cluster cluster;
+    cluster.put(service).put(slice_of_web({ready("10.0.0.1")}));
+    CHECK(plan_service(cluster.entry(), here(), {}) != nullptr);
+    service.foreign_proxy = true;
+    cluster.put(service);
+    CHECK(plan_service(cluster.entry(), here(), {}) == nullptr);
+    CHECK(cluster.entry().service->cluster_ips == service.cluster_ips);
+    CHECK(cluster.entry().endpoints.size() == 1);
+    service.foreign_proxy = false;
+    cluster.put(service);
+    CHECK(plan_service(cluster.entry(), here(), {}) != nullptr);
 }
 
 TEST_CASE("each family sees its own addresses only", "[rules][policy]") {
