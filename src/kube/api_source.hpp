@@ -26,6 +26,8 @@ struct ApiSourceOptions {
         true;  ///< false: nor what carries service.kubernetes.io/service-proxy-name
     /// Ask for a streaming list first (sendInitialEvents); pages are the way out.
     bool stream_lists = true;
+    /// The sink knows objects from an earlier life, which an old list would take back.
+    bool known_before = false;
 };
 
 /// How one kind is doing. Safe to copy to other threads.
@@ -42,8 +44,9 @@ struct KindHealth {
 class ApiSource {
 public:
     using Sink = std::function<void(services::Event)>;
-    /// `settled` is called after each batch of events: now is the time for a snapshot. `random`
-    /// gives numbers from 0 to below 1, for the jitter of retries; empty: the machine's.
+    /// `settled` is called after each batch of events: now is the time for a snapshot. While a
+    /// kind is listed for the first time, once at the end of the list. `random` gives numbers from
+    /// 0 to below 1, for the jitter of retries; empty: the machine's.
     ApiSource(ApiSourceOptions options, Api& api, net::Loop& loop, metrics::Registry& metrics,
               const Clock& clock, Sink sink, std::function<void()> settled,
               std::function<double()> random = {});
