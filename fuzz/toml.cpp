@@ -18,7 +18,8 @@ constexpr std::array options{
     Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 5}, "TTL"},
     Option{"pods", OneOf{{"disabled", "verified"}, "disabled"}, "pod names"},
     Option{"namespaces", Words{}, "namespaces"}, Option{"zones", Zones{}, "zones"}};
-constexpr std::array<conf::OptionTable, 1> plugins{{{"kubernetes", options}}};
+constexpr std::array<conf::OptionTable, 1> plugins{
+    {{"kubernetes", options, {.positional = {"zones..."}}}}};
 
 }  // namespace
 

@@ -7,8 +7,11 @@
 // nameplane::plugins, and a line in plugins/meson.build, whose place there is its place in a chain.
 // Besides deriving from Plugin the class has
 //
-//     static constexpr std::array options{Option{...}, ...};   // what it can be told
-//     static Result<PluginPtr> make(const Options& given, Setup& setup);
+//     static constexpr std::array options{Option{...}, ...};   // what it can be told; may be
+//     absent static constexpr Syntax syntax{...};                     // how it is written; may be
+//     absent static Result<PluginPtr> make(const Options& given, Setup& setup);
+//
+// docs/plugins.md has an example of each kind.
 //
 // Who builds the reply: the plugin that says done. Who writes the wire, counts and sends: the
 // server, afterwards. Nobody logs. If everybody says next, the client gets REFUSED.

@@ -9,6 +9,7 @@
 #include "plugins/kubernetes/settings.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/conf/options.hpp>
+#include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
 
@@ -34,6 +35,7 @@ public:
         Option{"ignore", OneOf{{"empty_service"}, {}},
                "empty_service: a Service without ready endpoints does not exist"},
         Option{"fallthrough", Zones{}, "zones whose missing names go on to the next plugin"}};
+    static constexpr Syntax syntax{.positional = {"zones..."}};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

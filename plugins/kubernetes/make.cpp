@@ -26,46 +26,20 @@ using kubernetes::PodMode;
 using kubernetes::Settings;
 using kubernetes::Zone;
 
-Error bad_zone(std::string_view text) {
-    return {Errc::invalid, "zone '" + std::string{text} +
-                               "', expected a domain name or a network such as 10.96.0.0/12"};
-}
-
-/// A zone argument: a name, or a network that stands for its reverse zones.
-Status add_zones(std::string_view text, std::vector<dns::Name>& zones) {
-    if (text.find('/') != text.npos) {
-        const auto network = Cidr::parse(text);
-        if (!network) return bad_zone(text);
-        for (const dns::Name& zone : dns::reverse_zones(*network)) zones.push_back(zone);
-        return {};
-    }
-    const auto name = dns::Name::parse(text);
-    if (!name) return bad_zone(text);
-    zones.push_back(name->lower());
-    return {};
-}
-
-/// What was written behind the plugin's name, else the option, else the server block's zones.
-Result<std::vector<dns::Name>> zone_names(const Options& given, const Setup& setup) {
-    std::vector<dns::Name> names;
-    for (const std::string& text : given.arguments()) {
-        if (Status added = add_zones(text, names); !added) return std::move(added).error();
-    }
-    if (names.empty()) names = given.zones("zones");
-    if (names.empty()) names.assign(setup.zones.begin(), setup.zones.end());
-    return names;
+Error bad_zone(const dns::Name& name) {
+    return {Errc::invalid, "'" + name.to_string() + "', expected room for names below it"};
 }
 
 Status set_zones(const std::vector<dns::Name>& names, Settings& settings) {
     const auto primary = std::ranges::find_if_not(
         names, [](const dns::Name& name) { return dns::is_reverse(name); });
     if (primary == names.end()) {
-        return Error{Errc::invalid, "no zone but reverse ones, expected one such as cluster.local"};
+        return Error{Errc::invalid, "none but reverse ones, expected one such as cluster.local"};
     }
     settings.primary = *primary;
     for (const dns::Name& name : names) {
         auto zone = Zone::make(name);
-        if (!zone) return bad_zone(name.to_string());
+        if (!zone) return bad_zone(name);
         settings.zones.push_back(*zone);
     }
     std::ranges::stable_sort(settings.zones, std::greater<>{},
@@ -85,9 +59,11 @@ Kubernetes::Kubernetes(Settings settings, const Counters& counters, std::functio
 
 Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
     Settings settings;
-    auto names = zone_names(given, setup);
-    if (!names) return std::move(names).error();
-    if (Status set = set_zones(*names, settings); !set) return std::move(set).error();
+    std::vector<dns::Name> names = given.zones("zones");
+    if (names.empty()) names.assign(setup.zones.begin(), setup.zones.end());
+    if (Status set = set_zones(names, settings); !set) {
+        return given.wrong("zones", set.error().text);
+    }
     settings.ttl = given.seconds("ttl");
     settings.pods = pod_mode(given.word("pods"));
     settings.namespaces = given.words("namespaces");

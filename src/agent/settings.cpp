@@ -71,7 +71,7 @@ Source source_of(const conf::StartConfig& start) noexcept {
 std::vector<conf::OptionTable> plugin_tables() {
     std::vector<conf::OptionTable> tables;
     for (const chain::PluginKind& kind : chain::plugin_kinds()) {
-        tables.push_back({kind.name, kind.options});
+        tables.push_back({kind.name, kind.options, kind.syntax});
     }
     return tables;
 }

@@ -15,6 +15,7 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::again: return "again";
     case Errc::unsupported: return "unsupported";
     case Errc::io: return "io";
+    case Errc::mistakes: return "mistakes";
     case Errc::internal: return "internal";
     }
     return "internal";

@@ -31,30 +31,43 @@ Result<Router> Router::make(std::span<const Zone> zones) {
 
 namespace {
 
-const PluginKind* kind_of(std::string_view name) noexcept {
+const PluginKind* kind_called(std::string_view name) noexcept {
     const auto kinds = plugin_kinds();
     const auto found = std::ranges::find(kinds, name, &PluginKind::name);
     return found == kinds.end() ? nullptr : &*found;
 }
 
-Result<std::unique_ptr<const Chain>> build_chain(const conf::ServerConfig& server, Setup& setup) {
+std::string label_of(const conf::ServerConfig& server) {
+    return server.zones.empty() ? "server" : "server " + server.zones.front().to_string();
+}
+
+// Why a plugin was not made, with the place of its directive if it does not say a better one.
+void add_mistake(const conf::ServerConfig& server, const conf::PluginConfig& plugin,
+                 const Error& error, Mistakes& mistakes) {
+    if (error.code == Errc::mistakes) return mistakes.add(error);
+    const Where& stood = plugin.options.where();
+    const Where where = stood.file.empty() ? Where{label_of(server), 0} : stood;
+    mistakes.add(where, plugin.name + ": " + error.text);
+}
+
+Result<std::unique_ptr<const Chain>> build_chain(const conf::ServerConfig& server, Setup& setup,
+                                                 Mistakes& mistakes) {
     if (server.plugins.size() > plugins_in_chain_max) {
         return Error{Errc::invalid, std::to_string(server.plugins.size()) + " plugins, at most " +
                                         std::to_string(plugins_in_chain_max) + " fit in a chain"};
     }
     std::vector<Link> links;
     for (const conf::PluginConfig& plugin : server.plugins) {
-        const PluginKind* kind = kind_of(plugin.name);
+        const PluginKind* kind = kind_called(plugin.name);
         if (kind == nullptr) return Error{Errc::not_found, "no plugin is called " + plugin.name};
         Result<PluginPtr> made = kind->make(plugin.options, setup);
-        if (!made) return std::move(made.error()).within("plugin " + plugin.name);
-        links.push_back({std::move(*made), kind->name});
+        if (made) {
+            links.push_back({std::move(*made), kind->name});
+        } else {
+            add_mistake(server, plugin, made.error(), mistakes);
+        }
     }
     return std::unique_ptr<const Chain>{std::make_unique<Chain>(links)};
-}
-
-std::string label_of(const conf::ServerConfig& server) {
-    return server.zones.empty() ? "server" : "server " + server.zones.front().to_string();
 }
 
 }  // namespace
@@ -63,10 +76,12 @@ Result<std::shared_ptr<const Chains>> Chains::build(const std::vector<conf::Serv
                                                     const Setup& setup) {
     std::shared_ptr<Chains> chains{new Chains};
     std::vector<Zone> zones;
+    Mistakes mistakes;
     for (const conf::ServerConfig& server : servers) {
-        Status added = chains->add(server, setup, zones);
+        Status added = chains->add(server, setup, zones, mistakes);
         if (!added) return std::move(added).within(label_of(server)).error();
     }
+    if (mistakes.any()) return mistakes.to_error();
     Result<Router> router = Router::make(zones);
     if (!router) return router.error();
     chains->router_ = std::move(*router);
@@ -74,13 +89,14 @@ Result<std::shared_ptr<const Chains>> Chains::build(const std::vector<conf::Serv
     return std::shared_ptr<const Chains>{std::move(chains)};
 }
 
-Status Chains::add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones) {
+Status Chains::add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones,
+                   Mistakes& mistakes) {
     if (server.zones.empty()) return Error{Errc::invalid, "serves no zone"};
     std::vector<dns::Name> names;
     for (const dns::Name& zone : server.zones) names.push_back(zone.lower());
     Setup mine = setup;
     mine.zones = names;
-    Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine);
+    Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine, mistakes);
     if (!chain) return chain.error();
     for (const dns::Name& name : names) {
         traffic_.push_back(

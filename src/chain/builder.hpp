@@ -5,6 +5,7 @@
 #include "chain/chain.hpp"
 #include "chain/router.hpp"
 #include <nameplane/base/result.hpp>
+#include <nameplane/conf/statement.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/setup.hpp>
 
@@ -22,8 +23,8 @@ namespace nameplane::chain {
 class Chains {
 public:
     /// `setup.zones` is set anew for each block. Fails on an unknown plugin, a block without zones,
-    /// a zone that stands twice, more than plugins_in_chain_max plugins in a block, and when a
-    /// plugin does: "server cluster.local.: plugin kubernetes: ...".
+    /// a zone that stands twice, more than plugins_in_chain_max plugins in a block, and when
+    /// plugins do: with Errc::mistakes, a line for each mistake of all of them.
     static Result<std::shared_ptr<const Chains>>
     build(const std::vector<conf::ServerConfig>& servers, const Setup& setup);
 
@@ -38,7 +39,8 @@ public:
 
 private:
     Chains() = default;
-    Status add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones);
+    Status add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones,
+               Mistakes& mistakes);
 
     std::vector<std::unique_ptr<const Chain>> chains_;
     std::vector<std::unique_ptr<const Traffic>> traffic_;

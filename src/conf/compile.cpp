@@ -95,7 +95,10 @@ private:
         NP_CHECK(known != nullptr, "the agent's tables have fixed names");
         const auto given = std::ranges::find(document_.settings, name, &Directive::name);
         if (given == document_.settings.end()) return {Options{known->options}, {}};
-        return {read_options(*given, known->options, compiled_.problems), *given};
+        Directive directive = *given;
+        directive.words.clear();  // said by check_tables()
+        Options options = read_options(directive, *known, compiled_.problems);
+        return {std::move(options), std::move(directive)};
     }
 
     void compile_log() {
@@ -244,13 +247,37 @@ private:
         ServerConfig server;
         server.zones = zones_of(block);
         for (const Directive& plugin : block.plugins) check_plugin(block, plugin);
-        for (const OptionTable& kind : plugins_) {
-            const auto given = std::ranges::find(block.plugins, kind.name, &Directive::name);
-            if (given == block.plugins.end()) continue;
-            server.plugins.push_back(
-                {std::string{kind.name}, read_options(*given, kind.options, compiled_.problems)});
-        }
+        for (const OptionTable& kind : plugins_) add_plugins(block, kind, server.plugins);
         return server;
+    }
+
+    // What the block has of one kind: one plugin, or one for each directive of it.
+    void add_plugins(const ServerBlock& block, const OptionTable& kind,
+                     std::vector<PluginConfig>& plugins) {
+        std::vector<Statement> statements;
+        for (const Directive& given : block.plugins) {
+            if (given.name != kind.name) continue;
+            if (kind.syntax.free_body) {
+                check_free_body(given);
+                statements.push_back(statement_of(given));
+            } else {
+                plugins.push_back({given.name, read_options(given, kind, compiled_.problems)});
+            }
+        }
+        if (statements.empty()) return;
+        Options options;
+        options.set_where(statements.front().where);
+        options.set_statements(std::move(statements));
+        plugins.push_back({std::string{kind.name}, std::move(options)});
+    }
+
+    void check_free_body(const Directive& plugin) {
+        for (const Directive& line : plugin.body) {
+            if (line.is_line) continue;
+            problem(line.where, plugin.name + ": unknown key '" + line.name +
+                                    "', expected 'line' or 'body', which are written as in a "
+                                    "Corefile");
+        }
     }
 
     std::vector<dns::Name> zones_of(const ServerBlock& block) {
@@ -275,12 +302,14 @@ private:
     }
 
     void check_plugin(const ServerBlock& block, const Directive& plugin) {
-        if (find_table(plugins_, plugin.name) == nullptr) {
+        const OptionTable* const kind = find_table(plugins_, plugin.name);
+        if (kind == nullptr) {
             std::vector<std::string_view> known = names_of(plugins_);
             known.push_back("zones");
             problem(plugin.where,
                     "unknown plugin '" + plugin.name + "'" + did_you_mean(plugin.name, known));
         }
+        if (kind != nullptr && kind->syntax.repeats) return;
         const auto first = std::ranges::find(block.plugins, plugin.name, &Directive::name);
         if (&*first == &plugin) return;
         problem(plugin.where, plugin.name +

@@ -5,8 +5,14 @@
 
 namespace nameplane::conf {
 
-std::string Where::to_string() const {
-    return line == 0 ? file : file + ':' + std::to_string(line);
+Statement statement_of(const Directive& directive) {
+    Statement statement{directive.words, {}, directive.where};
+    for (const Directive& line : directive.body) {
+        statement.body.push_back(statement_of(line));
+        std::vector<std::string>& words = statement.body.back().words;
+        words.insert(words.begin(), line.name);
+    }
+    return statement;
 }
 
 std::string Problem::to_string() const {

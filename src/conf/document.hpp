@@ -1,20 +1,13 @@
 #pragma once
 // Document: a configuration as it was written, before anybody asks what it means. Nothing here
-// knows any syntax or option; every front end (TOML now) produces one.
+// knows any option; every front end (TOML, Corefile) produces one.
+
+#include <nameplane/conf/statement.hpp>
 
 #include <string>
 #include <vector>
 
 namespace nameplane::conf {
-
-/// Where something stood, for messages.
-struct Where {
-    std::string file;
-    unsigned line = 0;
-    /// "nameplane.toml:12"; without the line if that is 0, what is wrong with the file as a whole.
-    std::string to_string() const;
-    friend bool operator==(const Where&, const Where&) = default;
-};
 
 /// Something wrong in a document: "file:line: what, expected what".
 struct Problem {
@@ -26,13 +19,19 @@ struct Problem {
 void sort_by_place(std::vector<Problem>& problems);
 
 /// A name, words behind it and perhaps a body. TOML: `ttl = 30` is {"ttl", {"30"}}; a table is a
-/// directive with a body; an array gives several words.
+/// directive with a body; an array gives several words, an array of arrays several directives.
 struct Directive {
     std::string name;
     std::vector<std::string> words;
     std::vector<Directive> body;
     Where where;
+    /// Written as a line (of a Corefile, or as TOML's "line" and "body"): its words are words of a
+    /// line, its body has lines. Otherwise it is a TOML value or table.
+    bool is_line = false;
 };
+
+/// The directive without its name; its body's lines with theirs.
+Statement statement_of(const Directive& directive);
 
 /// A set of zones served by one chain.
 struct ServerBlock {

@@ -59,15 +59,30 @@ Ports Options::ports(std::string_view name) const {
     return as<Ports>(entry(name).value);
 }
 
+const std::vector<Statement>& Options::statements(std::string_view name) const {
+    return as<std::vector<Statement>>(entry(name).value);
+}
+
+const Where& Options::where(std::string_view name) const {
+    const Entry& option = entry(name);
+    return option.given && !option.where.file.empty() ? option.where : where_;
+}
+
+Error Options::wrong(std::string_view name, std::string_view what) const {
+    Mistakes mistakes;
+    mistakes.add(where(name), std::string{name} + ": " + std::string{what});
+    return mistakes.to_error();
+}
+
 bool Options::given(std::string_view name) const {
     return entry(name).given;
 }
 
-void Options::set(std::string_view name, Value value) {
+void Options::set(std::string_view name, Value value, Where where) {
     const auto found = entries_.find(name);
     NP_CHECK(found != entries_.end(), "an option is set by a name of its table");
     NP_CHECK(found->second.value.index() == value.index(), "an option keeps its type");
-    found->second = Entry{std::move(value), true};
+    found->second = Entry{std::move(value), true, std::move(where)};
 }
 
 }  // namespace nameplane

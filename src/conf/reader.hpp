@@ -3,17 +3,19 @@
 // is read here, so that all of them report mistakes in the same words.
 
 #include "conf/document.hpp"
+#include "conf/tables.hpp"
 #include <nameplane/conf/options.hpp>
 
-#include <span>
 #include <vector>
 
 namespace nameplane::conf {
 
-/// The body of `directive` read by `table`. Whatever is wrong is added to `problems` (unknown
-/// names with the nearest known one, values out of bounds, options given twice) and the option
-/// keeps its default. `table` must be static.
-Options read_options(const Directive& directive, std::span<const Option> table,
+/// The words and the body of `directive` read by `table`. Whatever is wrong is added to `problems`
+/// (unknown names with the nearest known one, values out of bounds, words that are missing or too
+/// many) and the option keeps its default. A TOML option can be given once; of a line of a Corefile
+/// that stands twice the last one counts, or lists grow, as most plugins of CoreDNS have it.
+/// `table` must be static.
+Options read_options(const Directive& directive, const OptionTable& table,
                      std::vector<Problem>& problems);
 
 /// Where `option` stands in the body of `directive`, or where the directive itself stands.

@@ -2,6 +2,7 @@
 // tables: the option tables of the agent itself. Plugins declare theirs beside their code.
 
 #include <nameplane/conf/options.hpp>
+#include <nameplane/conf/syntax.hpp>
 
 #include <span>
 #include <string_view>
@@ -12,6 +13,7 @@ namespace nameplane::conf {
 struct OptionTable {
     std::string_view name;
     std::span<const Option> options;
+    Syntax syntax = {};
 };
 
 /// log, dns, services, api, node, rules, admin.

@@ -1,5 +1,7 @@
 #include "conf/values.hpp"
 
+#include "dns/reverse.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -96,16 +98,21 @@ public:
         if (const auto text = single()) return std::string{*text};
         return std::nullopt;
     }
-    std::optional<Options::Value> operator()(const Words&) const {
+    std::optional<Options::Value> operator()(const Words& type) const {
+        if (words_.size() < type.from || words_.size() > type.to) return std::nullopt;
         return std::vector<std::string>(words_.begin(), words_.end());
     }
+    std::optional<Options::Value> operator()(const Statements&) const {
+        return std::vector<Statement>{{{words_.begin(), words_.end()}, {}, {}}};
+    }
     std::optional<Options::Value> operator()(const Zones&) const {
-        return list<dns::Name>([](std::string_view word) -> std::optional<dns::Name> {
-            if (word.empty()) return std::nullopt;
-            const auto name = dns::Name::parse(word);
-            if (!name) return std::nullopt;
-            return name->lower();
-        });
+        std::vector<dns::Name> zones;
+        for (const std::string& word : words_) {
+            if (add_zones(word, zones)) continue;
+            culprit_ = word;
+            return std::nullopt;
+        }
+        return zones;
     }
     std::optional<Options::Value> operator()(const Cidrs&) const {
         return list<Cidr>([](std::string_view word) { return Cidr::parse(word); });
@@ -173,8 +180,18 @@ struct Expected {
     std::string operator()(const Flag&) const { return "true or false"; }
     std::string operator()(const OneOf& type) const { return word_list(type); }
     std::string operator()(const Text&) const { return "one text"; }
-    std::string operator()(const Words&) const { return "words"; }
-    std::string operator()(const Zones&) const { return "domain names such as 'cluster.local'"; }
+    std::string operator()(const Words& type) const {
+        constexpr std::size_t many = Words{}.to;
+        if (type.from == 0 && type.to == many) return "words";
+        const std::string from = std::to_string(type.from);
+        if (type.to == many) return from + (type.from == 1 ? " word or more" : " words or more");
+        if (type.from == type.to) return from + (type.from == 1 ? " word" : " words");
+        return from + " to " + std::to_string(type.to) + " words";
+    }
+    std::string operator()(const Statements&) const { return "lines"; }
+    std::string operator()(const Zones&) const {
+        return "domain names such as 'cluster.local', or networks such as '10.96.0.0/12'";
+    }
     std::string operator()(const Cidrs&) const { return "networks such as '10.96.0.0/12'"; }
     std::string operator()(const Addresses&) const { return "addresses such as '10.0.0.1'"; }
     std::string operator()(const PortRange&) const {
@@ -233,6 +250,17 @@ std::optional<Ports> parse_ports(std::string_view text) noexcept {
     return Ports{*first, *last};
 }
 
+bool add_zones(std::string_view text, std::vector<dns::Name>& zones) {
+    if (text.find('/') != std::string_view::npos) {
+        const auto network = Cidr::parse(text);
+        if (network) std::ranges::copy(dns::reverse_zones(*network), std::back_inserter(zones));
+        return network.has_value();
+    }
+    const auto name = dns::Name::parse(text);
+    if (name) zones.push_back(name->lower());
+    return name.has_value();
+}
+
 std::string expected_of(const OptionType& type) {
     return std::visit(Expected{}, type);
 }
@@ -250,6 +278,8 @@ Options::Value default_of(const OptionType& type) {
             using Kind = std::decay_t<decltype(kind)>;
             if constexpr (std::is_same_v<Kind, Words>) {
                 return std::vector<std::string>{};
+            } else if constexpr (std::is_same_v<Kind, Statements>) {
+                return std::vector<Statement>{};
             } else if constexpr (std::is_same_v<Kind, Zones>) {
                 return std::vector<dns::Name>{};
             } else if constexpr (std::is_same_v<Kind, Text> || std::is_same_v<Kind, OneOf>) {

@@ -21,6 +21,10 @@ std::string duration_text(std::chrono::milliseconds duration);
 /// "30000-32767", or a single port; first at most last, neither zero.
 std::optional<Ports> parse_ports(std::string_view text) noexcept;
 
+/// Adds the zone that `text` names to `zones`, in lower case, or the reverse zones of the network;
+/// false if it is neither.
+bool add_zones(std::string_view text, std::vector<dns::Name>& zones);
+
 /// The value that `words` mean for an option of this type. The error says "what, expected what".
 Result<Options::Value> read_value(const OptionType& type, std::span<const std::string> words);
 /// The value of an option that nobody gave. A default that does not read is a bug (NP_CHECK).

@@ -53,7 +53,7 @@ class Commands(nameplane.AgentTest):
 
     def test_check_refuses_what_a_run_would_refuse(self):
         path = self.write("np.toml", '[[server]]\nzones = ["in-addr.arpa"]\n[server.kubernetes]\n')
-        said = "plugin kubernetes: no zone but reverse ones, expected one such as cluster.local"
+        said = path + ":3: zones: none but reverse ones, expected one such as cluster.local"
         (code, text, error) = self.run_command("check", path)
         self.assertEqual((code, text), (2, ""))
         self.assertIn(said, error)

@@ -254,7 +254,6 @@ Result<PluginPtr> make_kubernetes(const PluginOptions& given) {
                 .services_synced = [synced] { return synced; }};
     Options options{plugins::Kubernetes::options};
     for (const auto& [name, value] : given.values) options.set(name, value);
-    options.set_arguments(given.arguments);
     return plugins::Kubernetes::make(options, setup);
 }
 

@@ -67,7 +67,6 @@ struct PluginOptions {
     bool synced = true;
     bool headless_elsewhere = false;
     std::vector<std::pair<std::string, Options::Value>> values{};
-    std::vector<std::string> arguments{};
 };
 Result<PluginPtr> make_kubernetes(const PluginOptions& given);
 

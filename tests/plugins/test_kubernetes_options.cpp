@@ -250,7 +250,7 @@ TEST_CASE("kubernetes: NS and ns.dns fall back to this machine's addresses") {
         {{"ns.dns.cluster.local.", "A", records({"@ 5 IN A 192.0.2.1"})}});
 }
 
-TEST_CASE("kubernetes: zones from arguments, from the option, from the server block") {
+TEST_CASE("kubernetes: zones from the option, or from the server block") {
     const std::vector<DnsCase> both{
         {"svc1.testns.svc.a.example.", "A", records({"@ 5 IN A 10.0.0.1"})},
         {"svc1.testns.svc.a.example.", "AAAA", nodata("a.example.")},
@@ -259,12 +259,11 @@ TEST_CASE("kubernetes: zones from arguments, from the option, from the server bl
         {"svc1.testns.svc.cluster.local.", "A", next()},
     };
     Example{{.zones = {"a.example.", "b.a.example."}}}.check(both);
-    Example{{.arguments = {"A.example", "b.a.example."}}}.check(both);
     Example{{.values = {{"zones", names({"a.example.", "b.a.example."})}}}}.check(both);
     // PTR records name the first zone that is no reverse one.
     Example{{.zones = {"in-addr.arpa.", "b.example.", "a.b.example."}}}.check(
         {{"1.0.0.10.in-addr.arpa.", "PTR", records({"@ 5 IN PTR svc1.testns.svc.b.example."})}});
-    Example{{.arguments = {"cluster.local", "10.0.0.0/24"}}}.check(
+    Example{{.values = {{"zones", names({"cluster.local.", "0.0.10.in-addr.arpa."})}}}}.check(
         {{"1.0.0.10.in-addr.arpa.", "PTR", records({"@ 5 IN PTR svc1.testns.svc.cluster.local."})},
          {"99.0.0.10.in-addr.arpa.", "PTR", nxdomain("0.0.10.in-addr.arpa.")},
          {"0.0.10.in-addr.arpa.", "SOA", records({soa("0.0.10.in-addr.arpa.")})},
@@ -277,16 +276,13 @@ TEST_CASE("kubernetes: zones from arguments, from the option, from the server bl
 
 TEST_CASE("kubernetes: zones that cannot be served") {
     CHECK(error_of({.zones = {"in-addr.arpa.", "ip6.arpa."}}) ==
-          "no zone but reverse ones, expected one such as cluster.local");
+          ": zones: none but reverse ones, expected one such as cluster.local");
     CHECK(error_of({.zones = {}}) ==
-          "no zone but reverse ones, expected one such as cluster.local");
-    CHECK(error_of({.arguments = {"a..b"}}) ==
-          "zone 'a..b', expected a domain name or a network such as 10.96.0.0/12");
-    CHECK(error_of({.arguments = {"10.0.0.0/33"}}) ==
-          "zone '10.0.0.0/33', expected a domain name or a network such as 10.96.0.0/12");
+          ": zones: none but reverse ones, expected one such as cluster.local");
     const std::string label(63, 'a');
     const std::string longest = label + "." + label + "." + label + "." + std::string(59, 'b');
-    CHECK_THAT(error_of({.arguments = {longest}}), Catch::StartsWith("zone 'aaa"));
+    CHECK_THAT(error_of({.values = {{"zones", names({longest})}}}),
+               Catch::StartsWith(": zones: 'aaa"));
 }
 
 TEST_CASE("kubernetes: other classes are not ours") {

@@ -24,6 +24,7 @@ enum class Errc : std::uint8_t {
     again,        ///< somebody was in between (EAGAIN, lock held): try again
     unsupported,  ///< the kernel, the build or the peer lacks it
     io,           ///< a system call or a peer failed
+    mistakes,     ///< in a configuration: each line of the text says "file:line: what"
     internal,     ///< a bug of ours that could be survived
 };
 

@@ -8,11 +8,14 @@
 //         Option{"pods", OneOf{{"disabled", "insecure", "verified"}, "disabled"}, "pod names"}};
 
 #include <nameplane/base/ip.hpp>
+#include <nameplane/conf/statement.hpp>
 #include <nameplane/dns/name.hpp>
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -52,10 +55,18 @@ struct OneOf {
 struct Text {
     std::string_view unset;
 };
-/// Any number of words; unset is none.
-struct Words {};
-/// Domain names, absolute; unset is none.
+/// Words, `from` to `to` of them where the option is given; unset is none. In TOML an empty list is
+/// the same as unset.
+struct Words {
+    std::size_t from = 0;
+    std::size_t to = std::numeric_limits<std::size_t>::max();
+};
+/// Domain names, absolute, in lower case; a network stands for its reverse zones. Unset is none.
 struct Zones {};
+/// An option that a plugin reads itself, and that may stand several times: a Statement for each,
+/// see Options::statements(). In TOML a text is one line, and a list several: each a text or a list
+/// of words.
+struct Statements {};
 /// Networks; `unset` is a space-separated list.
 struct Cidrs {
     std::string_view unset;
@@ -70,7 +81,7 @@ struct PortRange {
 };
 
 using OptionType = std::variant<Seconds, Milliseconds, Integer, Flag, OneOf, Text, Words, Zones,
-                                Cidrs, Addresses, PortRange>;
+                                Statements, Cidrs, Addresses, PortRange>;
 
 struct Option {
     std::string_view name;
@@ -91,7 +102,7 @@ class Options {
 public:
     using Value = std::variant<std::uint32_t, std::uint64_t, std::int64_t, bool, std::string,
                                std::vector<std::string>, std::vector<dns::Name>, std::vector<Cidr>,
-                               std::vector<IpAddress>, Ports>;
+                               std::vector<IpAddress>, Ports, std::vector<Statement>>;
 
     /// All options of `table` at their defaults. `table` must live as long (it is static).
     explicit Options(std::span<const Option> table);
@@ -108,27 +119,41 @@ public:
     const std::vector<Cidr>& cidrs(std::string_view name) const;
     const std::vector<IpAddress>& addresses(std::string_view name) const;
     Ports ports(std::string_view name) const;
+    const std::vector<Statement>& statements(std::string_view name) const;  ///< Statements
     /// Whether the document named it (and not just the default).
     bool given(std::string_view name) const;
-    /// Words behind the directive itself, e.g. the zones of `kubernetes cluster.local`.
-    const std::vector<std::string>& arguments() const noexcept { return arguments_; }
+    /// With Syntax::free_body, the directives as they were written, in order; else empty.
+    const std::vector<Statement>& statements() const noexcept { return statements_; }
 
-    void set(std::string_view name, Value value);
-    void set_arguments(std::vector<std::string> words) { arguments_ = std::move(words); }
+    /// Where the directive stands, and the option; that of the directive if it was not given.
+    const Where& where() const noexcept { return where_; }
+    const Where& where(std::string_view name) const;
+    /// What make() returns when the value of `name` is wrong: "file:line: name: what, expected
+    /// what".
+    Error wrong(std::string_view name, std::string_view what) const;
 
-    friend bool operator==(const Options&, const Options&) = default;
+    void set(std::string_view name, Value value, Where where = {});
+    void set_statements(std::vector<Statement> statements) { statements_ = std::move(statements); }
+    void set_where(Where where) { where_ = std::move(where); }
+
+    /// Places do not count.
+    friend bool operator==(const Options& a, const Options& b) {
+        return a.entries_ == b.entries_ && a.statements_ == b.statements_;
+    }
 
 private:
     struct Entry {
         Value value;
         bool given = false;
+        Where where = {};
         /// Two options mean the same whether a value was written down or is the default.
         friend bool operator==(const Entry& a, const Entry& b) { return a.value == b.value; }
     };
     const Entry& entry(std::string_view name) const;
 
     std::map<std::string, Entry, std::less<>> entries_;
-    std::vector<std::string> arguments_;
+    std::vector<Statement> statements_;
+    Where where_;
 };
 
 }  // namespace nameplane

@@ -95,7 +95,7 @@ TEST_CASE("what cannot be built says where and why") {
     const std::vector<PluginConfig> too_many(plugins_in_chain_max + 1, plugin("answering"));
     const Case cases[] = {
         {"server a.: no plugin is called nonsense", {{{name_of("a.")}, {{"nonsense", {}}}}}},
-        {"server a.: plugin unready: told to fail", {{{name_of("A.")}, {failing()}}}},
+        {"server a.: unready: told to fail", {{{name_of("A.")}, {failing()}}}},
         {"server: serves no zone", {{{}, {plugin("answering")}}}},
         {"server a.: 33 plugins, at most 32 fit in a chain", {{{name_of("a.")}, too_many}}},
         {"zone a. stands twice",

@@ -15,8 +15,15 @@ namespace {
 
 constexpr std::array kubernetes_options{
     Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 5}, "TTL of answers"}};
-constexpr std::array<OptionTable, 3> plugins{
-    {{"loadbalance", {}}, {"kubernetes", kubernetes_options}, {"whoami", {}}}};
+constexpr std::array forward_options{Option{"from", Text{""}, "zone"},
+                                     Option{"to", Words{.from = 1}, "upstreams"}};
+constexpr std::array<OptionTable, 6> plugins{
+    {{"loadbalance", {}},
+     {"rewrite", {}, {.repeats = true, .free_body = true}},
+     {"kubernetes", kubernetes_options},
+     {"hosts", {}, {.free_body = true}},
+     {"forward", forward_options, {.positional = {"from", "to..."}, .repeats = true}},
+     {"whoami", {}}}};
 
 Compiled compile_toml(std::string_view toml) {
     const TomlReading reading = read_toml(toml, "t.toml");
@@ -240,4 +247,56 @@ TEST_CASE("two configurations that say the same are equal") {
     CHECK(good("[[server]]\nzones = \"a\"\nkubernetes = {ttl = 5}\n") ==
           good("[[server]]\nzones = [\"A.\"]\n[server.kubernetes]\n"));
     CHECK_FALSE(good("") == good("[dns]\nport = 54\n"));
+}
+
+TEST_CASE("a plugin with a table is made once for each directive, in the order of the file") {
+    const Config config = good(R"([[server]]
+zones = ["."]
+forward = [". 192.0.2.1", "example.org 192.0.2.2 192.0.2.3"]
+)");
+    const std::vector<PluginConfig>& made = config.runtime.servers[0].plugins;
+    REQUIRE(made.size() == 2);
+    CHECK(made[0].name == "forward");
+    CHECK(made[0].options.text("from") == ".");
+    CHECK(made[1].options.text("from") == "example.org");
+    CHECK(made[1].options.words("to") == std::vector<std::string>{"192.0.2.2", "192.0.2.3"});
+    CHECK(config == good(R"([[server]]
+zones = ["."]
+[[server.forward]]
+from = "."
+to = ["192.0.2.1"]
+[[server.forward]]
+line = "example.org 192.0.2.2 192.0.2.3"
+)"));
+}
+
+TEST_CASE("a plugin with a grammar of its own gets all its directives as they stand") {
+    const Config config = good(R"([[server]]
+zones = ["."]
+[[server.rewrite]]
+line = "name exact a.example b.example"
+[[server.rewrite]]
+line = "stop"
+body = ["name regex \"a b\" c", "answer auto"]
+)");
+    const std::vector<PluginConfig>& made = config.runtime.servers[0].plugins;
+    REQUIRE(made.size() == 1);
+    const std::vector<Statement> expected{
+        {{"name", "exact", "a.example", "b.example"}, {}, {}},
+        {{"stop"}, {{{"name", "regex", "a b", "c"}, {}, {}}, {{"answer", "auto"}, {}, {}}}, {}}};
+    CHECK(made[0].options.statements() == expected);
+    CHECK(made[0].options.where().to_string() == "t.toml:3");
+    CHECK(made[0].options.statements()[1].body[1].where.to_string() == "t.toml:7");
+}
+
+TEST_CASE("what may stand once is refused when it stands twice, and a free body has no keys") {
+    CHECK(problems_of(R"([[server]]
+zones = ["."]
+hosts = ["a", "b"]
+[server.rewrite]
+ttl = 5
+)") == std::vector<std::string>{
+           "t.toml:3: hosts: given twice in a server block, expected once (first at t.toml:3)",
+           "t.toml:5: rewrite: unknown key 'ttl', expected 'line' or 'body', which are written "
+           "as in a Corefile"});
 }

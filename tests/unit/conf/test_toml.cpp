@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+using namespace nameplane;
 using namespace nameplane::conf;
 using nameplane::test::Row;
 
@@ -59,8 +60,24 @@ TEST_CASE("TOML becomes directives that know their lines") {
          "1 server a b\n  3 kubernetes { 4 ttl '30'; }\n6 server c\n  8 whoami\n", ""},
         {"[[server]]\n[[server.forward]]\nto = \"a\"\n[[server.forward]]\nto = \"b\"\n",
          "1 server\n  2 forward { 3 to 'a'; }\n  4 forward { 5 to 'b'; }\n", ""},
-        {"[[server]]\nkubernetes = true\n", "1 server\n",
-         "t.toml:2: kubernetes: not a table, expected [server.kubernetes] or kubernetes = {}\n"},
+        {"[[server]]\nkubernetes = true\nwhoami = false\n", "1 server\n  2 kubernetes\n", ""},
+        {"[[server]]\nforward = '. 9.9.9.9 \"a b\"'\nbufsize = 1232\n",
+         "1 server\n  2 forward '.' '9.9.9.9' 'a b'\n  3 bufsize '1232'\n", ""},
+        {"[[server]]\nrewrite = ['name a b',\n['name', 'c d', 5]]\nempty = []\n",
+         "1 server\n  2 rewrite 'name' 'a' 'b'\n  3 rewrite 'name' 'c d' '5'\n", ""},
+        {"[[server]]\n[server.acl]\nline = ['a', 'b']\nbody = '''\nblock type A # no\n\n"
+         "allow {\n x y\n}\n'''\n",
+         "1 server\n  2 acl 'a' 'b' { 5 block 'type' 'A'; 7 allow { 8 x 'y'; }; }\n", ""},
+        {"[[server]]\n[server.hosts]\nbody = ['10.0.0.1 a b', '', ['ttl', 5], '{']\n",
+         "1 server\n  2 hosts { 3 10.0.0.1 'a' 'b'; 3 ttl '5'; 3 {; }\n", ""},
+        {"[[server]]\n[server.cache]\ndisable = [['success', 'a'], ['denial']]\nsuccess = ['a']\n",
+         "1 server\n  2 cache { 3 disable 'success' 'a'; 3 disable 'denial'; 4 success 'a'; }\n",
+         ""},
+        {"[[server]]\n[server.acl]\nline = {}\nbody = 5\n[[server]]\n[server.acl]\nbody = 'a {'\n",
+         "1 server\n  2 acl\n5 server\n  6 acl { 7 a; }\n",
+         "t.toml:3: acl: not a single value, expected text, a number, true or false, or a list of "
+         "these\nt.toml:4: acl: body: not lines, expected a text or a list\n"
+         "t.toml:7: '{' is not closed, expected '}'\n"},
         {"[server]\nzones = []\n", "",
          "t.toml:1: server: not a list of tables, expected [[server]]\n"},
         {"server = 5\n", "", "t.toml:1: server: not a list of tables, expected [[server]]\n"},
