@@ -18,8 +18,8 @@
 
 #include <nameplane/query.hpp>
 #include <nameplane/reply.hpp>
+#include <nameplane/worker.hpp>
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,14 +27,13 @@
 
 namespace nameplane {
 
-inline constexpr std::size_t plugins_in_chain_max = 32;
-inline constexpr std::size_t turns_max = 8;
-
 /// What a plugin did with a query.
 enum class Step : std::uint8_t {
     next,   ///< not mine: ask the plugin behind me
     done,   ///< answered: turn round and walk back out
     drop,   ///< send nothing
+    wait,   ///< on the way in only, after Query::can_wait(): somebody will call Query::resume();
+            ///< the walk then goes on with this plugin's woken()
     again,  ///< on the way out only: I changed the question, walk in again behind me; the reply
             ///< starts anew, and after turns_max walks inwards it is SERVFAIL
 };
@@ -48,6 +47,12 @@ public:
     /// On the way in. Either fill `reply` and say done, or leave it alone and say next.
     /// Must not block; memory comes from query.arena() and is gone when the reply is sent.
     [[nodiscard]] virtual Step ask(Query& query, Reply& reply) const noexcept = 0;
+
+    /// What it waited for has come: the like of ask().
+    [[nodiscard]] virtual Step woken(Query&, Reply& reply) const noexcept {
+        reply.fail();
+        return Step::done;
+    }
 
     /// On the way out, innermost first, for each plugin whose ask() said next. `done` (or `next`,
     /// which means the same here) goes on outwards.
@@ -67,6 +72,10 @@ public:
     /// Whether queries of other classes than IN may enter a chain with this plugin in it. Its
     /// other plugins then meet them, too.
     virtual bool takes_all_classes() const noexcept { return false; }
+
+    /// On each worker's thread, once, before the first query there: the place to make sockets and
+    /// timers, see nameplane/worker.hpp.
+    virtual void begin(WorkerContext&) const {}
 
     /// While false, the agent reports not ready and names this plugin.
     virtual bool ready() const noexcept { return true; }

@@ -17,6 +17,13 @@
 
 namespace nameplane {
 
+namespace chain {
+class Chain;
+}
+
+inline constexpr std::size_t plugins_in_chain_max = 32;
+inline constexpr std::size_t turns_max = 8;
+
 class Plugin;
 class Query;
 
@@ -30,6 +37,18 @@ public:
     /// The value of `label`, valid until the answer is sent; nothing if no plugin has it.
     virtual std::optional<std::string_view> metadata(Query& query,
                                                      std::string_view label) const noexcept = 0;
+};
+
+/// Who runs the queries of a worker: keeps those that wait. Worker thread only.
+class Host {
+public:
+    /// See Query::can_wait().
+    virtual bool make_room(Query& query) noexcept = 0;
+    /// See Query::resume().
+    virtual void resume(Query& query) noexcept = 0;
+
+protected:
+    ~Host() = default;
 };
 
 /// Lives on a worker until its answer is sent. Used by that worker only.
@@ -54,8 +73,13 @@ public:
         std::size_t worker = 0;
         services::ServiceView services;
         Arena* arena = nullptr;
+        Host* host = nullptr;     ///< without one nothing can wait
+        void* place = nullptr;    ///< the host's own
+        bool for_nobody = false;  ///< see refresh_behind()
     };
     explicit Query(const Parts& parts) noexcept : parts_{parts} {}
+    Query(const Query&) = delete;
+    Query& operator=(const Query&) = delete;
 
     /// The name in lower case; a plugin uses this very view as the owner of its answers, so that
     /// the client sees the case it asked in.
@@ -132,7 +156,44 @@ public:
         return metadata_source_->metadata(*this, label);
     }
 
+    /// To be asked before a plugin says Step::wait, and before it tells anybody of this query.
+    /// True: there is room for one more that waits, and from now on this object stays where it is
+    /// until its answer is sent; name() does, too, but name_as_asked() and edns_options() have
+    /// moved. False: answer SERVFAIL; it is counted.
+    [[nodiscard]] bool can_wait() noexcept {
+        return parts_.host != nullptr && parts_.host->make_room(*this);
+    }
+    /// The walk goes on with the woken() of the plugin that said Step::wait. Once for each wait,
+    /// on the worker's thread, never from within ask() or woken() of the same query. The query may
+    /// be gone when it returns.
+    void resume() noexcept { parts_.host->resume(*this); }
+
+    /// When this plugin has answered (or waits), the same question walks in again behind it, for
+    /// nobody: what comes back passes the plugin's tell() and is sent to no one.
+    void refresh_behind() noexcept {
+        refresh_at_ = at_;
+        refresh_wanted_ = true;
+    }
+    /// Whether nobody waits for the answer: a refresh.
+    bool for_nobody() const noexcept { return parts_.for_nobody; }
+
+    // For who runs the query.
+
+    void* place() const noexcept { return parts_.place; }
+    const Parts& parts() const noexcept { return parts_; }
+    /// The message it came in lies elsewhere now.
+    void moved(dns::NameView asked, std::span<const std::uint8_t> edns_options) noexcept {
+        parts_.asked = asked;
+        parts_.edns_options = edns_options;
+    }
+    bool refresh_wanted() const noexcept { return refresh_wanted_; }
+    /// The place of who wants it.
+    std::size_t refresh_at() const noexcept { return refresh_at_; }
+    void refresh_begun() noexcept { refresh_wanted_ = false; }
+
 private:
+    friend class chain::Chain;
+
     struct Note {
         const Plugin* who;
         void* data;
@@ -143,6 +204,12 @@ private:
     Note* notes_ = nullptr;
     const MetadataSource* metadata_source_ = nullptr;
     bool metadata_allowed_ = false;
+    // Where the walk is.
+    std::uint8_t at_ = 0;         ///< whose turn it is
+    std::uint8_t outermost_ = 0;  ///< nobody further out is told
+    std::uint8_t turns_ = 1;
+    std::uint8_t refresh_at_ = 0;
+    bool refresh_wanted_ = false;
 };
 
 }  // namespace nameplane

@@ -16,6 +16,8 @@
 
 namespace nameplane {
 
+class Heirlooms;
+
 /// Valid during make() only; what the references name lives as long as the agent.
 struct Setup {
     /// Zones of the server block, lower case.
@@ -38,6 +40,8 @@ struct Setup {
     LineLog* line_log = nullptr;
     /// Whether the published snapshot is synced; safe from any thread.
     std::function<bool()> services_synced;
+    /// What the plugins of the configuration before this one left; nullptr: none.
+    Heirlooms* heirlooms = nullptr;
 };
 
 }  // namespace nameplane

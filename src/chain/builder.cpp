@@ -117,6 +117,12 @@ std::vector<std::string_view> Chains::not_ready() const {
     return names;
 }
 
+void Chains::begin(WorkerContext& worker) const {
+    for (const auto& chain : chains_) {
+        for (const Link& link : chain->links()) link.plugin->begin(worker);
+    }
+}
+
 Chains::~Chains() = default;
 
 }  // namespace nameplane::chain

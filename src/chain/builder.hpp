@@ -34,6 +34,8 @@ public:
     const Zone* find(dns::NameView name) const noexcept { return router_.find(name); }
     /// What counts the queries that belong to no zone, or never came so far.
     const Traffic& dropped() const noexcept { return *dropped_; }
+    /// Plugin::begin() of all; on the worker's thread.
+    void begin(WorkerContext& worker) const;
     /// Names of plugins that are not ready.
     std::vector<std::string_view> not_ready() const;
 

@@ -25,10 +25,13 @@ std::optional<std::string_view> Chain::metadata(Query& query,
 
 Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) const noexcept {
     for (std::size_t at = from; at < size_; ++at) {
-        switch (links_[at].plugin->ask(query, reply)) {
+        query.at_ = static_cast<std::uint8_t>(at);
+        const Step step = links_[at].plugin->ask(query, reply);
+        switch (step) {
         case Step::next: break;
-        case Step::done: return {Step::done, at};
-        case Step::drop: return {Step::drop, at};
+        case Step::done:
+        case Step::drop:
+        case Step::wait: return {step, at};
         case Step::again:
             // A way out has not begun: the plugin is wrong, the client must not wait for it.
             reply.fail();
@@ -46,21 +49,46 @@ std::uint64_t Chain::expects(dns::NameView name) const noexcept {
 
 Step Chain::walk(Query& query, Reply& reply) const noexcept {
     query.set_metadata_source(this);
-    Inwards inwards = walk_in(0, query, reply);
-    std::size_t turns = 1;
+    return walk_out(walk_in(0, query, reply), query, reply);
+}
+
+Step Chain::walk_behind(std::size_t place, Query& query, Reply& reply) const noexcept {
+    query.outermost_ = static_cast<std::uint8_t>(place);
+    query.set_metadata_source(this);
+    return walk_out(walk_in(place + 1, query, reply), query, reply);
+}
+
+Step Chain::resume(Query& query, Reply& reply) const noexcept {
+    const std::size_t at = query.at_;
+    const Step step = links_[at].plugin->woken(query, reply);
+    switch (step) {
+    case Step::next: return walk_out(walk_in(at + 1, query, reply), query, reply);
+    case Step::done:
+    case Step::drop:
+    case Step::wait: break;
+    case Step::again: reply.fail(); return walk_out({Step::done, at}, query, reply);
+    }
+    return walk_out({step, at}, query, reply);
+}
+
+Step Chain::walk_out(Inwards inwards, Query& query, Reply& reply) const noexcept {
     std::size_t at = inwards.stopped_at;
-    while (inwards.step != Step::drop && at > 0) {
+    while (inwards.step == Step::done && at > query.outermost_) {
         --at;
+        query.at_ = static_cast<std::uint8_t>(at);
         switch (links_[at].plugin->tell(query, reply)) {
         case Step::next:
         case Step::done: break;
         case Step::drop: return Step::drop;
+        case Step::wait:  // too late for that
+            reply.fail();
+            break;
         case Step::again:
-            if (turns == turns_max) {
+            if (query.turns_ == turns_max) {
                 reply.fail();
                 break;
             }
-            ++turns;
+            ++query.turns_;
             reply = Reply{query.arena()};
             inwards = walk_in(at + 1, query, reply);
             at = inwards.stopped_at;

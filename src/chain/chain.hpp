@@ -27,8 +27,12 @@ public:
     explicit Chain(std::span<Link> links);
 
     /// The walk in and out. Leaves `reply` REFUSED when nobody answered, SERVFAIL when a plugin
-    /// turned round too often or broke the contract. The result is done or drop.
+    /// turned round too often or broke the contract. The result is done, drop or wait.
     [[nodiscard]] Step walk(Query& query, Reply& reply) const noexcept;
+    /// Goes on with a walk that came to wait.
+    [[nodiscard]] Step resume(Query& query, Reply& reply) const noexcept;
+    /// A walk in behind the plugin at `place`, and out to it, for Query::refresh_behind().
+    [[nodiscard]] Step walk_behind(std::size_t place, Query& query, Reply& reply) const noexcept;
     /// What the first plugin that has a hint about `name` expects; 0: none.
     std::uint64_t expects(dns::NameView name) const noexcept;
     /// What the first plugin that knows `label` says.
@@ -44,6 +48,7 @@ private:
         std::size_t stopped_at;  ///< the plugin that answered, or the number of plugins
     };
     Inwards walk_in(std::size_t from, Query& query, Reply& reply) const noexcept;
+    Step walk_out(Inwards inwards, Query& query, Reply& reply) const noexcept;
 
     std::array<Link, plugins_in_chain_max> links_;
     std::size_t size_ = 0;

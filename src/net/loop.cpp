@@ -28,6 +28,10 @@ struct PollHandle {
     uv_poll_t uv{};
     std::function<void(bool, bool)> ready;
 };
+struct PrepareHandle {
+    uv_prepare_t uv{};
+    std::function<void()> run;
+};
 struct SignalHandle {
     uv_signal_t uv{};
     std::function<void()> caught;
@@ -95,6 +99,29 @@ public:
 
 private:
     PollHandle* handle_;
+};
+
+class UvSoon final : public Soon {
+public:
+    UvSoon(uv_loop_t& loop, std::function<void()> run) : handle_{new PrepareHandle} {
+        check_uv(uv_prepare_init(&loop, &handle_->uv), "a prepare handle needs no resources");
+        handle_->uv.data = handle_;
+        handle_->run = std::move(run);
+    }
+    ~UvSoon() override { close_later(handle_); }
+    UvSoon(const UvSoon&) = delete;
+    UvSoon& operator=(const UvSoon&) = delete;
+
+    void call() override {
+        const auto run = [](uv_prepare_t* prepare) {
+            uv_prepare_stop(prepare);
+            static_cast<PrepareHandle*>(prepare->data)->run();
+        };
+        uv_prepare_start(&handle_->uv, run);
+    }
+
+private:
+    PrepareHandle* handle_;
 };
 
 }  // namespace
@@ -174,6 +201,10 @@ std::unique_ptr<Timer> Loop::timer(std::function<void()> fire) {
 
 std::unique_ptr<FdWatch> Loop::watch(int fd, std::function<void(bool, bool)> ready) {
     return std::make_unique<UvFdWatch>(state_->loop, fd, std::move(ready));
+}
+
+std::unique_ptr<Soon> Loop::soon(std::function<void()> run) {
+    return std::make_unique<UvSoon>(state_->loop, std::move(run));
 }
 
 void Loop::on_signal(int number, std::function<void()> caught) {

@@ -27,6 +27,15 @@ public:
     virtual void stop() = 0;
 };
 
+/// Something to be done once, before the loop waits for events again; closed on destruction. Loop
+/// thread only.
+class Soon {
+public:
+    virtual ~Soon() = default;
+    /// Calling it several times before it is done is as good as once.
+    virtual void call() = 0;
+};
+
 class Loop {
 public:
     Loop();
@@ -43,10 +52,11 @@ public:
     /// run() has returned are dropped with the loop.
     void post(std::function<void()> job);
 
-    /// Timers and watches must go before the Loop does.
+    /// Timers, watches and the like must go before the Loop does.
     std::unique_ptr<Timer> timer(std::function<void()> fire);
     /// `ready(readable, writable)`.
     std::unique_ptr<FdWatch> watch(int fd, std::function<void(bool, bool)> ready);
+    std::unique_ptr<Soon> soon(std::function<void()> run);
     /// Calls `caught` on this loop when the process gets `number`; the handler stays until the loop
     /// goes.
     void on_signal(int number, std::function<void()> caught);

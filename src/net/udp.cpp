@@ -112,6 +112,19 @@ void UdpSocket::answer(std::size_t i, std::size_t octets) noexcept {
     ++answers_;
 }
 
+WayBack UdpSocket::way_back(std::size_t i) noexcept {
+    msghdr& in = slots_->in[i].msg_hdr;
+    turn_control_round(in);
+    WayBack way;
+    way.peer = slots_->peers[i];
+    way.peer_octets = in.msg_namelen;
+    way.control_octets = static_cast<std::uint32_t>(in.msg_controllen);
+    if (in.msg_controllen != 0) {
+        std::memcpy(way.control.data(), in.msg_control, in.msg_controllen);
+    }
+    return way;
+}
+
 bool UdpSocket::send() noexcept {
     while (has_unsent()) {
         const int sent =
@@ -128,6 +141,24 @@ bool UdpSocket::send() noexcept {
         }
     }
     return true;
+}
+
+void UdpSocket::send_late() noexcept {
+    if (late_ == nullptr) return;
+    Late& late = *late_;
+    std::size_t sent = 0;
+    while (sent < late.count) {
+        const int taken =
+            ::sendmmsg(fd_.get(), late.out.data() + sent, static_cast<unsigned>(late.count - sent),
+                       MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (taken > 0) {
+            sent += static_cast<std::size_t>(taken);
+        } else if (errno != EINTR) {
+            ++send_errors_;
+            ++sent;
+        }
+    }
+    late.count = 0;
 }
 
 }  // namespace nameplane::net

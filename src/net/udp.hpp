@@ -9,6 +9,9 @@
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +19,14 @@
 #include <span>
 
 namespace nameplane::net {
+
+/// How to answer a datagram when its batch is long gone. A value.
+struct WayBack {
+    sockaddr_in6 peer;  // has room for a sockaddr_in
+    socklen_t peer_octets;
+    std::uint32_t control_octets;
+    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(in6_pktinfo))> control;
+};
 
 /// Move-only; belongs to one thread. Not blocking: to be used under Loop::watch().
 class UdpSocket {
@@ -59,18 +70,30 @@ public:
     [[nodiscard]] bool send() noexcept;
     bool has_unsent() const noexcept { return sent_ < answers_; }
 
+    // Answers that are not ready when the others of their batch are sent.
+
+    /// For datagram `i` of this batch, which is not answered now.
+    WayBack way_back(std::size_t i) noexcept;
+    /// Puts down an answer (of at most answer_octets_max octets) that send_late() will send; when
+    /// batch_max of them lie there they are sent at once.
+    void answer_late(const WayBack& way, std::span<const std::uint8_t> answer);
+    /// What the kernel does not take now is lost, and counted as refused.
+    void send_late() noexcept;
+
     /// Answers that the kernel refused, and failed receptions, since the beginning.
     std::uint64_t send_errors() const noexcept { return send_errors_; }
     std::uint64_t receive_errors() const noexcept { return receive_errors_; }
 
 private:
     struct Slots;
+    struct Late;
     UdpSocket(UniqueFd fd, std::size_t answer_octets_max);
 
     UniqueFd fd_;
     SocketAddress local_;
     bool wildcard_ = false;
     std::unique_ptr<Slots> slots_;
+    std::unique_ptr<Late> late_;  // made when it is first needed
     std::size_t received_ = 0;
     std::size_t answers_ = 0;
     std::size_t sent_ = 0;

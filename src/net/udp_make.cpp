@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -62,6 +63,31 @@ UdpSocket::Slots::Slots(std::size_t answer_octets_max, bool control)
         out[i].msg_hdr.msg_iov = &out_vectors[i];
         out[i].msg_hdr.msg_iovlen = 1;
     }
+}
+
+UdpSocket::Late::Late(std::size_t answer_stride)
+    : stride{answer_stride}, answers{std::make_unique<std::uint8_t[]>(batch_max * answer_stride)} {
+    for (std::size_t i = 0; i < batch_max; ++i) {
+        vectors[i].iov_base = answers.get() + i * stride;
+        out[i].msg_hdr.msg_iov = &vectors[i];
+        out[i].msg_hdr.msg_iovlen = 1;
+    }
+}
+
+void UdpSocket::answer_late(const WayBack& way, std::span<const std::uint8_t> answer) {
+    if (late_ == nullptr) late_ = std::make_unique<Late>(slots_->answer_stride);
+    Late& late = *late_;
+    const std::size_t i = late.count++;
+    const std::size_t octets = std::min(answer.size(), late.stride);
+    std::ranges::copy(answer.first(octets), static_cast<std::uint8_t*>(late.vectors[i].iov_base));
+    late.vectors[i].iov_len = octets;
+    late.ways[i] = way;
+    msghdr& header = late.out[i].msg_hdr;
+    header.msg_name = way.peer_octets == 0 ? nullptr : &late.ways[i].peer;
+    header.msg_namelen = way.peer_octets;
+    header.msg_control = way.control_octets == 0 ? nullptr : late.ways[i].control.data();
+    header.msg_controllen = way.control_octets;
+    if (late.count == batch_max) send_late();
 }
 
 UdpSocket::UdpSocket(UniqueFd fd, std::size_t answer_octets_max)

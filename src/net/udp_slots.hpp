@@ -41,4 +41,16 @@ struct UdpSocket::Slots {
     std::array<mmsghdr, batch_max> out{};  // those that are answered, one behind the other
 };
 
+/// Answers that came late, to be sent together.
+struct UdpSocket::Late {
+    explicit Late(std::size_t answer_stride);
+
+    std::size_t stride;
+    std::size_t count = 0;
+    std::unique_ptr<std::uint8_t[]> answers;
+    std::array<WayBack, batch_max> ways{};
+    std::array<iovec, batch_max> vectors{};
+    std::array<mmsghdr, batch_max> out{};
+};
+
 }  // namespace nameplane::net

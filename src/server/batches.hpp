@@ -11,14 +11,32 @@
 
 namespace nameplane::server {
 
+/// Is told of new chains before the first query meets them.
+class ChainsUser {
+public:
+    virtual void begin(const chain::Chains& chains) = 0;
+
+protected:
+    ~ChainsUser() = default;
+};
+
 /// One a worker. Everything between begin() and end() sees one snapshot and one set of chains.
-class Batches {
+class Batches final : public PinSource {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
     Batches(Handler& handler, const Published<chain::Chains>& chains,
             const Published<services::Snapshot>& snapshots)
         : handler_{&handler}, chains_{chains}, snapshots_{snapshots} {
+        handler.pin_from(*this);
+        refresh();
+    }
+    Batches(const Batches&) = delete;
+    Batches& operator=(const Batches&) = delete;
+
+    /// From now on, and for the chains that are there.
+    void tell(ChainsUser& user) {
+        user_ = &user;
         refresh();
     }
 
@@ -38,14 +56,22 @@ public:
     /// Lets go of what is no longer the newest: for a worker that gets no queries.
     void refresh() {
         const chain::Chains& chains = chains_.refresh();
+        if (user_ != nullptr && &chains != told_) {
+            told_ = &chains;
+            user_->begin(chains);
+        }
         handler_->use(chains, services::ServiceView{snapshots_.refresh()});
     }
+
+    Pins pin() const noexcept override { return {chains_.pin(), snapshots_.pin()}; }
 
 private:
     Handler* handler_;
     Reader<chain::Chains> chains_;
     Reader<services::Snapshot> snapshots_;
     Time began_{};
+    ChainsUser* user_ = nullptr;
+    const chain::Chains* told_ = nullptr;
 };
 
 }  // namespace nameplane::server

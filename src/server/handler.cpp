@@ -18,11 +18,8 @@ bool is_transfer(dns::Type type) noexcept {
 
 }  // namespace
 
-Handler::Handler(std::size_t worker, Limits limits, const Oddities& oddities)
-    : worker_{worker}, limits_{limits}, oddities_{&oddities} {}
-
 void Handler::take(Message message, Taken& taken) const noexcept {
-    taken.octets = message.size();
+    taken.message = message;
     taken.error = dns::parse_query(message, taken.question);
     taken.zone = nullptr;
     if (taken.error != dns::ParseError::none) return;
@@ -39,7 +36,7 @@ void Handler::take(std::span<const Message> messages) noexcept {
     std::array<std::uint64_t, messages_max> hashes;
     std::size_t count = 0;
     for (std::size_t i = 0; i < messages.size(); ++i) {
-        Taken& taken = taken_[i];
+        Taken& taken = *taken_[i];
         take(messages[i], taken);
         if (taken.zone == nullptr) continue;
         hashes[count] = taken.zone->chain->expects(taken.question.name);
@@ -58,63 +55,76 @@ std::size_t Handler::answer(std::size_t i, const Arrival& arrival,
 
 std::size_t Handler::answer(Message message, const Arrival& arrival,
                             std::span<std::uint8_t> out) noexcept {
-    Taken taken;
-    take(message, taken);
-    return answer(taken, arrival, out);
+    take(message, *single_);
+    return answer(single_, arrival, out);
 }
 
-std::size_t Handler::answer(const Taken& taken, const Arrival& arrival,
+std::size_t Handler::answer(TakenPtr& taken, const Arrival& arrival,
                             std::span<std::uint8_t> out) noexcept {
-    const std::size_t octets = taken.error == dns::ParseError::none
+    const std::size_t octets = taken->error == dns::ParseError::none
                                    ? answer_question(taken, arrival, out)
-                                   : answer_error(taken.error, taken.question, arrival, out);
-    arena_.clear();
+                                   : answer_error(taken->error, taken->question, arrival, out);
+    current_->arena.clear();
     return octets;
 }
 
-std::size_t Handler::answer_question(const Taken& taken, const Arrival& arrival,
+std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
                                      std::span<std::uint8_t> out) noexcept {
-    const dns::Question& question = taken.question;
-    const chain::Zone* const zone = taken.zone;
+    const dns::Question& question = taken->question;
+    const chain::Zone* const zone = taken->zone;
     const chain::Traffic& traffic = zone == nullptr ? chains_->dropped() : *zone->traffic;
     traffic.asked(worker_, {.transport = arrival.transport,
                             .family = arrival.client.address.family(),
                             .type = question.type,
-                            .octets = taken.octets});
+                            .octets = taken->message.size()});
     note_asked(traffic);
-    Reply reply{arena_};
-    if (zone != nullptr && !is_transfer(question.type) &&
-        ask_chain(taken, arrival, reply) == Step::drop) {
-        oddities_->by_plugin.add(worker_);
-        return 0;
+    Context& context = *current_;
+    Reply& reply = context.reply.emplace(context.arena);
+    context.query.reset();
+    if (zone != nullptr && !is_transfer(question.type)) {
+        const Step step = ask_chain(*taken, arrival);
+        if (step == Step::wait) {
+            let_wait(taken, arrival);
+            return 0;
+        }
+        if (step == Step::drop) {
+            oddities_->by_plugin.add(worker_);
+            return 0;
+        }
     }
-    const std::size_t octets = encode(question, reply, arrival, out);
+    const std::size_t octets = encode(question, reply, arrival.transport, out);
     if (octets != 0) traffic.answered(worker_, arrival.transport, reply.rcode, octets);
+    if (context.query && context.query->refresh_wanted()) refresh(*context.query, *zone, {});
     return octets;
 }
 
-Step Handler::ask_chain(const Taken& taken, const Arrival& arrival, Reply& reply) noexcept {
+Step Handler::ask_chain(Taken& taken, const Arrival& arrival) noexcept {
     const dns::Question& question = taken.question;
-    Query query{
-        {.name = question.name,
-         .asked = question.asked,
-         .type = question.type,
-         .klass = question.klass,
-         .recursion_desired = question.recursion_desired,
-         .checking_disabled = question.checking_disabled,
-         .dnssec_ok = question.edns && question.edns->dnssec_ok,
-         .has_edns = question.edns.has_value(),
-         .udp_size = question.edns ? question.edns->udp_size : std::uint16_t{512},
-         .edns_options = question.edns ? question.edns->options : std::span<const std::uint8_t>{},
-         .id = question.id,
-         .octets = taken.octets,
-         .client = arrival.client,
-         .server = arrival.server,
-         .transport = arrival.transport,
-         .worker = worker_,
-         .services = services_,
-         .arena = &arena_}};
-    return taken.zone->chain->walk(query, reply);
+    Context& context = *current_;
+    context.zone = taken.zone;
+    answering_ = &taken;
+    Query& query = context.query.emplace(Query::Parts{
+        .name = question.name,
+        .asked = question.asked,
+        .type = question.type,
+        .klass = question.klass,
+        .recursion_desired = question.recursion_desired,
+        .checking_disabled = question.checking_disabled,
+        .dnssec_ok = question.edns && question.edns->dnssec_ok,
+        .has_edns = question.edns.has_value(),
+        .udp_size = question.edns ? question.edns->udp_size : std::uint16_t{512},
+        .edns_options = question.edns ? question.edns->options : std::span<const std::uint8_t>{},
+        .id = question.id,
+        .octets = taken.message.size(),
+        .client = arrival.client,
+        .server = arrival.server,
+        .transport = arrival.transport,
+        .worker = worker_,
+        .services = services_,
+        .arena = &context.arena,
+        .host = arrival.late != nullptr ? this : nullptr,
+        .place = &context});
+    return taken.zone->chain->walk(query, *context.reply);
 }
 
 std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& question,
@@ -137,9 +147,9 @@ std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& qu
     }
     std::size_t octets = 0;
     if (rcode == dns::Rcode::bad_vers) {
-        Reply reply{arena_};
+        Reply reply{current_->arena};
         reply.rcode = rcode;
-        octets = encode(question, reply, arrival, out);
+        octets = encode(question, reply, arrival.transport, out);
     } else {
         octets = dns::encode_header_only(question, rcode, out);
     }
@@ -147,10 +157,10 @@ std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& qu
     return octets;
 }
 
-std::size_t Handler::encode(const dns::Question& question, const Reply& reply,
-                            const Arrival& arrival, std::span<std::uint8_t> out) noexcept {
+std::size_t Handler::encode(const dns::Question& question, const Reply& reply, Transport transport,
+                            std::span<std::uint8_t> out) noexcept {
     const std::size_t octets = dns::encode(question, reply,
-                                           {.tcp = arrival.transport == Transport::tcp,
+                                           {.tcp = transport == Transport::tcp,
                                             .udp_size_max = limits_.udp_size_max,
                                             .udp_size_advertised = limits_.udp_size_max},
                                            out);
@@ -169,9 +179,15 @@ void Handler::note_asked(const chain::Traffic& traffic) noexcept {
     if (asked_size_ < asked_.size()) asked_[asked_size_++] = {&traffic, 1};
 }
 
+void Handler::forget_asked(const chain::Traffic& traffic) noexcept {
+    for (std::size_t i = 0; i < asked_size_; ++i) {
+        if (asked_[i].traffic == &traffic && asked_[i].queries != 0) --asked_[i].queries;
+    }
+}
+
 void Handler::batch_took(double seconds) noexcept {
     for (std::size_t i = 0; i < asked_size_; ++i) {
-        asked_[i].traffic->took(worker_, seconds, asked_[i].queries);
+        if (asked_[i].queries != 0) asked_[i].traffic->took(worker_, seconds, asked_[i].queries);
     }
     asked_size_ = 0;
 }

@@ -2,20 +2,26 @@
 #pragma once
 // Handler: octets of a query in, octets of its answer out. Knows no socket: UDP, TCP, tests and
 // benchmarks use the same one. Parse, route, walk, encode; then everything that the query used is
-// given back at once.
+// given back at once. A query that comes to wait takes what it uses along, and the next one gets a
+// fresh set: handler_wait.cpp.
 
 #include "chain/builder.hpp"
+#include "chain/pending.hpp"
 #include "dns/encode.hpp"
 #include "dns/parse.hpp"
 #include "server/oddities.hpp"
+#include "server/waiting.hpp"
 #include <nameplane/base/arena.hpp>
 #include <nameplane/base/ip.hpp>
 #include <nameplane/query.hpp>
 #include <nameplane/services/view.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 
 namespace nameplane::server {
@@ -25,21 +31,32 @@ struct Arrival {
     SocketAddress client;
     SocketAddress server;
     Transport transport = Transport::udp;
+    Late* late = nullptr;     ///< sends an answer that comes later; nullptr: nothing can wait
+    std::uint64_t place = 0;  ///< which one it is, for `late`
 };
 
 /// Belongs to one worker.
-class Handler {
+class Handler final : public Host {
 public:
     /// How much a query may put into the arena; more becomes SERVFAIL.
     static constexpr std::size_t arena_octets = 512 << 10;
     /// Room that any answer over TCP needs at most.
     static constexpr std::size_t tcp_octets_max = 65535;
+    /// So many queries may wait, refreshes included; more are answered SERVFAIL.
+    static constexpr std::size_t waiting_max = 8192;
 
     struct Limits {
         std::uint16_t udp_size_max = 1232;
+        std::size_t waiting = waiting_max;
     };
     Handler(std::size_t worker, Limits limits, const Oddities& oddities);
+    ~Handler();
+    Handler(const Handler&) = delete;
+    Handler& operator=(const Handler&) = delete;
 
+    /// Where queries that wait get their hold on what use() brought; outlives them. Without it the
+    /// caller of use() keeps it long enough.
+    void pin_from(const PinSource& pins) noexcept { pins_ = &pins; }
     /// What the queries from now on are answered from; both must live until the next call. Once a
     /// batch.
     void use(const chain::Chains& chains, services::ServiceView services) noexcept {
@@ -67,8 +84,15 @@ public:
 
     std::size_t worker() const noexcept { return worker_; }
     const Oddities& oddities() const noexcept { return *oddities_; }
+    /// Clients whose answer is still to come.
+    std::size_t waiting() const noexcept { return waiting_; }
+
+    bool make_room(Query& query) noexcept override;
+    void resume(Query& query) noexcept override;
 
 private:
+    using Time = std::chrono::steady_clock::time_point;
+
     struct Asked {
         const chain::Traffic* traffic;
         std::uint64_t queries;
@@ -76,31 +100,61 @@ private:
 
     /// A message as far as it can be read without looking up anything in the cache.
     struct Taken {
+        Message message;
         dns::Question question;
         dns::ParseError error = dns::ParseError::none;
-        std::size_t octets = 0;
         const chain::Zone* zone = nullptr;  ///< whose chain answers; nullptr: none
+    };
+    using TakenPtr = std::unique_ptr<Taken>;  // never null; another one when the query waits
+
+    /// What a query uses on its way: that of the one being answered, or of one that waits.
+    struct Context {
+        Arena arena{arena_octets};
+        std::optional<Query> query;
+        std::optional<Reply> reply;
+        const chain::Zone* zone = nullptr;
+        // Of one that waits.
+        TakenPtr taken;
+        Pins pins;
+        Late* late = nullptr;
+        Return way;
+        Transport transport = Transport::udp;
+        Time since;
     };
 
     void take(Message message, Taken& taken) const noexcept;
-    std::size_t answer(const Taken& taken, const Arrival& arrival,
+    std::size_t answer(TakenPtr& taken, const Arrival& arrival,
                        std::span<std::uint8_t> out) noexcept;
     std::size_t answer_error(dns::ParseError error, const dns::Question& question,
                              const Arrival& arrival, std::span<std::uint8_t> out) noexcept;
-    std::size_t answer_question(const Taken& taken, const Arrival& arrival,
+    std::size_t answer_question(TakenPtr& taken, const Arrival& arrival,
                                 std::span<std::uint8_t> out) noexcept;
-    Step ask_chain(const Taken& taken, const Arrival& arrival, Reply& reply) noexcept;
-    std::size_t encode(const dns::Question& question, const Reply& reply, const Arrival& arrival,
+    Step ask_chain(Taken& taken, const Arrival& arrival) noexcept;
+    std::size_t encode(const dns::Question& question, const Reply& reply, Transport transport,
                        std::span<std::uint8_t> out) noexcept;
     void note_asked(const chain::Traffic& traffic) noexcept;
+    void forget_asked(const chain::Traffic& traffic) noexcept;
+
+    void let_wait(TakenPtr& taken, const Arrival& arrival) noexcept;
+    void refresh(Query& query, const chain::Zone& zone, const Pins& pins) noexcept;
+    void finish(Context& context, Step step) noexcept;
+    void answer_late(Context& context, Step step) noexcept;
+    void give_back(Context& context) noexcept;
+    Pins pin() const noexcept;
 
     std::size_t worker_;
     Limits limits_;
     const Oddities* oddities_;
     const chain::Chains* chains_ = nullptr;
     services::ServiceView services_;
-    std::array<Taken, messages_max> taken_;
-    Arena arena_{arena_octets};
+    std::array<TakenPtr, messages_max> taken_;
+    TakenPtr single_;  // of a message that is no part of a batch
+    const PinSource* pins_ = nullptr;
+    chain::Pending<Context> contexts_;
+    Context* current_;            // of the query being answered, and the next one
+    Context* spare_ = nullptr;    // becomes current_ if that query waits
+    Taken* answering_ = nullptr;  // what the query being answered came in
+    std::size_t waiting_ = 0;
     std::array<Asked, 64> asked_{};  // zones of this batch; a batch of datagrams has no more
     std::size_t asked_size_ = 0;
 };

@@ -16,6 +16,9 @@ struct Oddities {
     metrics::Counter& unencodable;  ///< no room for header and question
     metrics::Counter& send_failed;  ///< the kernel refused the answer
 
+    // nameplane_dns_waiting_rejects_total: SERVFAIL, since too many wait already.
+    metrics::Counter& waiting_full;
+
     // nameplane_dns_malformed_total{reason}: answered with FORMERR, NOTIMP or BADVERS.
     metrics::Counter& malformed;
     metrics::Counter& no_question;  ///< or more than one

@@ -5,8 +5,10 @@
 #include "server/tcp_connection.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <span>
+#include <utility>
 
 namespace nameplane::server {
 
@@ -14,11 +16,75 @@ void TcpService::ready(Connections::iterator at, bool writable) {
     Connection& connection = *at;
     connection.did_something = false;
     const bool open = (!writable || finish_writing(connection)) &&
-                      (connection.is_busy() || read_and_answer(connection));
+                      (!connection.takes_queries() || read_and_answer(connection));
     if (!open || may_go(connection)) return close(at);
-    connection.watch->start(!connection.is_busy(), connection.is_busy());
+    watch(connection);
     if (connection.did_something) touched(at);
     publish_oldest_idle();
+}
+
+void TcpService::watch(Connection& connection) {
+    connection.watch->start(connection.takes_queries() && !connection.finished,
+                            connection.is_busy());
+}
+
+void TcpService::hold(const Arrival& arrival, Return& way) noexcept {
+    way.connection = arrival.place;
+    ++by_number_.find(arrival.place)->second->waiting;
+}
+
+void TcpService::answer(const Return& way, std::span<const std::uint8_t> message) noexcept {
+    const auto found = by_number_.find(way.connection);
+    if (found == by_number_.end()) return;  // the client did not wait
+    const Connections::iterator at = found->second;
+    Connection& connection = *at;
+    --connection.waiting;
+    if (!message.empty()) {
+        connection.did_something = true;
+        const std::array<std::uint8_t, length_octets> length{
+            static_cast<std::uint8_t>(message.size() >> 8),
+            static_cast<std::uint8_t>(message.size())};
+        connection.broken = !write_late(connection, length, message);
+    }
+    // What follows from it must not happen in the middle of another connection's queries.
+    answered_late_.push_back(way.connection);
+    settle_->call();
+}
+
+void TcpService::settle() {
+    // What is answered meanwhile has its turn later.
+    const std::vector<std::uint64_t> numbers = std::exchange(answered_late_, {});
+    for (const std::uint64_t number : numbers) {
+        const auto found = by_number_.find(number);
+        if (found == by_number_.end()) continue;
+        const Connections::iterator at = found->second;
+        Connection& connection = *at;
+        const bool over = connection.finished && connection.is_idle() && connection.unread.empty();
+        if (connection.broken || over || may_go(connection)) {
+            close(at);
+        } else if (!connection.unread.empty() && connection.takes_queries()) {
+            ready(at, false);
+        } else {
+            watch(connection);
+            touched(at);
+            publish_oldest_idle();
+        }
+    }
+}
+
+bool TcpService::write_late(Connection& connection, std::span<const std::uint8_t> length,
+                            std::span<const std::uint8_t> message) {
+    late_.assign(length.begin(), length.end());
+    late_.insert(late_.end(), message.begin(), message.end());
+    std::size_t sent = 0;
+    if (!connection.is_busy()) {
+        const net::IoResult wrote = connection.stream.write(late_);
+        if (wrote.io != net::Io::some && wrote.io != net::Io::later) return false;
+        sent = wrote.octets;
+    }
+    connection.unsent.insert(connection.unsent.end(),
+                             late_.begin() + static_cast<std::ptrdiff_t>(sent), late_.end());
+    return true;
 }
 
 bool TcpService::finish_writing(Connection& connection) {
@@ -51,19 +117,20 @@ bool TcpService::read_and_answer(Connection& connection) {
     const bool sent = answer_frames(connection, kept + got.octets);
     batches_->end();
     // Who has finished sending still gets what he asked for.
-    return sent && (!connection.finished || connection.is_busy());
+    return sent && (!connection.finished || !connection.is_idle());
 }
 
 bool TcpService::answer_frames(Connection& connection, std::size_t octets) {
     std::size_t from = 0;
     std::size_t out = 0;
-    while (!connection.is_busy() && octets - from >= length_octets) {
+    while (connection.takes_queries() && octets - from >= length_octets) {
         const std::size_t length = static_cast<std::size_t>(in_[from]) << 8 | in_[from + 1];
         if (octets - from - length_octets < length) break;
         const std::span<const std::uint8_t> message{in_.data() + from + length_octets, length};
         from += length_octets + length;
         const std::size_t size = batches_->handler().answer(
             message, connection.arrival, std::span{out_}.subspan(out + length_octets));
+        connection.did_something = connection.did_something || connection.waiting != 0;
         if (size == 0) continue;
         connection.did_something = true;
         out_[out] = static_cast<std::uint8_t>(size >> 8);
@@ -83,17 +150,18 @@ bool TcpService::answer_frames(Connection& connection, std::size_t octets) {
 }
 
 bool TcpService::write_out(Connection& connection, std::size_t octets) {
-    const net::IoResult wrote = connection.stream.write(std::span{out_}.first(octets));
+    net::IoResult wrote{net::Io::later};
+    // A late answer may lie there since this batch began.
+    if (!connection.is_busy()) wrote = connection.stream.write(std::span{out_}.first(octets));
     if (wrote.io != net::Io::some && wrote.io != net::Io::later) return false;
-    if (wrote.octets < octets) {
-        connection.unsent.assign(out_.begin() + static_cast<std::ptrdiff_t>(wrote.octets),
-                                 out_.begin() + static_cast<std::ptrdiff_t>(octets));
-    }
+    connection.unsent.insert(connection.unsent.end(),
+                             out_.begin() + static_cast<std::ptrdiff_t>(wrote.octets),
+                             out_.begin() + static_cast<std::ptrdiff_t>(octets));
     return true;
 }
 
 bool TcpService::may_go(const Connection& connection) const {
-    return draining_ && !connection.is_busy() && connection.unread.empty();
+    return draining_ && connection.is_idle() && connection.unread.empty();
 }
 
 }  // namespace nameplane::server

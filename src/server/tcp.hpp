@@ -1,11 +1,13 @@
 #pragma once
 // TcpService: the TCP connections of a worker (RFC 7766). Two octets of length before each message;
-// several queries may be on their way on one connection, their answers come in the same order.
+// several queries may be on their way on one connection. Answers come in the order of the queries,
+// but one that has to wait for its answer does not keep back those behind it.
 //
-// What a client can cost us is bounded: a connection keeps at most one unfinished query and the
-// answers that the kernel did not take, and is not read from while those wait. It counts as alive
-// only by whole queries and by answers taken whole, not by octets: one that sends or reads a drop
-// at a time is closed like an idle one, `idle` after its last deed.
+// What a client can cost us is bounded: a connection keeps at most one unfinished query,
+// waiting_max queries that wait, and the answers that the kernel did not take, and is not read from
+// while those lie there. It counts as alive only by whole queries and by answers taken whole, not
+// by octets: one that sends or reads a drop at a time is closed like an idle one, `idle` after its
+// last deed.
 
 #include "net/loop.hpp"
 #include "net/tcp.hpp"
@@ -18,12 +20,14 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <span>
+#include <unordered_map>
 #include <vector>
 
 namespace nameplane::server {
 
 /// Belongs to its loop's thread from start() on.
-class TcpService {
+class TcpService final : public Late {
 public:
     /// Runs a job with the TcpService of another worker, on that worker's thread.
     using PostTo = std::function<void(std::size_t worker, std::function<void(TcpService&)>)>;
@@ -44,12 +48,16 @@ public:
     /// the others as soon as they have their answers; then calls `done`, perhaps at once.
     void drain(std::function<void()> done);
 
+    void hold(const Arrival& arrival, Return& way) noexcept override;
+    void answer(const Return& way, std::span<const std::uint8_t> message) noexcept override;
+
 private:
     using Time = Batches::Time;
     struct Connection;
     using Connections = std::list<Connection>;
     struct Listening;
 
+    static constexpr std::size_t waiting_max = 128;  // on one connection
     static constexpr std::size_t length_octets = 2;
     static constexpr std::size_t frame_octets_max = length_octets + Handler::tcp_octets_max;
     static constexpr std::size_t room_octets = frame_octets_max + (16 << 10);
@@ -61,10 +69,15 @@ private:
     void make_room_elsewhere(std::size_t worker, net::TcpStream stream);
 
     void ready(Connections::iterator at, bool writable);
+    void watch(Connection& connection);
+    void settle();
+    void erase(Connections::iterator at);
     bool finish_writing(Connection& connection);
     bool read_and_answer(Connection& connection);
     bool answer_frames(Connection& connection, std::size_t octets);
     bool write_out(Connection& connection, std::size_t octets);
+    bool write_late(Connection& connection, std::span<const std::uint8_t> length,
+                    std::span<const std::uint8_t> message);
     void close(Connections::iterator at);
     void touched(Connections::iterator at);
     bool may_go(const Connection& connection) const;
@@ -81,6 +94,8 @@ private:
     PostTo post_to_;
     std::list<Listening> listening_;
     Connections connections_;  // the one whose last deed is longest ago first
+    std::unordered_map<std::uint64_t, Connections::iterator> by_number_;
+    std::uint64_t next_number_ = 0;
     std::unique_ptr<net::Timer> expiry_;
     bool expiry_armed_ = false;
     std::unique_ptr<net::Timer> starved_;
@@ -89,6 +104,9 @@ private:
     // Shared by all connections; what stays of a connection is put away in it.
     std::vector<std::uint8_t> in_;
     std::vector<std::uint8_t> out_;
+    std::vector<std::uint8_t> late_;
+    std::vector<std::uint64_t> answered_late_;  // connections to look after
+    std::unique_ptr<net::Soon> settle_;
 };
 
 }  // namespace nameplane::server

@@ -8,10 +8,12 @@
 namespace nameplane::server {
 
 struct TcpService::Connection {
-    explicit Connection(net::TcpStream opened, Time now)
+    Connection(net::TcpStream opened, Time now, Late& late, std::uint64_t number)
         : stream{std::move(opened)}, arrival{.client = stream.peer(),
                                              .server = stream.local(),
-                                             .transport = Transport::tcp},
+                                             .transport = Transport::tcp,
+                                             .late = &late,
+                                             .place = number},
           last_deed{now} {}
 
     net::TcpStream stream;
@@ -20,11 +22,15 @@ struct TcpService::Connection {
     std::vector<std::uint8_t> unread;  ///< received but not answered yet
     std::vector<std::uint8_t> unsent;  ///< answers that the kernel did not take
     std::size_t unsent_from = 0;
+    std::size_t waiting = 0;              ///< queries whose answer comes later
     bool did_something = false;           ///< a deed since the last look
+    bool broken = false;                  ///< nothing can be sent to it
     bool finished = false;                ///< the client sends nothing more
     std::unique_ptr<net::FdWatch> watch;  // last: goes before the stream
 
     bool is_busy() const noexcept { return !unsent.empty(); }
+    bool is_idle() const noexcept { return !is_busy() && waiting == 0; }
+    bool takes_queries() const noexcept { return !is_busy() && waiting < waiting_max; }
 };
 
 struct TcpService::Listening {

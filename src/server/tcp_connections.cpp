@@ -24,7 +24,7 @@ TcpService::TcpService(net::Loop& loop, Batches& batches, TcpBudget& budget, Opt
       expiry_{loop.timer([this] { close_expired(); })}, starved_{loop.timer([this] {
           for (Listening& listening : listening_) listening.watch->start(true, false);
       })},
-      in_(room_octets), out_(room_octets) {}
+      in_(room_octets), out_(room_octets), settle_{loop.soon([this] { settle(); })} {}
 
 TcpService::~TcpService() {
     budget_->set_oldest_idle(options_.worker, TcpBudget::none);
@@ -87,8 +87,10 @@ void TcpService::make_room_elsewhere(std::size_t worker, net::TcpStream stream) 
 
 /// Takes over a place in the budget.
 void TcpService::add(net::TcpStream stream) {
-    connections_.emplace_back(std::move(stream), std::chrono::steady_clock::now());
+    const std::uint64_t number = next_number_++;
+    connections_.emplace_back(std::move(stream), std::chrono::steady_clock::now(), *this, number);
     const auto at = std::prev(connections_.end());
+    by_number_.emplace(number, at);
     at->watch =
         loop_->watch(at->stream.fd(), [this, at](bool, bool writable) { ready(at, writable); });
     at->watch->start(true, false);
@@ -100,8 +102,8 @@ void TcpService::add(net::TcpStream stream) {
 /// False if all are busy.
 bool TcpService::hand_over_oldest_idle() {
     for (auto at = connections_.begin(); at != connections_.end(); ++at) {
-        if (at->is_busy()) continue;
-        connections_.erase(at);
+        if (!at->is_idle()) continue;
+        erase(at);
         batches_->handler().oddities().tcp_evicted.add(options_.worker);
         publish_oldest_idle();
         check_drained();
@@ -110,8 +112,13 @@ bool TcpService::hand_over_oldest_idle() {
     return false;
 }
 
-void TcpService::close(Connections::iterator at) {
+void TcpService::erase(Connections::iterator at) {
+    by_number_.erase(at->arrival.place);
     connections_.erase(at);
+}
+
+void TcpService::close(Connections::iterator at) {
+    erase(at);
     budget_->give_back();
     publish_oldest_idle();
     check_drained();
@@ -125,7 +132,7 @@ void TcpService::touched(Connections::iterator at) {
 void TcpService::publish_oldest_idle() {
     std::int64_t ticks = TcpBudget::none;
     for (const Connection& connection : connections_) {
-        if (connection.is_busy()) continue;
+        if (!connection.is_idle()) continue;
         ticks = ticks_of(connection.last_deed);
         break;
     }

@@ -9,21 +9,39 @@ namespace nameplane::server {
 UdpService::UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches)
     : socket_{std::move(socket)}, batches_{&batches}, watch_{loop.watch(
                                                           socket_.fd(),
-                                                          [this](bool, bool) { ready(); })} {}
+                                                          [this](bool, bool) { ready(); })},
+      send_late_{loop.soon([this] {
+          socket_.send_late();
+          count_send_errors();
+      })} {}
 
 void UdpService::start() {
     watch_->start(true, false);
 }
 
+void UdpService::hold(const Arrival& arrival, Return& way) noexcept {
+    way.udp = socket_.way_back(arrival.place);
+}
+
+void UdpService::answer(const Return& way, std::span<const std::uint8_t> message) noexcept {
+    if (message.empty()) return;
+    socket_.answer_late(way.udp, message);
+    send_late_->call();
+}
+
 bool UdpService::finish_sending() {
     const bool all_sent = socket_.send();
+    count_send_errors();
+    return all_sent;
+}
+
+void UdpService::count_send_errors() noexcept {
     if (socket_.send_errors() != send_errors_seen_) {
         const Handler& handler = batches_->handler();
         handler.oddities().send_failed.add(handler.worker(),
                                            socket_.send_errors() - send_errors_seen_);
         send_errors_seen_ = socket_.send_errors();
     }
-    return all_sent;
 }
 
 void UdpService::take(Handler& handler, std::size_t count) const noexcept {
@@ -44,8 +62,11 @@ UdpService::Went UdpService::serve_batch() {
             handler.oddities().cut_off.add(handler.worker());
             continue;
         }
-        const Arrival arrival{
-            .client = datagram.client, .server = datagram.server, .transport = Transport::udp};
+        const Arrival arrival{.client = datagram.client,
+                              .server = datagram.server,
+                              .transport = Transport::udp,
+                              .late = this,
+                              .place = i};
         const std::size_t octets = handler.answer(i, arrival, socket_.answer_room(i));
         if (octets != 0) socket_.answer(i, octets);
     }

@@ -11,15 +11,20 @@
 namespace nameplane::server {
 
 /// Belongs to its loop's thread from start() on.
-class UdpService {
+class UdpService final : public Late {
 public:
     UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches);
+    UdpService(const UdpService&) = delete;
+    UdpService& operator=(const UdpService&) = delete;
 
     void start();
     /// Answers what has been received so far and stops. True when all is sent; else the kernel
     /// takes no more at the moment: call again, soon.
     [[nodiscard]] bool drain();
     SocketAddress local() const noexcept { return socket_.local(); }
+
+    void hold(const Arrival& arrival, Return& way) noexcept override;
+    void answer(const Return& way, std::span<const std::uint8_t> message) noexcept override;
 
 private:
     /// A worker has other sockets, too: so many batches in a row, then they get their turn.
@@ -30,11 +35,13 @@ private:
     enum class Went : std::uint8_t { nothing_there, some, full, blocked };
     Went serve_batch();
     bool finish_sending();
+    void count_send_errors() noexcept;
 
     net::UdpSocket socket_;
     Batches* batches_;
     std::uint64_t send_errors_seen_ = 0;
     std::unique_ptr<net::FdWatch> watch_;
+    std::unique_ptr<net::Soon> send_late_;
 };
 
 }  // namespace nameplane::server

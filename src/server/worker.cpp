@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -33,7 +34,7 @@ Worker::Worker(const Parts& parts)
                Worker& there = *all[worker];
                there.loop_.post([&there, job = std::move(job)] { job(there.tcp_); });
            }},
-      refresh_{loop_.timer([this] { batches_.refresh(); })},
+      refresh_{loop_.timer([this] { refresh(); })},
       udp_retry_{loop_.timer([this] { drain_udp(); })}, grace_over_{loop_.timer(
                                                             [this] { loop_.stop(); })} {}
 
@@ -58,9 +59,28 @@ void Worker::run() {
     pthread_setname_np(pthread_self(), ("np-dns-" + std::to_string(number_)).c_str());
     for (UdpService& udp : udp_) udp.start();
     tcp_.start();
+    batches_.tell(*this);
     // Without queries, too, what is no longer the newest must be let go.
     refresh_->start(refresh_every, refresh_every);
     loop_.run();
+    for (const auto& tenant : tenants_) tenant->close();
+    tenants_.clear();
+}
+
+void Worker::keep(std::shared_ptr<Tenant> tenant) {
+    if (std::ranges::find(tenants_, tenant) == tenants_.end()) {
+        tenants_.push_back(std::move(tenant));
+    }
+}
+
+/// Lets go of what is no longer the newest, and of what nobody else holds any more.
+void Worker::refresh() {
+    batches_.refresh();
+    std::erase_if(tenants_, [](const std::shared_ptr<Tenant>& tenant) {
+        if (tenant.use_count() != 1) return false;
+        tenant->close();
+        return true;
+    });
 }
 
 void Worker::drain(std::chrono::milliseconds grace) {
@@ -75,8 +95,10 @@ void Worker::drain(std::chrono::milliseconds grace) {
 }
 
 void Worker::drain_udp() {
-    udp_.remove_if([](UdpService& udp) { return udp.drain(); });
-    udp_drained_ = udp_.empty();
+    udp_drained_ = true;
+    for (UdpService& udp : udp_) udp_drained_ = udp.drain() && udp_drained_;
+    // Who waits gets its answer, too.
+    udp_drained_ = udp_drained_ && handler_.waiting() == 0;
     if (!udp_drained_) udp_retry_->start(udp_retry_every);
     end_when_drained();
 }

@@ -6,6 +6,7 @@
 #include "server/batches.hpp"
 #include "server/tcp.hpp"
 #include "server/udp.hpp"
+#include <nameplane/worker.hpp>
 
 #include <chrono>
 #include <list>
@@ -16,7 +17,7 @@
 namespace nameplane::server {
 
 /// Made, started and joined on the control thread; the sockets are added before start().
-class Worker {
+class Worker final : WorkerContext, ChainsUser {
 public:
     struct Parts {
         std::size_t number;
@@ -43,7 +44,13 @@ public:
     void join();
 
 private:
+    std::size_t number() const noexcept override { return number_; }
+    net::Loop& loop() noexcept override { return loop_; }
+    void keep(std::shared_ptr<Tenant> tenant) override;
+    void begin(const chain::Chains& chains) override { chains.begin(*this); }
+
     void run();
+    void refresh();
     void drain_udp();
     void end_when_drained();
 
@@ -56,6 +63,7 @@ private:
     std::unique_ptr<net::Timer> refresh_;
     std::unique_ptr<net::Timer> udp_retry_;
     std::unique_ptr<net::Timer> grace_over_;
+    std::vector<std::shared_ptr<Tenant>> tenants_;
     bool udp_drained_ = false;
     bool tcp_drained_ = false;
     std::thread thread_;

@@ -1,11 +1,11 @@
 #pragma once
 // Arena: bump memory for one query, emptied after it. The block is allocated once, when a worker
-// starts; nothing here touches the heap afterwards.
+// starts; nothing here touches the heap afterwards. A large block takes memory page by page as it
+// is used, so that many of them may lie about.
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <span>
 #include <type_traits>
 
@@ -15,8 +15,8 @@ namespace nameplane {
 class Arena {
 public:
     explicit Arena(std::size_t capacity_octets)
-        : block_{std::make_unique_for_overwrite<std::byte[]>(capacity_octets)},
-          capacity_{capacity_octets} {}
+        : block_{take_block(capacity_octets), GiveBack{capacity_octets}}, capacity_{
+                                                                              capacity_octets} {}
 
     /// `octets` of memory, or nullptr when the arena is full (the query then gets SERVFAIL).
     void* allocate(std::size_t octets, std::size_t alignment) noexcept {
@@ -38,7 +38,13 @@ public:
     std::size_t capacity() const noexcept { return capacity_; }
 
 private:
-    std::unique_ptr<std::byte[]> block_;
+    struct GiveBack {
+        std::size_t octets = 0;
+        void operator()(std::byte* block) const noexcept;
+    };
+    static std::byte* take_block(std::size_t octets);
+
+    std::unique_ptr<std::byte[], GiveBack> block_;
     std::size_t capacity_;
     std::size_t used_ = 0;
 };

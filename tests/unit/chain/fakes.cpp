@@ -22,10 +22,13 @@ public:
     Step ask(Query& query, Reply& reply) const noexcept override {
         Script::current().calls.push_back("ask " + name_ + " " + query.name().to_string());
         const Step step = steps_.ask[std::min(asked_++, steps_.ask.size() - 1)];
-        if (step == Step::done) {
-            reply.rcode = dns::Rcode::no_error;
-            reply.answer(query.name(), 5, IpAddress::v4(192, 0, 2, 1));
-        }
+        if (step == Step::done) answer(query, reply);
+        return step;
+    }
+    Step woken(Query& query, Reply& reply) const noexcept override {
+        Script::current().calls.push_back("woken " + name_);
+        const Step step = steps_.woken[std::min(woken_++, steps_.woken.size() - 1)];
+        if (step == Step::done) answer(query, reply);
         return step;
     }
     Step tell(Query& query, Reply& reply) const noexcept override {
@@ -40,11 +43,17 @@ public:
     std::uint64_t expects(dns::NameView) const noexcept override { return expected_; }
 
 private:
+    static void answer(Query& query, Reply& reply) {
+        reply.rcode = dns::Rcode::no_error;
+        reply.answer(query.name(), 5, IpAddress::v4(192, 0, 2, 1));
+    }
+
     std::string name_;
     Steps steps_;
     std::uint64_t expected_;
     mutable std::size_t asked_ = 0;
     mutable std::size_t told_ = 0;
+    mutable std::size_t woken_ = 0;
 };
 
 // The registry of these tests, in the order of the chain.

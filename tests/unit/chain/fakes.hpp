@@ -15,11 +15,12 @@ struct Script {
     static Script& current();
 };
 
-/// Steps of one plugin: the n-th call of ask() or tell() gives the n-th step, the last one for
-/// ever.
+/// Steps of one plugin: the n-th call of ask(), tell() or woken() gives the n-th step, the last one
+/// for ever.
 struct Steps {
     std::vector<Step> ask{Step::next};
     std::vector<Step> tell{Step::done};
+    std::vector<Step> woken{Step::done};
 };
 
 /// A plugin that follows `steps` and answers NOERROR whenever it says done. It expects the Service

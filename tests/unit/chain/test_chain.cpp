@@ -37,7 +37,11 @@ Outcome walk(const std::vector<Steps>& plugins) {
     Query query{{.name = name, .asked = name, .arena = &arena}};
     Reply reply{arena};
     Script::current().calls.clear();
-    const Step step = chain.walk(query, reply);
+    Step step = chain.walk(query, reply);
+    while (step == Step::wait) {
+        Script::current().calls.push_back("...");
+        step = chain.resume(query, reply);
+    }
     return {step, reply.rcode, reply.answers().size(), Script::current().calls};
 }
 
@@ -45,6 +49,7 @@ constexpr Step next = Step::next;
 constexpr Step done = Step::done;
 constexpr Step drop = Step::drop;
 constexpr Step again = Step::again;
+constexpr Step wait = Step::wait;
 
 struct Case {
     std::string what;
@@ -227,4 +232,86 @@ TEST_CASE("one plugin that takes all classes opens the chain to them") {
     links.push_back({std::make_unique<Knowing>("a/x", false), "a"});
     links.push_back({std::make_unique<Knowing>("b/x", true), "b"});
     CHECK(Chain{links}.takes_all_classes());
+}
+
+TEST_CASE("a walk that waits goes on where it stood") {
+    using enum dns::Rcode;
+    const Case cases[] = {
+        {"the one that waited answers",
+         {{}, {.ask = {wait}}, {}},
+         done,
+         no_error,
+         {"ask a name.example.", "ask b name.example.", "...", "woken b", "tell a NOERROR"}},
+        {"it waits once more",
+         {{}, {.ask = {wait}, .woken = {wait, done}}},
+         done,
+         no_error,
+         {"ask a name.example.", "ask b name.example.", "...", "woken b", "...", "woken b",
+          "tell a NOERROR"}},
+        {"it leaves the answer to those behind, and is told of it",
+         {{}, {.ask = {wait}, .woken = {next}}, {.ask = {done}}},
+         done,
+         no_error,
+         {"ask a name.example.", "ask b name.example.", "...", "woken b", "ask c name.example.",
+          "tell b NOERROR", "tell a NOERROR"}},
+        {"two wait, one behind the other",
+         {{.ask = {wait}, .woken = {next}}, {.ask = {wait}}},
+         done,
+         no_error,
+         {"ask a name.example.", "...", "woken a", "ask b name.example.", "...", "woken b",
+          "tell a NOERROR"}},
+        {"drop",
+         {{}, {.ask = {wait}, .woken = {drop}}},
+         drop,
+         refused,
+         {"ask a name.example.", "ask b name.example.", "...", "woken b"}},
+        {"again leads to another wait, with the turns counted on",
+         {{.tell = {again, done}}, {.ask = {wait}}},
+         done,
+         no_error,
+         {"ask a name.example.", "ask b name.example.", "...", "woken b", "tell a NOERROR",
+          "ask b other.example.", "...", "woken b", "tell a NOERROR"}},
+        {"again from woken() breaks the contract",
+         {{}, {.ask = {wait}, .woken = {again}}},
+         done,
+         serv_fail,
+         {"ask a name.example.", "ask b name.example.", "...", "woken b", "tell a SERVFAIL"}},
+        {"wait from tell() breaks the contract",
+         {{.tell = {wait}}, {.ask = {done}}},
+         done,
+         serv_fail,
+         {"ask a name.example.", "ask b name.example.", "tell a NOERROR"}},
+    };
+    for (const Case& row : cases) {
+        INFO(row.what << ", row at line " << row.at.line());
+        const Outcome outcome = walk(row.plugins);
+        CHECK(outcome.calls == row.calls);
+        CHECK(outcome.step == row.step);
+        CHECK(outcome.rcode == row.rcode);
+    }
+}
+
+TEST_CASE("a refresh walks in behind who wanted it, and out to it") {
+    std::vector<Link> links;
+    links.push_back({scripted("a", {}), "scripted"});
+    links.push_back({scripted("b", {}), "scripted"});
+    links.push_back({scripted("c", {}), "scripted"});
+    links.push_back({scripted("d", {.ask = {Step::done}}), "scripted"});
+    const Chain chain{links};
+    Arena arena{64 << 10};
+    const dns::Name name = *dns::Name::parse("name.example.");
+    Query query{{.name = name, .asked = name, .arena = &arena, .for_nobody = true}};
+    Reply reply{arena};
+    Script::current().calls.clear();
+    CHECK(chain.walk_behind(1, query, reply) == done);
+    CHECK(Script::current().calls == std::vector<std::string>{"ask c name.example.",
+                                                              "ask d name.example.",
+                                                              "tell c NOERROR", "tell b NOERROR"});
+}
+
+TEST_CASE("without a host nothing can wait") {
+    Arena arena{1 << 10};
+    const dns::Name name = *dns::Name::parse("name.example.");
+    Query query{{.name = name, .asked = name, .arena = &arena}};
+    CHECK_FALSE(query.can_wait());
 }

@@ -2,11 +2,16 @@
 
 #include "chain/registry.hpp"
 #include "conf/config.hpp"
+#include "net/loop.hpp"
+#include <nameplane/base/worker_local.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <atomic>
 #include <charconv>
+#include <utility>
+#include <vector>
 
 namespace nameplane::test {
 
@@ -18,6 +23,56 @@ public:
         return query.name().first_label() == "drop" ? Step::drop : Step::next;
     }
 };
+
+std::atomic<std::size_t> refreshes{0};
+
+/// Lets queries wait for one another. What it holds on a worker must be let go there.
+class Holding final : public Plugin {
+public:
+    explicit Holding(std::size_t workers) : held_{workers} {}
+
+    void begin(WorkerContext& worker) const override {
+        auto held = std::make_shared<Held>();
+        held->timer = worker.loop().timer([] {});
+        held_.at(worker.number()) = held;
+        worker.keep(held);
+    }
+    Step ask(Query& query, Reply&) const noexcept override {
+        const std::string_view label = query.name().first_label();
+        const std::shared_ptr<Held>& held = held_.at(query.worker());
+        if (label == "fresh") query.refresh_behind();
+        if (held == nullptr || held->timer == nullptr) return Step::next;
+        if (label == "release") {
+            for (Query* each : std::exchange(held->queries, {})) each->resume();
+        }
+        if (!label.starts_with("hold")) return Step::next;
+        if (!query.can_wait()) return Step::next;
+        held->queries.push_back(&query);
+        return Step::wait;
+    }
+    Step woken(Query& query, Reply&) const noexcept override {
+        return query.name().first_label() == "holddrop" ? Step::drop : Step::next;
+    }
+    Step tell(Query& query, Reply&) const noexcept override {
+        if (query.for_nobody()) ++refreshes;
+        return Step::done;
+    }
+
+private:
+    struct Held final : Tenant {
+        std::vector<Query*> queries;
+        std::unique_ptr<net::Timer> timer;
+        void close() noexcept override {
+            queries.clear();
+            timer = nullptr;
+        }
+    };
+    mutable WorkerLocal<std::shared_ptr<Held>> held_;
+};
+
+Result<PluginPtr> make_holding(const Options&, Setup& setup) {
+    return PluginPtr{new Holding{setup.workers}};
+}
 
 class Big final : public Plugin {
 public:
@@ -62,15 +117,21 @@ template <class T> Result<PluginPtr> make(const Options&, Setup&) {
 
 constexpr std::array kinds{
     chain::PluginKind{"dropping", {}, &make<Dropping>},
+    chain::PluginKind{"holding", {}, &make_holding},
     chain::PluginKind{"big", {}, &make<Big>},
     chain::PluginKind{"echo", {}, &make<Echo>},
 };
 
 }  // namespace
 
+std::size_t refreshed() {
+    return refreshes;
+}
+
 std::shared_ptr<const chain::Chains> build_chains(metrics::Registry& metrics) {
-    const conf::ServerConfig server{.zones = {*dns::Name::parse("test.")},
-                                    .plugins = {{"dropping", {}}, {"big", {}}, {"echo", {}}}};
+    const conf::ServerConfig server{
+        .zones = {*dns::Name::parse("test.")},
+        .plugins = {{"dropping", {}}, {"holding", {}}, {"big", {}}, {"echo", {}}}};
     auto chains = chain::Chains::build({server}, Setup{.zones = {},
                                                        .workers = metrics.workers(),
                                                        .metrics = metrics,

@@ -4,6 +4,10 @@
 //
 //     big<n>.test.   n A records (as many as fit, all over TCP)
 //     drop.test.     nothing at all
+//     hold<n>.test.  waits until release.test. is asked on the same worker; then like anything
+//     else,
+//                    or, for holddrop.test., nothing at all
+//     fresh.test.    asks for a refresh, see refreshed()
 //     anything else  an A or AAAA record with the address of ours that was asked; the client's
 //                    address as additional record; TTL 1 over UDP, 2 over TCP
 
@@ -17,6 +21,9 @@
 namespace nameplane::test {
 
 std::shared_ptr<const chain::Chains> build_chains(metrics::Registry& metrics);
+
+/// How many refreshes have come back to who wanted them, over all tests.
+std::size_t refreshed();
 
 struct World {
     explicit World(std::size_t workers = 1);

@@ -1,0 +1,159 @@
+// Queries that wait: what they take along, and what happens when they go on.
+
+#include "chain/traffic.hpp"
+#include "server/handler.hpp"
+#include <nameplane/base/check.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace nameplane::server {
+
+namespace {
+
+/// What a query has used of its arena stays in memory for the next one, but not more than this.
+constexpr std::size_t arena_kept_octets = 32 << 10;
+
+/// `part`, which lies in `from`, as it lies in `to`.
+std::span<const std::uint8_t> moved(std::span<const std::uint8_t> part,
+                                    std::span<const std::uint8_t> from,
+                                    std::span<const std::uint8_t> to) noexcept {
+    if (part.empty()) return {};
+    return to.subspan(static_cast<std::size_t>(part.data() - from.data()), part.size());
+}
+
+}  // namespace
+
+Handler::Handler(std::size_t worker, Limits limits, const Oddities& oddities)
+    : worker_{worker}, limits_{limits}, oddities_{&oddities}, single_{std::make_unique<Taken>()},
+      contexts_{limits.waiting + 1}, current_{contexts_.take()} {
+    for (TakenPtr& taken : taken_) taken = std::make_unique<Taken>();
+}
+
+Handler::~Handler() = default;
+
+Pins Handler::pin() const noexcept {
+    return pins_ == nullptr ? Pins{} : pins_->pin();
+}
+
+bool Handler::make_room(Query& query) noexcept {
+    const auto* context = static_cast<Context*>(query.place());
+    if (context != current_) return true;  // waits already, or is a refresh: nothing to move
+    Taken& taken = *answering_;
+    dns::Question& question = taken.question;
+    if (spare_ == nullptr) spare_ = contexts_.take();
+    const std::span<std::uint8_t> copy =
+        spare_ == nullptr ? std::span<std::uint8_t>{}
+                          : query.arena().array<std::uint8_t>(taken.message.size());
+    if (copy.empty()) {
+        oddities_->waiting_full.add(worker_);
+        return false;
+    }
+    std::ranges::copy(taken.message, copy.begin());
+    const auto asked = moved(question.asked.wire(), taken.message, copy);
+    question.asked = dns::NameView::trusted(asked.data(), asked.size());
+    std::span<const std::uint8_t> options = query.edns_options();
+    if (question.edns) {
+        // A plugin may have put others in their place.
+        const bool as_sent = options.data() == question.edns->options.data();
+        question.edns->options = moved(question.edns->options, taken.message, copy);
+        if (as_sent) options = question.edns->options;
+    }
+    query.moved(question.asked, options);
+    taken.message = copy;
+    return true;
+}
+
+void Handler::let_wait(TakenPtr& taken, const Arrival& arrival) noexcept {
+    NP_CHECK(spare_ != nullptr, "a plugin that waits has asked can_wait()");
+    Context& context = *std::exchange(current_, std::exchange(spare_, nullptr));
+    forget_asked(*context.zone->traffic);
+    std::swap(context.taken, taken);
+    if (taken == nullptr) taken = std::make_unique<Taken>();
+    context.pins = pin();
+    context.late = arrival.late;
+    context.transport = arrival.transport;
+    context.since = std::chrono::steady_clock::now();
+    arrival.late->hold(arrival, context.way);
+    ++waiting_;
+    if (context.query->refresh_wanted()) refresh(*context.query, *context.zone, context.pins);
+}
+
+void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) noexcept {
+    query.refresh_begun();
+    if (query.for_nobody()) return;
+    Context* const context = contexts_.take();
+    if (context == nullptr) {
+        oddities_->waiting_full.add(worker_);
+        return;
+    }
+    context->zone = &zone;
+    context->late = nullptr;
+    Query::Parts parts = query.parts();
+    const std::optional<dns::NameView> name = query.name().copy_to(context->arena);
+    NP_CHECK(name.has_value(), "an arena that was given back is empty");
+    parts.name = parts.asked = *name;
+    parts.edns_options = {};
+    parts.transport = Transport::udp;
+    parts.arena = &context->arena;
+    parts.host = this;
+    parts.place = context;
+    parts.for_nobody = true;
+    // What the walk may change is its own; what it was started from may be gone before it ends.
+    context->pins = pins.chains != nullptr ? pins : pin();
+    const std::size_t place = query.refresh_at();
+    Reply& reply = context->reply.emplace(context->arena);
+    const Step step = zone.chain->walk_behind(place, context->query.emplace(parts), reply);
+    if (step != Step::wait) give_back(*context);
+}
+
+void Handler::resume(Query& query) noexcept {
+    auto& context = *static_cast<Context*>(query.place());
+    const Step step = context.zone->chain->resume(query, *context.reply);
+    if (step != Step::wait) return finish(context, step);
+    if (query.refresh_wanted()) refresh(query, *context.zone, context.pins);
+}
+
+void Handler::finish(Context& context, Step step) noexcept {
+    if (context.late != nullptr) {
+        --waiting_;
+        answer_late(context, step);
+        if (context.query->refresh_wanted()) {
+            refresh(*context.query, *context.zone, context.pins);
+        }
+    }
+    give_back(context);
+}
+
+void Handler::answer_late(Context& context, Step step) noexcept {
+    // On the stack: an answer may lead to another one.
+    std::array<std::uint8_t, tcp_octets_max> room;
+    std::size_t octets = 0;
+    if (step == Step::drop) {
+        oddities_->by_plugin.add(worker_);
+    } else {
+        const std::span<std::uint8_t> out{room};
+        octets = encode(context.taken->question, *context.reply, context.transport,
+                        context.transport == Transport::tcp
+                            ? out
+                            : out.first(std::max<std::size_t>(limits_.udp_size_max, 512)));
+    }
+    if (octets != 0) {
+        const chain::Traffic& traffic = *context.zone->traffic;
+        traffic.answered(worker_, context.transport, context.reply->rcode, octets);
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - context.since;
+        traffic.took(worker_, took.count(), 1);
+    }
+    context.late->answer(context.way, std::span{room}.first(octets));
+}
+
+void Handler::give_back(Context& context) noexcept {
+    context.query.reset();
+    context.reply.reset();
+    context.pins = {};
+    if (context.arena.used() > arena_kept_octets) context.arena = Arena{arena_octets};
+    context.arena.clear();
+    contexts_.give_back(&context);
+}
+
+}  // namespace nameplane::server
