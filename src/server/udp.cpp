@@ -10,10 +10,7 @@ UdpService::UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches)
     : socket_{std::move(socket)}, batches_{&batches}, watch_{loop.watch(
                                                           socket_.fd(),
                                                           [this](bool, bool) { ready(); })},
-      send_late_{loop.soon([this] {
-          socket_.send_late();
-          count_send_errors();
-      })} {}
+      send_late_{loop.soon([this] { send_late(); })} {}
 
 void UdpService::start() {
     watch_->start(true, false);
@@ -27,6 +24,11 @@ void UdpService::answer(const Return& way, std::span<const std::uint8_t> message
     if (message.empty()) return;
     socket_.answer_late(way.udp, message);
     send_late_->call();
+}
+
+void UdpService::send_late() noexcept {
+    socket_.send_late();
+    count_send_errors();
 }
 
 bool UdpService::finish_sending() {

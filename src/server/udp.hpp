@@ -21,6 +21,8 @@ public:
     /// Answers what has been received so far and stops. True when all is sent; else the kernel
     /// takes no more at the moment: call again, soon.
     [[nodiscard]] bool drain();
+    /// Sends what was answered late, now.
+    void send_late() noexcept;
     SocketAddress local() const noexcept { return socket_.local(); }
 
     void hold(const Arrival& arrival, Return& way) noexcept override;

@@ -63,6 +63,7 @@ void Worker::run() {
     // Without queries, too, what is no longer the newest must be let go.
     refresh_->start(refresh_every, refresh_every);
     loop_.run();
+    for (UdpService& udp : udp_) udp.send_late();
     for (const auto& tenant : tenants_) tenant->close();
     tenants_.clear();
 }
