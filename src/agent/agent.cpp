@@ -2,6 +2,7 @@
 
 #include "agent/admin.hpp"
 #include "agent/command_line.hpp"
+#include "agent/commands.hpp"
 #include "agent/metrics_text.hpp"
 #include "agent/node.hpp"
 #include "agent/reload.hpp"
@@ -210,12 +211,20 @@ struct Agent::Parts {
         Result<conf::RuntimeConfig> next = prepare_reload(config, overrides);
         if (!next) return reload_refused(next.error());
         Result<std::shared_ptr<const chain::Chains>> built = build_chains(*next);
-        if (!built) return reload_refused(built.error());
+        if (!built) return reload_refused(noted(built.error()));
         chains->publish(std::move(built).value());
         log::set_level(next->log_level);
         config.runtime = std::move(next).value();
         counts.reloads_done.add_shared();
         NP_LOG_INFO("reload.done", "config", config_name());
+    }
+
+    // Mistakes are logged one by one, like all problems of a file.
+    static Error noted(const Error& error) {
+        if (error.code != Errc::mistakes) return error;
+        const std::vector<std::string> lines = lines_of(error.text);
+        for (const std::string& line : lines) NP_LOG_ERROR("config.problem", "problem", line);
+        return {Errc::invalid, std::to_string(lines.size()) + " problems in the configuration"};
     }
 
     void reload_refused(const Error& why) {
@@ -341,9 +350,7 @@ int run_agent(const Overrides& overrides, const std::string& port_file) {
              "no source of Services, expected --manifests PATH or manifests in [services]"});
     }
     if (!settings.problems.empty()) {
-        for (const conf::Problem& problem : settings.problems) {
-            std::fprintf(stderr, "nameplane: %s\n", problem.to_string().c_str());
-        }
+        for (const conf::Problem& problem : settings.problems) complain(problem.to_string());
         return exit_usage;
     }
     log::set_level(settings.config.runtime.log_level);
@@ -352,7 +359,11 @@ int run_agent(const Overrides& overrides, const std::string& port_file) {
     NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config",
                 overrides.config_path.empty() ? "(default)" : overrides.config_path.c_str());
     auto agent = Agent::make(std::move(settings.config), overrides);
-    // A plugin that does not like its options says "invalid"; the rest is the machine's doing.
+    // What plugins do not like about their options has places; the rest is the machine's doing.
+    if (!agent && agent.error().code == Errc::mistakes) {
+        complain(agent.error().text);
+        return exit_usage;
+    }
     if (!agent) {
         return failed(agent.error(),
                       agent.error().code == Errc::invalid ? exit_usage : exit_failed);

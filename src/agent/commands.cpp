@@ -12,16 +12,29 @@
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/log.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
 namespace nameplane::agent {
 
-namespace {
+std::vector<std::string> lines_of(std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
 
 void complain(std::string_view text) {
-    std::fprintf(stderr, "nameplane: %.*s\n", static_cast<int>(text.size()), text.data());
+    for (const std::string& line : lines_of(text)) {
+        std::fprintf(stderr, "nameplane: %s\n", line.c_str());
+    }
 }
+
+namespace {
 
 bool complain_about(const conf::Compiled& settings) {
     for (const conf::Problem& problem : settings.problems) complain(problem.to_string());

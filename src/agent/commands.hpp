@@ -3,7 +3,15 @@
 
 #include "agent/command_line.hpp"
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 namespace nameplane::agent {
+
+std::vector<std::string> lines_of(std::string_view text);
+/// Each line of `text` to standard error, as "nameplane: line".
+void complain(std::string_view text);
 
 /// Says all that is wrong in a configuration, one problem a line.
 int run_check(const CheckCommand& command);

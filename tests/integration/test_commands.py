@@ -26,7 +26,7 @@ class Commands(nameplane.AgentTest):
     def test_help_and_version(self):
         (code, text, error) = self.run_command("--help")
         self.assertEqual((code, error), (0, ""))
-        self.assertLessEqual(text.count("\n"), 24)
+        self.assertLessEqual(text.count("\n"), 40)
         (code, text, _) = self.run_command("--version")
         self.assertEqual(code, 0)
         self.assertRegex(text, r"^nameplane \d+\.\d+\.\d+\n$")
@@ -60,7 +60,7 @@ class Commands(nameplane.AgentTest):
         (code, _, error) = self.run_command("--config", path, "--manifests", self.manifests,
                                             "--listen", "127.0.0.1", "--port", "0")
         self.assertEqual(code, 2)
-        self.assertIn(said, error)
+        self.assertIn("nameplane: " + said, error.splitlines())
 
 
 class Render(nameplane.AgentTest):
