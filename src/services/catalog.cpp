@@ -149,4 +149,15 @@ std::vector<EntryChange> Catalog::publish() {
     return changes;
 }
 
+void Catalog::add_to(Contents& contents) const {
+    contents.services.reserve(contents.services.size() + service_count_);
+    for (const auto& [key, home] : homes_) {
+        if (home.service != nullptr) contents.services.push_back(home.service);
+    }
+    contents.slices.reserve(contents.slices.size() + slices_.size());
+    for (const auto& [key, slice] : slices_) {
+        contents.slices.push_back({key, slice.home->first.name, slice.stored});
+    }
+}
+
 }  // namespace nameplane::services

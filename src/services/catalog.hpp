@@ -2,6 +2,7 @@
 // Catalog: the Services and EndpointSlices the store knows, and which slice belongs to whom. Slices
 // may come before their Service and outlive it.
 
+#include "services/contents.hpp"
 #include "services/data.hpp"
 #include "services/model.hpp"
 #include "services/shelf.hpp"
@@ -38,6 +39,8 @@ public:
     bool changed() const noexcept { return !dirty_.empty(); }
     /// The Services whose entry differs from the last time, merged anew.
     std::vector<EntryChange> publish();
+    /// Adds the Services and slices as they are now, also those not published yet.
+    void add_to(Contents& contents) const;
 
 private:
     struct Slice;

@@ -69,6 +69,12 @@ public:
             if (item.now == nullptr) items_.erase(items_.find(pair->first));
         }
     }
+    /// Calls `visit(key, value)` for every object there is now; the value is shared.
+    template <class Visit> void for_each(Visit visit) const {
+        for (const auto& [key, item] : items_) {
+            if (item.now != nullptr) visit(key, item.now);
+        }
+    }
 
 private:
     struct Item {

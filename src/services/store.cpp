@@ -1,6 +1,7 @@
 #include "services/store.hpp"
 
 #include "services/catalog.hpp"
+#include "services/contents.hpp"
 #include "services/data.hpp"
 #include "services/limits.hpp"
 #include "services/shelf.hpp"
@@ -249,6 +250,37 @@ bool Store::State::publish_nodes(Snapshot::Data& data) {
         return a.node->key.name < b.node->key.name;
     });
     return !removed.empty() || !added.empty();
+}
+
+Contents Store::contents() const {
+    const State& state = *state_;
+    Contents all;
+    const auto add_list = [&](Kind kind) {
+        const bool synced = state.listings[static_cast<std::size_t>(kind)].synced;
+        if (synced) all.lists.push_back(kind);
+        return synced;
+    };
+    if (add_list(Kind::namespace_)) {
+        state.namespaces.for_each([&](const ObjectKey& key, const auto&) {
+            all.namespaces.push_back(Namespace{.key = key, .labels = {}});
+        });
+    }
+    if (add_list(Kind::node)) {
+        state.nodes.for_each(
+            [&](const ObjectKey&, const auto& node) { all.nodes.push_back(node); });
+    }
+    if (add_list(Kind::pod)) {
+        state.pods.for_each([&](const ObjectKey& key, const auto& addresses) {
+            Pod pod;
+            pod.key = key;
+            pod.ips = addresses->ips;
+            all.pods.push_back(std::move(pod));
+        });
+    }
+    const bool services = add_list(Kind::service);
+    const bool slices = add_list(Kind::endpoint_slice);
+    if (services || slices) state.catalog.add_to(all);
+    return all;
 }
 
 Store::Store(StoreOptions options, const Clock& clock)

@@ -2,6 +2,7 @@
 // Store: the one cache. A single writer (the control thread) applies events and publishes immutable
 // snapshots that the DNS workers and the rule thread share.
 
+#include "services/contents.hpp"
 #include "services/event.hpp"
 #include "services/snapshot.hpp"
 #include <nameplane/base/clock.hpp>
@@ -38,6 +39,8 @@ public:
     std::shared_ptr<const Snapshot> snapshot();
     /// Frees snapshots that nobody else holds, here and not where the last holder runs.
     void sweep();
+    /// Everything held at this moment, shared with it and not copied: for who saves it.
+    Contents contents() const;
 
 private:
     struct State;

@@ -1,5 +1,7 @@
 #include "services/stored_slice.hpp"
 
+#include "services/limits.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -30,11 +32,20 @@ std::size_t address_count_of(const EndpointSlice& slice) {
     return count;
 }
 
+/// Whether they may be addresses of one endpoint. Endpoints with a text have a place in it of their
+/// own; of those without, it makes no difference which is which.
+bool same_but_address(const StoredEndpoint& a, const StoredEndpoint& b) noexcept {
+    return a.text_at == b.text_at && a.hostname_octets == b.hostname_octets &&
+           a.pod_name_octets == b.pod_name_octets && a.ready == b.ready && a.serving == b.serving &&
+           a.terminating == b.terminating && a.hints == b.hints && a.node == b.node &&
+           a.zone == b.zone;
+}
+
 }  // namespace
 
 StoredSlice::StoredSlice(const EndpointSlice& slice, std::shared_ptr<StringPool> pool)
     : pool_{std::move(pool)}, ports_{sorted_ports(slice.ports)},
-      hints_(1), text_{std::make_unique<char[]>(text_octets_of(slice))},
+      hints_(1), text_{std::make_unique<char[]>(text_octets_of(slice))}, family_{slice.family},
       change_trigger_ns_{slice.change_trigger_ns} {
     endpoints_.reserve(address_count_of(slice));
     for (const Endpoint& endpoint : slice.endpoints) {
@@ -81,14 +92,42 @@ void StoredSlice::add_endpoint(const Endpoint& endpoint, std::uint32_t text_at) 
     }
 }
 
+void StoredSlice::unpack(EndpointSlice& slice) const {
+    slice.family = family_;
+    slice.ports = ports_;
+    slice.change_trigger_ns = change_trigger_ns_;
+    slice.endpoints.resize(endpoints_.size());
+    std::size_t count = 0;
+    const StoredEndpoint* before = nullptr;
+    for (const StoredEndpoint& stored : endpoints_) {
+        const bool joins = before != nullptr && same_but_address(*before, stored) &&
+                           slice.endpoints[count - 1].addresses.size() < addresses_per_endpoint_max;
+        before = &stored;
+        if (joins) {
+            slice.endpoints[count - 1].addresses.push_back(stored.address);
+            continue;
+        }
+        Endpoint& endpoint = slice.endpoints[count++];
+        endpoint.addresses.assign(1, stored.address);
+        endpoint.hostname = hostname(stored);
+        endpoint.pod_name = pod_name(stored);
+        endpoint.node_name = stored.node->text;
+        endpoint.zone = stored.zone->text;
+        endpoint.ready = stored.ready != 0;
+        endpoint.serving = stored.serving != 0;
+        endpoint.terminating = stored.terminating != 0;
+        endpoint.hint_zones = hints_[stored.hints].zones;
+        endpoint.hint_nodes = hints_[stored.hints].nodes;
+    }
+    slice.endpoints.resize(count);
+}
+
 bool StoredSlice::equals(const StoredSlice& other) const noexcept {
     const auto same = [](const StoredEndpoint& a, const StoredEndpoint& b) {
-        return a.address == b.address && a.ready == b.ready && a.serving == b.serving &&
-               a.terminating == b.terminating && a.hostname_octets == b.hostname_octets &&
-               a.pod_name_octets == b.pod_name_octets && a.text_at == b.text_at &&
-               a.hints == b.hints && a.node == b.node && a.zone == b.zone;
+        return a.address == b.address && same_but_address(a, b);
     };
-    return change_trigger_ns_ == other.change_trigger_ns_ && text_octets_ == other.text_octets_ &&
+    return family_ == other.family_ && change_trigger_ns_ == other.change_trigger_ns_ &&
+           text_octets_ == other.text_octets_ &&
            std::memcmp(text_.get(), other.text_.get(), text_octets_) == 0 &&
            std::ranges::equal(endpoints_, other.endpoints_, same) && ports_ == other.ports_ &&
            hints_ == other.hints_;

@@ -36,6 +36,9 @@ public:
     StoredSlice(const StoredSlice&) = delete;
     StoredSlice& operator=(const StoredSlice&) = delete;
 
+    /// What it was made from, but for key and Service: endpoints of the same order and content,
+    /// ports sorted. Fills `slice`, whose memory is used again.
+    void unpack(EndpointSlice& slice) const;
     /// Whether nothing that anybody reads differs; both from the same pool.
     bool equals(const StoredSlice& other) const noexcept;
 
@@ -51,6 +54,7 @@ public:
         return {text_.get() + endpoint.text_at + endpoint.hostname_octets,
                 endpoint.pod_name_octets};
     }
+    Family family() const noexcept { return family_; }
     std::int64_t change_trigger_ns() const noexcept { return change_trigger_ns_; }
     std::size_t memory_octets() const noexcept;
 
@@ -64,6 +68,7 @@ private:
     std::vector<StoredEndpoint> endpoints_;
     std::unique_ptr<char[]> text_;
     std::uint32_t text_octets_ = 0;
+    Family family_ = Family::ipv4;
     std::int64_t change_trigger_ns_ = 0;
 };
 
