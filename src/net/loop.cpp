@@ -37,6 +37,14 @@ struct SignalHandle {
     std::function<void()> caught;
 };
 
+struct WorkRequest {
+    uv_work_t uv{};
+    std::function<void()> job;
+    std::function<void()> done;
+    std::vector<WorkRequest*>* all = nullptr;
+    const bool* closing = nullptr;
+};
+
 template <class Handle> uv_handle_t* base_of(Handle& handle) noexcept {
     return reinterpret_cast<uv_handle_t*>(&handle.uv);
 }
@@ -132,6 +140,8 @@ struct Loop::State {
     std::atomic<bool> stop{false};
     std::mutex mutex;
     std::vector<std::function<void()>> posted;  // guarded by mutex
+    std::vector<WorkRequest*> works;            // under way
+    bool closing = false;
 
     State() {
         check_uv(uv_loop_init(&loop), "the process has a descriptor for its loop");
@@ -158,10 +168,27 @@ struct Loop::State {
         close_later(static_cast<SignalHandle*>(handle->data));
     }
 
+    /// Runs on the loop's thread when a job is over, or was dropped.
+    static void work_over(uv_work_t* uv, int) {
+        const std::unique_ptr<WorkRequest> request{static_cast<WorkRequest*>(uv->data)};
+        std::erase(*request->all, request.get());
+        if (!*request->closing) request->done();
+    }
+
+    /// Drops the jobs that have not begun, and waits for the others.
+    void finish_works() {
+        closing = true;
+        for (WorkRequest* request : works) {
+            uv_cancel(reinterpret_cast<uv_req_t*>(&request->uv));
+        }
+        while (!works.empty()) uv_run(&loop, UV_RUN_ONCE);
+    }
+
     ~State() {
         posted.clear();  // what the jobs hold may be handles of this loop
         uv_close(reinterpret_cast<uv_handle_t*>(&wake), nullptr);
         uv_walk(&loop, &State::close_if_signal, nullptr);
+        finish_works();
         int status = UV_EBUSY;
         // A turn runs the close callbacks; a signal on its way needs one more.
         for (int turn = 0; turn < 100 && status == UV_EBUSY; ++turn) {
@@ -193,6 +220,19 @@ void Loop::post(std::function<void()> job) {
         state_->posted.push_back(std::move(job));
     }
     uv_async_send(&state_->wake);
+}
+
+void Loop::work(std::function<void()> job, std::function<void()> done) {
+    auto request = std::make_unique<WorkRequest>();
+    request->job = std::move(job);
+    request->done = std::move(done);
+    request->all = &state_->works;
+    request->closing = &state_->closing;
+    request->uv.data = request.get();
+    const auto run = [](uv_work_t* uv) { static_cast<WorkRequest*>(uv->data)->job(); };
+    check_uv(uv_queue_work(&state_->loop, &request->uv, run, &State::work_over),
+             "a job with something to do is taken");
+    state_->works.push_back(request.release());
 }
 
 std::unique_ptr<Timer> Loop::timer(std::function<void()> fire) {

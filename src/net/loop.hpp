@@ -52,6 +52,11 @@ public:
     /// run() has returned are dropped with the loop.
     void post(std::function<void()> job);
 
+    /// Runs `job` on a thread of a small pool, for what blocks (files), then `done` on the loop's.
+    /// Both are destroyed on the loop's thread. Loop thread only. The loop waits for jobs that run
+    /// when it goes; those that wait are dropped, and so is every `done`.
+    void work(std::function<void()> job, std::function<void()> done);
+
     /// Timers, watches and the like must go before the Loop does.
     std::unique_ptr<Timer> timer(std::function<void()> fire);
     /// `ready(readable, writable)`.

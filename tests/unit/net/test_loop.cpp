@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -191,4 +193,47 @@ TEST_CASE("a signal arrives as an event of the loop, each time") {
     raise(SIGUSR1);
     loop.run();
     CHECK(caught == 2);
+}
+
+TEST_CASE("work runs on another thread, and what follows it on the loop's") {
+    Loop loop;
+    std::thread::id worked_on;
+    int done = 0;
+    loop.work([&] { worked_on = std::this_thread::get_id(); },
+              [&] {
+                  CHECK(worked_on != std::thread::id{});
+                  CHECK(worked_on != std::this_thread::get_id());
+                  ++done;
+                  loop.stop();
+              });
+    loop.run();
+    CHECK(done == 1);
+}
+
+TEST_CASE("a loop that goes waits for work that runs, drops the rest and says nothing more") {
+    std::atomic<int> worked{0};
+    int done = 0;
+    const auto token = std::make_shared<int>(0);
+    std::promise<void> begun;
+    std::promise<void> may_end;
+    std::thread helper;
+    {
+        Loop loop;
+        loop.work(
+            [&, token] {
+                begun.set_value();
+                may_end.get_future().wait();
+                ++worked;
+            },
+            [&, token] { ++done; });
+        for (int i = 0; i < 100; ++i) {
+            loop.work([&, token] { ++worked; }, [&, token] { ++done; });
+        }
+        begun.get_future().wait();
+        helper = std::thread{[&] { may_end.set_value(); }};
+    }
+    helper.join();
+    CHECK(worked.load() >= 1);
+    CHECK(done == 0);
+    CHECK(token.use_count() == 1);
 }
