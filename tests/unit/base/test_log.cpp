@@ -1,4 +1,5 @@
 #include "base/fd.hpp"
+#include "support/stderr_of.hpp"
 #include <nameplane/base/log.hpp>
 
 #include <catch2/catch.hpp>
@@ -17,23 +18,7 @@
 namespace nameplane {
 namespace {
 
-/// What `write` makes the process print to standard error.
-template <class Write> std::string stderr_of(Write write) {
-    std::FILE* file = std::tmpfile();
-    REQUIRE(file != nullptr);
-    std::fflush(stderr);
-    const UniqueFd before{::dup(STDERR_FILENO)};
-    REQUIRE(::dup2(::fileno(file), STDERR_FILENO) == STDERR_FILENO);
-    write();
-    std::fflush(stderr);
-    ::dup2(before.get(), STDERR_FILENO);
-    std::fseek(file, 0, SEEK_END);
-    std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
-    std::rewind(file);
-    text.resize(std::fread(text.data(), 1, text.size(), file));
-    std::fclose(file);
-    return text;
-}
+using test::stderr_of;
 
 /// The line without its time, which stands before it as "2026-01-31T23:59:59.123+01:00 ".
 std::string line_of(const std::string& printed) {
