@@ -3,6 +3,7 @@
 #include "base/mailbox.hpp"
 #include "rules/conntrack.hpp"
 #include "rules/syncer_metrics.hpp"
+#include "services/change_triggers.hpp"
 #include "services/delta.hpp"
 #include <nameplane/base/log.hpp>
 #include <nameplane/services/view.hpp>
@@ -32,6 +33,7 @@ struct FamilySync {
     Planner planner;
     std::unique_ptr<RuleWriter> writer;
     FamilyMetrics metrics;
+    SnapshotPtr written;  ///< whose rules are in; nullptr: none yet
     bool full = true;     ///< the next apply trusts nothing
     std::string refused;  ///< why the last apply failed; empty: it did not
     std::uint64_t refusals = 0;
@@ -97,7 +99,7 @@ private:
     void recover(FamilySync& family);
     bool forget_flows(FamilySync& family, const Plan& plan, const NodeFacts& node);
     void succeeded(const SnapshotPtr& snapshot);
-    void observe_latency(const services::Snapshot& snapshot);
+    void observe_latency(FamilySync& family, const services::Snapshot& snapshot) const;
     milliseconds next_backoff();
 
     std::vector<std::unique_ptr<FamilySync>> families_;  // rule thread
@@ -115,7 +117,6 @@ private:
     SyncHealth health_;
 
     // Rule thread.
-    SnapshotPtr applied_snapshot_;
     unsigned failures_ = 0;  // in a row
     Steady::time_point retry_at_{};
     Steady::time_point full_at_{};
@@ -187,6 +188,8 @@ bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
     family.metrics.nat_rules.set(static_cast<double>(applied->nat_rules));
     family.metrics.filter_rules.set(static_cast<double>(applied->filter_rules));
     recover(family);
+    observe_latency(family, *snapshot);
+    family.written = snapshot;
     if (applied->wrote) {
         NP_LOG_DEBUG("rules.written", "family", to_string(family.family), "version",
                      applied->version, "chains", applied->chains_written, "rules",
@@ -250,28 +253,32 @@ void Syncer::State::succeeded(const SnapshotPtr& snapshot) {
         health_.applied_version = version;
         health_.last_success = clock_.now();
     }
-    observe_latency(*snapshot);
-    applied_snapshot_ = snapshot;
     metrics_.last_success.set(
         std::chrono::duration<double>(clock_.wall().time_since_epoch()).count());
     metrics_.applied_version.set(static_cast<double>(version));
     if (applied_) applied_(version);
 }
 
-/// From the moment somebody changed the endpoints until their rules are in; what changed before
-/// this process began says nothing about it.
-void Syncer::State::observe_latency(const services::Snapshot& snapshot) {
-    const auto before = applied_snapshot_ ? applied_snapshot_ : services::Snapshot::empty();
+/// From the moment somebody changed endpoints until their rules are in, as kube-proxy counts it:
+/// once for each slice of the family, of Services with rules; not what changed before this process
+/// began.
+void Syncer::State::observe_latency(FamilySync& family, const services::Snapshot& snapshot) const {
+    const auto before = family.written ? family.written : services::Snapshot::empty();
     const WallTime now = clock_.wall();
     services::for_each_changed(
         *before, snapshot,
         [&](const services::ServiceEntry* old, const services::ServiceEntry* changed) {
-            if (changed == nullptr || changed->change_trigger_ns == 0) return;
-            if (old != nullptr && old->change_trigger_ns >= changed->change_trigger_ns) return;
-            const WallTime trigger{std::chrono::duration_cast<WallTime::duration>(
-                std::chrono::nanoseconds{changed->change_trigger_ns})};
-            if (trigger < started_at_ || trigger > now) return;
-            metrics_.programming.observe(0, std::chrono::duration<double>(now - trigger).count());
+            if (changed == nullptr) return;
+            if (changed->service->headless || changed->service->foreign_proxy) return;
+            for (const std::int64_t ns :
+                 services::new_change_triggers(old, *changed, family.family)) {
+                const WallTime trigger{
+                    std::chrono::duration_cast<WallTime::duration>(std::chrono::nanoseconds{ns})};
+                if (trigger <= started_at_) continue;
+                // The clock of who wrote the time may be ahead of ours.
+                const auto took = std::max(now - trigger, WallTime::duration{0});
+                family.metrics.programming.observe(0, std::chrono::duration<double>(took).count());
+            }
         });
 }
 

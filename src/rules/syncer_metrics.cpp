@@ -34,10 +34,6 @@ SyncMetrics::SyncMetrics(metrics::Registry& registry)
     : duration{registry.histogram("kubeproxy_sync_proxy_rules_duration_seconds",
                                   "How long a round of planning and committing rules took.",
                                   duration_bounds())},
-      programming{
-          registry.histogram("kubeproxy_network_programming_duration_seconds",
-                             "From a change of endpoints until their rules were in the kernel.",
-                             programming_bounds())},
       last_success{registry.gauge("kubeproxy_sync_proxy_rules_last_timestamp_seconds",
                                   "When rules were last found or put right, Unix time.")},
       applied_version{registry.gauge("nameplane_rules_applied_version",
@@ -49,6 +45,10 @@ FamilyMetrics::FamilyMetrics(metrics::Registry& registry, Family family)
     : failures{registry.counter("kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
                                 "Rounds that the kernel, the lock or a permission refused.",
                                 {{"ip_family", label_of(family)}})},
+      programming{
+          registry.histogram("kubeproxy_network_programming_duration_seconds",
+                             "From a change of endpoints until their rules were in the kernel.",
+                             programming_bounds(), {{"ip_family", label_of(family)}})},
       nat_rules{registry.gauge(rules_name, rules_help,
                                {{"table", "nat"}, {"ip_family", label_of(family)}})},
       filter_rules{registry.gauge(rules_name, rules_help,

@@ -11,7 +11,6 @@ namespace nameplane::rules {
 struct SyncMetrics {
     explicit SyncMetrics(metrics::Registry& registry);
     metrics::Histogram& duration;
-    metrics::Histogram& programming;
     metrics::Gauge& last_success;
     metrics::Gauge& applied_version;
     metrics::Counter& flows_forgotten;
@@ -21,6 +20,7 @@ struct SyncMetrics {
 struct FamilyMetrics {
     FamilyMetrics(metrics::Registry& registry, Family family);
     metrics::Counter& failures;
+    metrics::Histogram& programming;
     metrics::Gauge& nat_rules;
     metrics::Gauge& filter_rules;
 };

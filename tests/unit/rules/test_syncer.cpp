@@ -112,6 +112,19 @@ public:
         service.ports = {{.name = "http", .port = 80}};
         REQUIRE(store.apply(services::Event{service}));
     }
+    /// A slice of Service `service` that was changed because of something at `trigger`.
+    void change(const std::string& service, const std::string& slice_name, std::uint8_t last_octet,
+                WallTime trigger, Family family = Family::ipv4) {
+        services::EndpointSlice slice;
+        slice.key = {"ns", slice_name};
+        slice.service = service;
+        slice.family = family;
+        slice.ports = {{.name = "http", .port = 8080}};
+        slice.endpoints.resize(1);
+        slice.endpoints[0].addresses = {IpAddress::v4(10, 0, 0, last_octet)};
+        slice.change_trigger_ns = std::chrono::nanoseconds{trigger.time_since_epoch()}.count();
+        REQUIRE(store.apply(services::Event{slice}));
+    }
     std::uint64_t offer() {
         auto snapshot = store.snapshot();
         const std::uint64_t version = snapshot->version();
@@ -148,6 +161,8 @@ double value_of(const metrics::Registry& registry, std::string_view name,
     }
     return -1;
 }
+
+constexpr const char* programming = "kubeproxy_network_programming_duration_seconds";
 
 }  // namespace
 
@@ -261,4 +276,61 @@ TEST_CASE("a syncer that never started, or is failing, ends at once") {
     bench.kernels[0]->call(1);
     bench.syncer.reset();
     Syncer idle{{}, {}, {}, bench.registry, bench.clock, {}};
+}
+
+TEST_CASE("changes of endpoints are timed until their rules are in, each slice once") {
+    Bench bench{2};
+    bench.list();
+    bench.add("web", 1);
+    bench.change("web", "web-1", 1, bench.clock.wall() - 1h);  // before this process began
+    bench.wait_applied(bench.offer());
+    CHECK(value_of(bench.registry, programming, "IPv4") == 0);
+    bench.change("web", "web-1", 2, bench.clock.wall());
+    bench.change("web", "web-2", 3, bench.clock.wall());
+    bench.change("web", "web-6", 4, bench.clock.wall(), Family::ipv6);
+    bench.wait_applied(bench.offer());
+    CHECK(value_of(bench.registry, programming, "IPv4") == 2);
+    CHECK(value_of(bench.registry, programming, "IPv6") == 1);
+    bench.add("other", 2);
+    bench.wait_applied(bench.offer());
+    CHECK(value_of(bench.registry, programming, "IPv4") == 2);
+    // What is as old as the cluster stays so when something else of it changes.
+    bench.change("web", "web-2", 5, bench.clock.wall() - 1h);
+    bench.wait_applied(bench.offer());
+    CHECK(value_of(bench.registry, programming, "IPv4") == 2);
+}
+
+TEST_CASE("a refused change is timed until it is in, and headless Services are not") {
+    Bench bench;
+    bench.list();
+    bench.add("web", 1);
+    services::Service headless;
+    headless.key = {"ns", "db"};
+    headless.headless = true;
+    REQUIRE(bench.store.apply(services::Event{headless}));
+    bench.wait_applied(bench.offer());
+    bench.kernels[0]->fail(3);
+    bench.change("web", "web-1", 1, bench.clock.wall());
+    bench.change("db", "db-1", 2, bench.clock.wall());
+    bench.wait_applied(bench.offer());
+    CHECK(bench.kernels[0]->calls() == 5);
+    CHECK(value_of(bench.registry, programming, "IPv4") == 1);
+}
+
+TEST_CASE("latencies have the buckets of kube-proxy") {
+    const Bench bench;
+    for (const auto& family : bench.registry.read()) {
+        if (family.name != programming) continue;
+        const std::vector<double>& bounds = family.samples.at(0).histogram.bounds;
+        REQUIRE(bounds.size() == 2 + 59 + 12 + 7);
+        CHECK(bounds[1] == 0.5);
+        CHECK(bounds[2] == 1);
+        CHECK(bounds[60] == 59);
+        CHECK(bounds[61] == 60);
+        CHECK(bounds[72] == 115);
+        CHECK(bounds[73] == 120);
+        CHECK(bounds.back() == 300);
+        return;
+    }
+    FAIL("no such metric");
 }
