@@ -11,8 +11,9 @@ using namespace std::chrono_literals;
 constexpr unsigned watch_failures_max = 3;
 constexpr unsigned streams_failed_max = 2;
 constexpr std::chrono::seconds page_time_max{120};
+/// How long a watch may last: so much to twice as much.
 constexpr std::chrono::seconds watch_time_min{300};
-constexpr std::chrono::seconds watch_time_spread{300};
+constexpr std::chrono::seconds doubt_time_min{60};
 /// What a watch may take longer than its server promised.
 constexpr std::chrono::seconds watch_time_extra{60};
 /// A watch that ends sooner, without an event, is none.
@@ -46,6 +47,7 @@ std::string_view to_string(RelistReason reason) noexcept {
     case RelistReason::error: return "error";
     case RelistReason::refused: return "refused";
     case RelistReason::failing: return "failing";
+    case RelistReason::silent: return "silent";
     }
     return {};
 }
@@ -95,8 +97,9 @@ std::string Reflector::target(std::string_view query) const {
 }
 
 std::chrono::seconds Reflector::watch_time() {
-    const double spread = random_() * static_cast<double>(watch_time_spread.count());
-    return watch_time_min + std::chrono::seconds{static_cast<long>(spread)};
+    const std::chrono::seconds least = in_doubt_ ? doubt_time_min : watch_time_min;
+    return least +
+           std::chrono::seconds{static_cast<long>(random_() * static_cast<double>(least.count()))};
 }
 
 void Reflector::send(Phase phase, std::string target, bool watches) {
@@ -106,7 +109,7 @@ void Reflector::send(Phase phase, std::string target, bool watches) {
                        .what = (watches ? "watch " : "list ") + options_.resource,
                        .compressed = !watches,
                        .time_max = page_time_max};
-    if (watches) request.time_max = watch_time_min + watch_time_spread + watch_time_extra;
+    if (watches) request.time_max = 2 * watch_time_min + watch_time_extra;
     patience_->start(begin_max);
     call_ =
         api_.get(std::move(request), {.body = [this](std::string_view octets) { on_body(octets); },
@@ -239,7 +242,8 @@ void Reflector::on_stream_end(const ApiEnd& end) {
         return list();
     }
     // Somebody in between may have trouble with streams only.
-    if (begun_ && ++streams_failed_ == streams_failed_max) pages_only_ = true;
+    const bool answered = begun_ || end.status >= 500;
+    if (answered && ++streams_failed_ == streams_failed_max) pages_only_ = true;
     retry(&Reflector::list,
           end.ok ? within("the server ended it before the list was whole") : end.error,
           end.retry_after);
@@ -275,6 +279,8 @@ void Reflector::on_watch_end(const ApiEnd& end) {
         return retry(&Reflector::watch, within("the server ended it within an event"));
     if (lived < watch_life_min && watch_events_ == 0)
         return retry(&Reflector::watch, within("the server ended it at once"));
+    if (in_doubt_)
+        return relist(RelistReason::silent, within("not even a bookmark since it was lost"));
     watch();
 }
 
@@ -349,6 +355,7 @@ bool Reflector::take(ApiEvent event) {
     if (!version.empty()) {
         resource_version_ = std::move(version);
         watch_failures_ = 0;
+        in_doubt_ = false;
     }
     if (!streaming) return true;
     patience_->stop();
@@ -365,13 +372,20 @@ bool Reflector::on_error_event(const ApiStatus& status) {
     const std::string error =
         within(status.message.empty() ? "the server sent an error" : status.message);
     if (phase_ == Phase::streaming) {
-        retry(&Reflector::list, error, status.retry_after);
+        on_stream_error(error, status);
         return false;
     }
     if (clock_.now() - watch_began_ >= life_min) backoff_.reset();
     relist(status.code == expired ? RelistReason::expired : RelistReason::error, error,
            status.retry_after);
     return false;
+}
+
+/// A server whose etcd is too old for streaming lists says so in an event.
+void Reflector::on_stream_error(const std::string& error, const ApiStatus& status) {
+    if (status.retry_after) return retry(&Reflector::list, error, status.retry_after);
+    pages_only_ = true;
+    list();
 }
 
 void Reflector::on_garbage(const std::string& reason) {
@@ -413,6 +427,7 @@ void Reflector::open_list() {
 void Reflector::finish_list(ListHow how) {
     listener_.bound(services::EndList{options_.kind});
     listed_ = true;
+    in_doubt_ = false;
     pages_only_ = false;
     streams_failed_ = 0;
     whole_page_ = false;
@@ -434,6 +449,7 @@ void Reflector::wait(void (Reflector::*attempt)(),
 
 void Reflector::retry(void (Reflector::*attempt)(), const std::string& error,
                       std::optional<std::chrono::seconds> retry_after) {
+    in_doubt_ = true;
     wait(attempt, retry_after);
     listener_.trouble(error);
 }

@@ -55,6 +55,7 @@ enum class RelistReason : std::uint8_t {
     error,    ///< the server sent an ERROR event
     refused,  ///< it refuses the watch as such
     failing,  ///< it failed to begin the watch several times
+    silent,   ///< it accepted the watch after a loss, and then said nothing
 };
 std::string_view to_string(RelistReason reason) noexcept;
 
@@ -127,6 +128,7 @@ private:
     void on_page_end(const ApiEnd& end);
     void on_watch_end(const ApiEnd& end);
     void on_watch_refused(const ApiEnd& end);
+    void on_stream_error(const std::string& error, const ApiStatus& status);
     void on_garbage(const std::string& reason);
     void rewatch_or_relist(const std::string& error,
                            std::optional<std::chrono::seconds> retry_after);
@@ -175,7 +177,10 @@ private:
     // Of the watch under way.
     Monotonic watch_began_{};
     std::size_t watch_events_ = 0;
-    bool watched_ = false;         ///< since the last list
+    bool watched_ = false;  ///< since the last list
+    /// Since a watch was lost nothing has come. An API server whose etcd was set back accepts a
+    /// version from before, which lies in its future now, and stays silent until it is reached.
+    bool in_doubt_ = false;
     unsigned watch_failures_ = 0;  ///< in a row, that more of the same will not mend
 
     void (Reflector::*attempt_)() = nullptr;  ///< what the timer begins

@@ -463,6 +463,46 @@ TEST_CASE("streams that fail twice give way to pages") {
     CHECK(world.call()->streams());
 }
 
+TEST_CASE("a server whose etcd cannot stream lists says so in an event") {
+    World world;
+    world.answer(
+        R"({"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",)"
+        R"("message":"a watch stream was requested by the client but the required storage feature )"
+        R"(RequestWatchProgress is disabled","reason":"InternalError","code":500}})");
+    CHECK(world.call()->has("limit=500"));
+    CHECK(world.told.take() == Lines{"begin"});
+}
+
+TEST_CASE("a watch that stays silent after a loss is not believed") {
+    const auto world = World::watching();
+    CHECK(world->call()->has("timeoutSeconds=450"));
+    world->api.cut(world->call());
+    world->wait_for_attempt();
+    CHECK(world->call()->has("timeoutSeconds=90"));
+    world->api.begin(world->call());
+    SECTION("silence") {
+        world->time.advance(90s);
+        world->api.end(world->call());
+        CHECK(world->told.take().back() == "relist silent");
+        world->wait_for_attempt();
+        CHECK(world->call()->streams());
+        CHECK(world->call()->has("timeoutSeconds=90"));
+        world->answer(bookmark("2", true));
+        world->time.advance(90s);
+        world->api.end(world->call());
+        CHECK(world->call()->has("watch=1&resourceVersion=2&"));
+        CHECK(world->call()->has("timeoutSeconds=450"));
+    }
+    SECTION("a bookmark") {
+        world->answer(bookmark("6"));
+        world->time.advance(90s);
+        world->api.end(world->call());
+        CHECK(world->told.take().back() == "again");
+        CHECK(world->call()->has("resourceVersion=6&"));
+        CHECK(world->call()->has("timeoutSeconds=450"));
+    }
+}
+
 TEST_CASE("an object that cannot be read is kept by lists and changes nothing in watches") {
     const std::string bad =
         R"({"kind":"Namespace","metadata":{"name":"bad","resourceVersion":"6","labels":7}})";
