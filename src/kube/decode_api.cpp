@@ -43,6 +43,7 @@ ApiObject unreadable(Kind kind, std::string_view octets, std::string_view reason
     ApiObject object;
     object.resource_version = version_of(seen.resource_version);
     object.reason = reason;
+    object.damaged = true;
     if (seen.name.empty() || is_namespaced(kind) == seen.ns.empty()) return object;
     object.key = {shortened_name(seen.ns), shortened_name(seen.name)};
     object.state = ApiObject::State::refused;
@@ -195,12 +196,14 @@ ApiObject ApiDecoder::item(Kind kind, std::string_view octets) {
 
 ApiObject ApiDecoder::item_over_long(Kind kind, std::string_view beginning) {
     ApiObject object = unreadable(kind, beginning, over_long);
+    object.damaged = false;
     object.state = ApiObject::State::refused;
     return object;
 }
 
 ApiEvent ApiDecoder::event_over_long(Kind kind, std::string_view beginning) {
     ApiEvent event = unreadable_event(kind, beginning, over_long);
+    event.object.damaged = false;
     if (event.object.state == ApiObject::State::garbage)
         event.object.state = ApiObject::State::refused;
     return event;

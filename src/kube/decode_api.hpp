@@ -22,6 +22,9 @@ struct ApiObject {
         garbage,  ///< no JSON, and nothing in it says which object it was
     };
     State state = State::garbage;
+    /// It is no JSON, so its octets may have been changed on their way to us. Its name was seen
+    /// nevertheless, and the rest is what to make of it if it does not get better.
+    bool damaged = false;
     services::ObjectKey key;  ///< as far as it is known
     std::string resource_version;
     std::optional<services::Event> put;

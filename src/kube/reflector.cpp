@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr unsigned watch_failures_max = 3;
 constexpr unsigned streams_failed_max = 2;
+constexpr unsigned damaged_times_max = 2;
 constexpr std::chrono::seconds page_time_max{120};
 /// How long a watch may last: so much to twice as much.
 constexpr std::chrono::seconds watch_time_min{300};
@@ -314,8 +315,7 @@ bool Reflector::take_events(std::string_view octets) {
         case Piece::What::over_long:
             if (!take(ApiDecoder::event_over_long(options_.kind, piece.octets))) return false;
             break;
-        case Piece::What::garbage:
-            return take({.type = ApiEventType::modified, .object = {.reason = "not JSON"}});
+        case Piece::What::garbage: return take(ApiEvent{.object = {.reason = "not JSON"}});
         }
     }
 }
@@ -327,18 +327,21 @@ bool Reflector::take_items(std::string_view octets) {
         switch (piece.what) {
         case Piece::What::nothing: return true;
         case Piece::What::object:
-            if (!tell(decoder_.item(options_.kind, piece.octets))) return false;
+            if (!take(decoder_.item(options_.kind, piece.octets))) return false;
             break;
         case Piece::What::over_long:
-            if (!tell(ApiDecoder::item_over_long(options_.kind, piece.octets))) return false;
+            if (!take(ApiDecoder::item_over_long(options_.kind, piece.octets))) return false;
             break;
-        case Piece::What::garbage: return tell({.reason = "not JSON"});
+        case Piece::What::garbage: return take(ApiObject{.reason = "not JSON"});
         }
     }
 }
 
 bool Reflector::take(ApiEvent event) {
-    if (event.object.state == ApiObject::State::garbage) return tell(std::move(event.object));
+    if (!is_of_use(event.object)) {
+        on_garbage(event.object.reason);
+        return false;
+    }
     listener_.counted(event.type);
     ++watch_events_;
     const bool streaming = phase_ == Phase::streaming;
@@ -355,6 +358,7 @@ bool Reflector::take(ApiEvent event) {
     if (!version.empty()) {
         resource_version_ = std::move(version);
         watch_failures_ = 0;
+        damaged_.clear();
         in_doubt_ = false;
     }
     if (!streaming) return true;
@@ -401,22 +405,42 @@ void Reflector::stop_call() {
     call_.reset();
 }
 
-bool Reflector::tell(ApiObject object) {
+/// What was damaged on its way comes whole the next time. What comes damaged again and again is
+/// like that, and must not stop the rest.
+bool Reflector::is_of_use(const ApiObject& object) {
+    if (object.state == ApiObject::State::garbage) return false;
+    if (!object.damaged) return true;
+    constexpr std::size_t keys_max = 1000;
+    if (damaged_.size() >= keys_max) damaged_.clear();
+    unsigned& times = damaged_[object.key];
+    if (times >= damaged_times_max) return true;
+    ++times;
+    return false;
+}
+
+bool Reflector::take(ApiObject item) {
+    if (is_of_use(item)) {
+        tell(std::move(item));
+        return true;
+    }
+    on_garbage(item.reason);
+    return false;
+}
+
+void Reflector::tell(ApiObject object) {
     const bool lists = phase_ != Phase::watching;
     report_.objects += lists ? 1U : 0U;
     switch (object.state) {
-    case ApiObject::State::read: listener_.put(std::move(object)); return true;
-    case ApiObject::State::ignored: return true;
+    case ApiObject::State::read: listener_.put(std::move(object)); break;
+    case ApiObject::State::ignored: break;
     case ApiObject::State::refused:
         report_.refused += lists ? 1U : 0U;
         listener_.refused(object);
         if (lists && !object.key.name.empty())
             listener_.bound(services::Keep{options_.kind, std::move(object.key)});
-        return true;
+        break;
     case ApiObject::State::garbage: break;
     }
-    on_garbage(object.reason);
-    return false;
 }
 
 void Reflector::open_list() {
@@ -428,6 +452,7 @@ void Reflector::finish_list(ListHow how) {
     listener_.bound(services::EndList{options_.kind});
     listed_ = true;
     in_doubt_ = false;
+    damaged_.clear();
     pages_only_ = false;
     streams_failed_ = 0;
     whole_page_ = false;

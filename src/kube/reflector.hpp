@@ -22,6 +22,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -137,7 +138,9 @@ private:
     bool take_events(std::string_view octets);
     bool take_items(std::string_view octets);
     bool take(ApiEvent event);
-    bool tell(ApiObject object);
+    bool take(ApiObject item);
+    bool is_of_use(const ApiObject& object);
+    void tell(ApiObject object);
     void open_list();
     void finish_list(ListHow how);
     void begin_watching();
@@ -164,6 +167,9 @@ private:
     std::optional<ListSplitter> items_;
     std::string resource_version_;  ///< where a watch goes on
     bool listed_ = false;           ///< a whole list has been told at some time
+
+    /// How often objects came damaged since we last got any further.
+    std::map<services::ObjectKey, unsigned> damaged_;
 
     // Of the list under way.
     Monotonic list_began_{};

@@ -38,35 +38,42 @@ ValueEnd::Step ValueEnd::first(char c) noexcept {
     return {Found::more, 1};
 }
 
-/// Where the string goes on behind `octets`, or the place behind its end.
-std::size_t ValueEnd::skip_string(std::string_view octets, std::size_t at) noexcept {
+/// `end`: the string has ended.
+ValueEnd::Step ValueEnd::skip_string(std::string_view octets, std::size_t at) noexcept {
+    constexpr unsigned char first_printable = 0x20;
     for (; at < octets.size(); ++at) {
+        const char c = octets[at];
+        if (static_cast<unsigned char>(c) < first_printable) return {Found::garbage, at};
         if (escaped_) {
             escaped_ = false;
-        } else if (octets[at] == '\\') {
+        } else if (c == '\\') {
             escaped_ = true;
-        } else if (octets[at] == '"') {
+        } else if (c == '"') {
             in_string_ = false;
-            return at + 1;
+            return {Found::end, at + 1};
         }
     }
-    return at;
+    return {Found::more, at};
 }
 
 ValueEnd::Step ValueEnd::nested(std::string_view octets, std::size_t at) noexcept {
     while (at < octets.size()) {
         if (in_string_) {
-            at = skip_string(octets, at);
+            const Step step = skip_string(octets, at);
+            if (step.found == Found::garbage) return step;
+            at = step.octets;
             continue;
         }
         const char c = octets[at++];
         if (c == '"') {
             in_string_ = true;
         } else if (c == '{' || c == '[') {
+            if (line_begins_ && c == '{') return {Found::garbage, at};
             ++depth_;
         } else if (c == '}' || c == ']') {
             if (--depth_ == 0) return {Found::end, at};
         }
+        line_begins_ = c == '\n';
     }
     return {Found::more, at};
 }
@@ -81,9 +88,7 @@ ValueEnd::Step ValueEnd::take(std::string_view octets) noexcept {
     }
     switch (shape_) {
     case Shape::nested: return nested(octets, at);
-    case Shape::string:
-        at = skip_string(octets, at);
-        return {in_string_ ? Found::more : Found::end, at};
+    case Shape::string: return skip_string(octets, at);
     case Shape::word:
         while (at < octets.size() && is_word(octets[at])) ++at;
         return {at == octets.size() ? Found::more : Found::end, at};
@@ -144,6 +149,7 @@ Piece WatchSplitter::next() {
     }
     const Piece piece = value_.take(rest_);
     if (piece.what != Piece::What::nothing) in_object_ = false;
+    garbage_ = piece.what == Piece::What::garbage;
     return piece;
 }
 

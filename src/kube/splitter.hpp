@@ -15,7 +15,8 @@ inline constexpr std::size_t object_octets_max = std::size_t{8} * 1024 * 1024;
 /// What is kept of the beginning of a skipped one, for its name.
 inline constexpr std::size_t skipped_octets_kept = std::size_t{64} * 1024;
 
-/// Finds where one JSON value ends.
+/// Finds where one JSON value ends. A line that begins with '{', or ends within a string, can only
+/// mean that something is missing of the value before: what follows is not swallowed with it.
 class ValueEnd {
 public:
     enum class Found : std::uint8_t { end, more, garbage };
@@ -31,12 +32,13 @@ public:
 private:
     enum class Shape : std::uint8_t { none, nested, string, word };
     Step first(char c) noexcept;
-    std::size_t skip_string(std::string_view octets, std::size_t at) noexcept;
+    Step skip_string(std::string_view octets, std::size_t at) noexcept;
     Step nested(std::string_view octets, std::size_t at) noexcept;
 
     Shape shape_ = Shape::none;
     bool in_string_ = false;
     bool escaped_ = false;
+    bool line_begins_ = false;
     std::uint64_t depth_ = 0;
 };
 

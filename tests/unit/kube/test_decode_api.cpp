@@ -353,6 +353,7 @@ TEST_CASE("an object that is wrong is refused with its name and one reason") {
     CAPTURE(test.text);
     const ApiObject object = item(test.kind, test.text);
     CHECK(object.state == State::refused);
+    CHECK(object.damaged == object.reason.starts_with("not JSON"));
     CHECK_FALSE(object.put);
     CHECK(object.key == services::ObjectKey{std::string{test.ns}, std::string{test.name}});
     CHECK(object.reason.substr(0, test.reason.size()) == test.reason);

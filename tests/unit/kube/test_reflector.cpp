@@ -535,6 +535,40 @@ TEST_CASE("an object that cannot be read is kept by lists and changes nothing in
     }
 }
 
+TEST_CASE("what is no JSON is asked for again, and refused if it stays so") {
+    const std::string damaged =
+        R"({"type":"ADDED","object":{"metadata":{"name":"bad","resourceVersion":"6"},"spec":tru}})";
+    SECTION("in a watch") {
+        const auto world = World::watching();
+        for (int i = 0; i < 2; ++i) {
+            world->answer(damaged);
+            CHECK(std::ranges::count(world->told.take(), "trouble") == 1);
+            world->wait_for_attempt();
+            CHECK(world->call()->has("resourceVersion=5&"));
+        }
+        world->answer(damaged + event("ADDED", "b", "7"));
+        CHECK(world->told.take() == Lines{"again", "watching", "refused bad", "put b", "settled"});
+        world->answer(damaged);
+        CHECK(world->told.take() == Lines{"trouble", "settled"});
+    }
+    SECTION("in a list") {
+        World world{false};
+        const std::string text = R"({"metadata":{"resourceVersion":"7"},"items":[)" +
+                                 object("a", "1") + R"(,{"metadata":{"name":"bad"},"x":tru},)" +
+                                 R"({"metadata":{"name":"bad2"},"x":tru}]})";
+        for (int i = 0; i < 4; ++i) {
+            world.answer(text);
+            CHECK(world.told.take().back() == "trouble");
+            world.wait_for_attempt();
+        }
+        world.answer(text);
+        world.api.end(world.call());
+        CHECK(world.told.take() == Lines{"begin", "put a", "refused bad", "keep bad",
+                                         "refused bad2", "keep bad2", "end",
+                                         "listed by pages: 3 (2)", "settled"});
+    }
+}
+
 TEST_CASE("an object that is too long is refused by its name, and its removal is understood") {
     const auto world = World::watching();
     const std::string padding(object_octets_max, 'x');

@@ -61,6 +61,11 @@ TEST_CASE("a watch is cut into its objects wherever the octets are cut") {
         {"nothing", " \n", {}},
         {"no object", "{}\n[1]", {"{}", "GARBAGE"}},
         {"a page of HTML", "<html>", {"GARBAGE"}},
+        {"in several lines",
+         "{\n  \"a\": [\n    {\n    }\n  ]\n}\n{}",
+         {"{\n  \"a\": [\n    {\n    }\n  ]\n}", "{}"}},
+        {"a brace is missing", "{\"a\":{}\n{}\n", {"GARBAGE"}},
+        {"a quote is missing", "{\"a}\n{}\n", {"GARBAGE"}},
         {"one brace too many", "{}}{}", {"{}", "GARBAGE"}},
     }));
     CAPTURE(name);
