@@ -69,6 +69,7 @@ struct HttpHead {
     /// Retry-After, if there in seconds.
     std::optional<std::chrono::seconds> retry_after;
     std::string content_type;
+    bool shared = false;  ///< HTTP/2: other requests use the same connection
 };
 
 struct HttpEnd {
@@ -109,11 +110,14 @@ public:
     /// knows that the other side is gone although the kernel does not. The next start() connects
     /// anew.
     void drop_connections(std::string reason);
+    /// Whom to connect to from now on. What is under way goes on as it was; connections that were
+    /// made in another name are not used again.
+    void use(HttpPeer peer);
     HttpTotals totals() const noexcept;
 
 private:
-    struct State;
-    std::unique_ptr<State> state_;
+    class Engine;
+    std::shared_ptr<Engine> engine_;
 };
 
 }  // namespace nameplane::net

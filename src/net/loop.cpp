@@ -1,5 +1,6 @@
 #include "net/loop.hpp"
 
+#include "net/uv_loop.hpp"
 #include <nameplane/base/check.hpp>
 
 #include <uv.h>
@@ -162,10 +163,11 @@ struct Loop::State {
         if (stop.load(std::memory_order_acquire)) uv_stop(&loop);
     }
 
-    /// Signals have no owner outside of the loop.
-    static void close_if_signal(uv_handle_t* handle, void*) {
-        if (uv_is_closing(handle) != 0 || handle->type != UV_SIGNAL) return;
-        close_later(static_cast<SignalHandle*>(handle->data));
+    /// Signals have no owner outside of the loop, and children that were killed none any more.
+    static void close_if_ownerless(uv_handle_t* handle, void*) {
+        if (uv_is_closing(handle) != 0) return;
+        if (handle->type == UV_SIGNAL) close_later(static_cast<SignalHandle*>(handle->data));
+        if (handle->type == UV_PROCESS) collect_orphan(reinterpret_cast<uv_process_t*>(handle));
     }
 
     /// Runs on the loop's thread when a job is over, or was dropped.
@@ -187,7 +189,7 @@ struct Loop::State {
     ~State() {
         posted.clear();  // what the jobs hold may be handles of this loop
         uv_close(reinterpret_cast<uv_handle_t*>(&wake), nullptr);
-        uv_walk(&loop, &State::close_if_signal, nullptr);
+        uv_walk(&loop, &State::close_if_ownerless, nullptr);
         finish_works();
         int status = UV_EBUSY;
         // A turn runs the close callbacks; a signal on its way needs one more.
@@ -200,6 +202,10 @@ struct Loop::State {
     State(const State&) = delete;
     State& operator=(const State&) = delete;
 };
+
+uv_loop_t& uv_loop_of(Loop& loop) noexcept {
+    return loop.state().loop;
+}
 
 Loop::Loop() : state_{std::make_unique<State>()} {}
 Loop::~Loop() = default;
