@@ -30,7 +30,7 @@ using Work = std::function<void(std::function<void()> job, std::function<void()>
 /// Control thread only.
 class StateSaver {
 public:
-    /// `store` outlives this.
+    /// `store`, and what `work` belongs to, outlive this.
     StateSaver(StateOptions options, const services::Store& store, Work work,
                metrics::Registry& metrics, const Clock& clock);
     /// Waits for a save that is under way; saves nothing.
