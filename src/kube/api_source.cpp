@@ -4,6 +4,7 @@
 #include "kube/source.hpp"
 #include <nameplane/base/log.hpp>
 
+#include <array>
 #include <mutex>
 #include <random>
 #include <set>
@@ -70,7 +71,8 @@ public:
         : kind_{kind}, shared_{shared}, health_{shared.healths.add(kind)} {
         for (const auto type : {ApiEventType::added, ApiEventType::modified, ApiEventType::deleted,
                                 ApiEventType::bookmark, ApiEventType::error})
-            count("nameplane_api_events_total", events_help, "event", to_string(type), 0);
+            events_[static_cast<std::size_t>(type)] = &counter(
+                "nameplane_api_events_total", "Events of watches.", "event", to_string(type));
     }
 
     void bound(services::Event event) override { shared_.sink(std::move(event)); }
@@ -79,7 +81,7 @@ public:
     void settled() override { shared_.settled(); }
     void heard() override;
     void counted(ApiEventType type) override {
-        count("nameplane_api_events_total", events_help, "event", to_string(type));
+        events_[static_cast<std::size_t>(type)]->add_shared();
     }
     void listed(const ListReport& report) override;
     void relisting(RelistReason reason, const std::string& error) override;
@@ -88,13 +90,10 @@ public:
     void trouble(const std::string& error) override;
 
 private:
-    static constexpr std::string_view events_help = "Events of watches.";
-
-    void count(std::string_view name, std::string_view help, std::string label,
-               std::string_view value, std::uint64_t times = 1) {
-        shared_.metrics
-            .counter(name, help, {{"kind", kind_text()}, {std::move(label), std::string{value}}})
-            .add_shared(times);
+    metrics::Counter& counter(std::string_view name, std::string_view help, std::string label,
+                              std::string_view value) {
+        return shared_.metrics.counter(
+            name, help, {{"kind", kind_text()}, {std::move(label), std::string{value}}});
     }
     std::string kind_text() const { return std::string{services::to_string(kind_)}; }
     void not_current(const std::string& error);
@@ -105,6 +104,7 @@ private:
     RefusedObjects refused_;
     bool listed_ = false;
     std::optional<Monotonic> trouble_since_;
+    std::array<metrics::Counter*, 5> events_{};  ///< by ApiEventType
     metrics::Counter& watch_restarts_ =
         shared_.metrics.counter("nameplane_api_watch_restarts_total",
                                 "Watches that were begun again.", {{"kind", kind_text()}});
@@ -117,7 +117,8 @@ private:
 };
 
 void KindPart::put(ApiObject object) {
-    if (refused_.forget(object.key))
+    const bool was_refused = refused_.forget(object.key);
+    if (was_refused && !std::holds_alternative<services::Remove>(*object.put))
         NP_LOG_INFO("api.accepted_object", "object", to_string(ObjectId{kind_, object.key}));
     shared_.sink(std::move(*object.put));
 }
@@ -151,8 +152,9 @@ void KindPart::not_current(const std::string& error) {
 }
 
 void KindPart::relisting(RelistReason reason, const std::string& error) {
-    count("nameplane_api_relists_total", "Lists that were made again.", "reason",
-          to_string(reason));
+    counter("nameplane_api_relists_total", "Lists that were made again.", "reason",
+            to_string(reason))
+        .add_shared();
     NP_LOG_INFO("api.relist", "kind", services::to_string(kind_), "reason", to_string(reason),
                 "error", error);
     not_current(error);

@@ -205,7 +205,12 @@ template <class V> std::optional<IpAddress> BasicFieldReader<V>::address(const F
 }
 
 template <class V> std::optional<Cidr> BasicFieldReader<V>::cidr(const Field& field) {
-    auto cidr = Cidr::parse(field.value.text());
+    // The API server lets spaces around loadBalancerSourceRanges pass, and kube-proxy takes them
+    // off.
+    std::string_view text = field.value.text();
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    auto cidr = Cidr::parse(text);
     if (!cidr) wrong(field, "a network such as 10.0.0.0/8");
     return cidr;
 }

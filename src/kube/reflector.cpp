@@ -75,9 +75,10 @@ Reflector::Reflector(ReflectorOptions options, Api& api, ApiDecoder& decoder,
                      const MakeTimer& make_timer, const Clock& clock,
                      std::function<double()> random, ReflectorListener& listener)
     : options_{std::move(options)}, api_{api}, decoder_{decoder}, clock_{clock}, random_{random},
-      listener_{listener}, backoff_{std::move(random)},
-      retry_timer_{make_timer([this] { (this->*attempt_)(); })}, patience_{make_timer(
-                                                                     [this] { on_patience(); })} {}
+      listener_{listener}, backoff_{std::move(random)} {
+    retry_timer_ = make_timer([this] { (this->*attempt_)(); });
+    patience_ = make_timer([this] { on_patience(); });
+}
 
 Reflector::~Reflector() = default;
 

@@ -5,6 +5,9 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <stop_token>
+#include <thread>
 
 using namespace nameplane;
 using namespace nameplane::kube;
@@ -159,6 +162,21 @@ TEST_CASE("health says what is listed, current and wrong") {
     CHECK(health.listed);
     CHECK_FALSE(health.current);
     CHECK(health.error == "watch namespaces: too old");
+}
+
+TEST_CASE("health is told to other threads while events come") {
+    World world{{}};
+    const std::jthread reader{[&](const std::stop_token& stop) {
+        while (!stop.stop_requested())
+            for (const KindHealth& health : world.source.health())
+                if (health.current && !(health.listed && health.last_heard)) std::abort();
+    }};
+    const auto call = world.call("/namespaces");
+    for (int i = 0; i < 2000; ++i) {
+        world.time.advance(1ms);
+        world.api.body(call, end_of_list);
+    }
+    CHECK(world.health(Kind::namespace_).last_heard == world.time.now());
 }
 
 TEST_CASE("events, lists and refusals are counted") {

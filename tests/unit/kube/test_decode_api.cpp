@@ -60,7 +60,7 @@ constexpr std::string_view service_text = R"({
                  {"name":"dns","protocol":"UDP","appProtocol":"dns","port":53,"targetPort":5353,"nodePort":30053}],
  "selector":{"app":"front"},"clusterIP":"10.96.0.7","clusterIPs":["10.96.0.7","fd00::7"],"type":"LoadBalancer",
  "externalIPs":["192.0.2.1"],"sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":600}},
- "loadBalancerSourceRanges":["198.51.100.0/24"],"externalTrafficPolicy":"Local","healthCheckNodePort":31000,
+ "loadBalancerSourceRanges":[" 198.51.100.7/24 "],"externalTrafficPolicy":"Local","healthCheckNodePort":31000,
  "publishNotReadyAddresses":true,"ipFamilies":["IPv4","IPv6"],"ipFamilyPolicy":"RequireDualStack",
  "allocateLoadBalancerNodePorts":true,"internalTrafficPolicy":"Local","trafficDistribution":"PreferSameZone",
  "aFieldOfTomorrow":{"x":[1,2.5,null]}},
@@ -107,7 +107,7 @@ TEST_CASE("a Service of the API") {
     CHECK(service.ingress[0].address == ip("203.0.113.9"));
     CHECK(service.ingress[0].mode == IpMode::proxy);
     CHECK(service.ingress_hostnames == std::vector<std::string>{"lb.example"});
-    CHECK(service.source_ranges == std::vector{*Cidr::parse("198.51.100.0/24")});
+    CHECK(service.source_ranges == std::vector{*Cidr::parse("198.51.100.7/24")});
     REQUIRE(service.ports.size() == 2);
     CHECK(service.ports[0] ==
           services::ServicePort{
