@@ -1,4 +1,4 @@
-#include "agent/metrics_text.hpp"
+#include "agent/freshness.hpp"
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
@@ -33,6 +33,12 @@ h_bucket{le="0.1"} 1
 h_bucket{le="1"} 2
 h_bucket{le="+Inf"} 3
 )");
+}
+
+TEST_CASE("an infinite age is written as Prometheus reads it") {
+    metrics::Registry registry{1};
+    FreshnessMetrics{registry}.set({});
+    CHECK(metrics_text(registry.read()).ends_with("\nnameplane_api_data_age_seconds +Inf\n"));
 }
 
 TEST_CASE("a process tells its memory, time, descriptors and start") {
