@@ -1,4 +1,5 @@
 #include "agent/freshness.hpp"
+#include "agent/metrics_text.hpp"
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
