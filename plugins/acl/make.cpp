@@ -2,7 +2,6 @@
 
 #include "conf/values.hpp"
 #include "plugins/acl/acl.hpp"
-
 #include <nameplane/text.hpp>
 
 #include <algorithm>
@@ -60,8 +59,8 @@ public:
 
 private:
     std::nullopt_t wrong(std::string_view what, std::string_view expected) {
-        mistakes_.add(line_.where, "acl: '" + std::string{what} + "', expected " +
-                                       std::string{expected});
+        mistakes_.add(line_.where,
+                      "acl: '" + std::string{what} + "', expected " + std::string{expected});
         return std::nullopt;
     }
 

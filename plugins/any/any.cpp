@@ -8,9 +8,9 @@ namespace {
 
 constexpr dns::Ttl ttl = 8482;
 // Two character strings, as CoreDNS has them.
-constexpr std::array<std::uint8_t, 27> hinfo{
-    13, 'A', 'N', 'Y', ' ', 'o', 'b', 's', 'o', 'l', 'e', 't', 'e', 'd',
-    12, 'S', 'e', 'e', ' ', 'R', 'F', 'C', ' ', '8', '4', '8', '2'};
+constexpr std::array<std::uint8_t, 27> hinfo{13,  'A', 'N', 'Y', ' ', 'o', 'b', 's', 'o',
+                                             'l', 'e', 't', 'e', 'd', 12,  'S', 'e', 'e',
+                                             ' ', 'R', 'F', 'C', ' ', '8', '4', '8', '2'};
 
 }  // namespace
 

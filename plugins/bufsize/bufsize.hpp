@@ -14,9 +14,8 @@ namespace nameplane::plugins {
 /// Lowers a larger size, in the query for those behind and in the answer; never adds an OPT record.
 class Bufsize final : public Plugin {
 public:
-    static constexpr std::array options{
-        Option{"size", Integer{.from = 512, .to = 4096, .unset = 1232},
-               "largest datagram, in octets"}};
+    static constexpr std::array options{Option{
+        "size", Integer{.from = 512, .to = 4096, .unset = 1232}, "largest datagram, in octets"}};
     static constexpr Syntax syntax{.positional = {"size?"}};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 

@@ -20,8 +20,8 @@ std::string host_name() {
 
 Chaos::Text1 Chaos::rdata(std::string_view text) {
     const std::string_view fits = text.substr(0, 255);
-    Text1 data{static_cast<std::uint8_t>(fits.size())};
-    data.insert(data.end(), fits.begin(), fits.end());
+    Text1 data(1 + fits.size(), static_cast<std::uint8_t>(fits.size()));
+    std::ranges::copy(fits, data.begin() + 1);
     return data;
 }
 

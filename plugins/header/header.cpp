@@ -21,8 +21,8 @@ std::optional<Header::Flag> flag_of(std::string_view word) noexcept {
 void read_rule(const Statement& line, std::vector<Rule>& query, std::vector<Rule>& response,
                Mistakes& mistakes) {
     const auto wrong = [&](std::string_view what, std::string_view expected) {
-        mistakes.add(line.where, "header: '" + std::string{what} + "', expected " +
-                                     std::string{expected});
+        mistakes.add(line.where,
+                     "header: '" + std::string{what} + "', expected " + std::string{expected});
     };
     const std::vector<std::string>& words = line.words;
     const bool is_query = same_word(words[0], "query");

@@ -22,8 +22,8 @@ Local::Local(bool prefix, metrics::Counter& counter)
                                                                   "root.localhost.")} {}
 
 Result<PluginPtr> Local::make(const Options& given, Setup& setup) {
-    metrics::Counter& counter = setup.metrics.counter(
-        "coredns_local_localhost_requests_total", "Queries for names of localhost but itself.");
+    metrics::Counter& counter = setup.metrics.counter("coredns_local_localhost_requests_total",
+                                                      "Queries for names of localhost but itself.");
     return PluginPtr{new Local{given.word("localhost_prefix") == "on", counter}};
 }
 
@@ -33,9 +33,8 @@ bool Local::is_special(dns::NameView name) const noexcept {
 }
 
 dns::Record Local::soa(dns::NameView owner) const noexcept {
-    return dns::soa_record(
-        owner, ttl,
-        {.mname = zones_[0], .rname = root_mail_, .serial = 1, .minimum = ttl});
+    return dns::soa_record(owner, ttl,
+                           {.mname = zones_[0], .rname = root_mail_, .serial = 1, .minimum = ttl});
 }
 
 void Local::no_data(dns::NameView owner, Reply& reply) const noexcept {

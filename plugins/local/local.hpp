@@ -14,9 +14,8 @@ namespace nameplane::plugins {
 /// begin with localhost. unless told otherwise.
 class Local final : public Plugin {
 public:
-    static constexpr std::array options{
-        Option{"localhost_prefix", OneOf{{"on", "off"}, "on"},
-               "whether localhost.<any domain> is this host, too"}};
+    static constexpr std::array options{Option{"localhost_prefix", OneOf{{"on", "off"}, "on"},
+                                               "whether localhost.<any domain> is this host, too"}};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

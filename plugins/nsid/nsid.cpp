@@ -37,8 +37,8 @@ Result<PluginPtr> Nsid::make(const Options& given, Setup&) {
     }
     if (!given.given("data")) data = host_name();
     if (data.size() > 512) {
-        return given.wrong("data", std::to_string(data.size()) +
-                                       " characters, expected at most 512");
+        return given.wrong("data",
+                           std::to_string(data.size()) + " characters, expected at most 512");
     }
     return PluginPtr{new Nsid{std::move(data)}};
 }
