@@ -11,6 +11,8 @@ TLS when asked for. What it does is said by the path of a request:
     /half          the beginning of an answer, then the end of the connection (of the stream)
     /early         103 Early Hints, then as /octets/5
 
+CONNECT leads to where it says, with 403 once there is a token.
+
 Lines on standard input: "mute" (reads on and says nothing any more), "speak", "token VALUE" (all but
 this bearer token gets 401), "certificate CERT KEY" (for the connections to come). Each is
 answered by "done". The first line on standard output is the port. Ends with its standard input.
@@ -68,12 +70,40 @@ def hang():
     threading.Event().wait()
 
 
+def copy(source, target):
+    try:
+        while (octets := source.recv(65536)):
+            target.sendall(octets)
+    except OSError:
+        pass
+    for sock in (source, target):
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def tunnel(sock, stream, where):
+    while stream.readline().strip():
+        pass
+    host, _, port = where.rpartition(":")
+    if token is not None:
+        sock.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        return
+    with socket.create_connection((host, int(port))) as there:
+        sock.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
+        threading.Thread(target=copy, args=(there, sock), daemon=True).start()
+        copy(sock, there)
+
+
 def speak_http1(sock, connection):
     stream = sock.makefile("rb")
     while True:
         line = stream.readline()
         if not line:
             return
+        if line.startswith(b"CONNECT "):
+            return tunnel(sock, stream, line.split()[1].decode())
         if not line.startswith(b"GET "):
             return
         path = line.split()[1].decode()

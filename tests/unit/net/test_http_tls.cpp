@@ -166,6 +166,31 @@ TEST_CASE("a certificate that the server does not take") {
     CHECK(is_refusal(end));
 }
 
+TEST_CASE("a proxy leads to the server, when we say so and whatever the environment says") {
+    const Trust trust;
+    test::Program proxy = test::web_server();
+    REQUIRE(::setenv("https_proxy", "http://127.0.0.1:1", 1) == 0);
+    REQUIRE(::setenv("no_proxy", "127.0.0.1", 1) == 0);
+    HttpPeer peer = trust.peer();
+    CHECK(end_with(peer).failure == HttpFailure::none);
+    peer.proxy = proxy.url("http");
+    Fetcher web{peer};
+    CHECK(echoed(web.get("/echo"), "protocol") == "h2");
+    peer.server_name = "localhost";
+    Fetcher renamed{peer};
+    CHECK(echoed(renamed.get("/echo"), "sent-name") == "localhost");
+    proxy.tell("token none");
+    const HttpEnd refused = end_with(peer);
+    CHECK(refused.failure == HttpFailure::proxy);
+    CHECK_THAT(refused.reason, Catch::Contains("403"));
+    proxy.kill();
+    CHECK(end_with(peer).failure == HttpFailure::proxy);
+    peer.proxy = "http://nameplane-test.invalid";
+    CHECK(end_with(peer).failure == HttpFailure::proxy);
+    ::unsetenv("https_proxy");
+    ::unsetenv("no_proxy");
+}
+
 TEST_CASE("nghttpd, a server of others: HTTP/2, many streams, client certificates") {
     test::Scratch folder;
     const auto authority = test::make_authority(folder, "ca");
