@@ -4,12 +4,13 @@
 #include "agent/command_line.hpp"
 #include "agent/commands.hpp"
 #include "agent/metrics_text.hpp"
+#include "agent/names_latency.hpp"
 #include "agent/node.hpp"
 #include "agent/reload.hpp"
 #include "agent/rules_part.hpp"
+#include "agent/source_part.hpp"
 #include "chain/builder.hpp"
 #include "kube/folder.hpp"
-#include "kube/manifests.hpp"
 #include "net/loop.hpp"
 #include "server/server.hpp"
 #include "services/gate.hpp"
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -93,20 +95,22 @@ struct Agent::Parts {
     services::Store store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock};
     services::Gate gate{config.start.rules.mode != conf::RulesMode::off,
                         config.start.rules.publish_wait, clock};
+    NamesLatency latency{registry, clock};
     std::unique_ptr<net::Timer> gate_timer = loop.timer([this] { tick_gate(); });
     std::unique_ptr<net::Timer> sweep_timer = loop.timer([this] { sweep(); });
     std::unique_ptr<net::Timer> node_timer = loop.timer([this] { rules.refresh_node(); });
     RulesPart rules{
         config.start.rules, local_node_name(config.start.node), registry, clock,
         [this](std::uint64_t version) { loop.post([this, version] { rules_applied(version); }); }};
-    kube::ManifestSource source{manifest_options(config.start.services), loop, registry,
-                                [this](services::Event event) { take(std::move(event)); },
-                                [this] { settled(); }};
+    std::unique_ptr<SourcePart> source;
     std::optional<Published<chain::Chains>> chains;
     std::unique_ptr<server::Server> server;
     std::unique_ptr<Admin> admin;
     std::uint64_t overtaken_logged = 0;
     bool ready_logged = false;
+    /// Number of the snapshot with the first whole list; 0: there is none yet.
+    std::atomic<std::uint64_t> listed_version{0};
+    std::atomic<bool> was_ready{false};
 
     Parts(conf::Config wanted, Overrides given)
         : config{std::move(wanted)}, overrides{std::move(given)} {}
@@ -120,8 +124,34 @@ struct Agent::Parts {
         }
     }
 
+    Status make_source() {
+        auto made =
+            agent::make_source({.config = config,
+                                .loop = loop,
+                                .metrics = registry,
+                                .clock = clock,
+                                .store = store,
+                                .sink = [this](services::Event event) { take(std::move(event)); },
+                                .settled = [this] { settled(); }});
+        if (!made) return std::move(made).error();
+        source = std::move(made).value();
+        return {};
+    }
+
     void settled() {
-        if (!store.changed()) return;
+        if (store.changed()) publish();
+        note_listed();
+    }
+
+    // Readiness waits for the rules of the first whole list, also when that changed nothing.
+    void note_listed() {
+        if (listed_version.load(std::memory_order_relaxed) != 0 || !source->listed()) return;
+        listed_version.store(store.snapshot()->version(), std::memory_order_release);
+        gate_moved();
+    }
+
+    void publish() {
+        source->store_changed();
         const std::shared_ptr<const services::Snapshot> snapshot = store.snapshot();
         counts.services.set(static_cast<double>(snapshot->service_count()));
         counts.endpoints.set(static_cast<double>(snapshot->endpoint_count()));
@@ -157,9 +187,11 @@ struct Agent::Parts {
             NP_LOG_WARNING("names.overtaken", "waited_ms", config.start.rules.publish_wait.count(),
                            "rules_error", health ? health->last_error : std::string{});
         }
-        const services::ServiceView view{*gate.published().newest()};
+        const std::shared_ptr<const services::Snapshot> shown = gate.published().newest();
+        const services::ServiceView view{*shown};
+        latency.shown(shown, listed_version.load(std::memory_order_relaxed) != 0);
         counts.published.set(static_cast<double>(view.version()));
-        if (view.synced() && !std::exchange(ready_logged, true)) {
+        if (rules_in() && !std::exchange(ready_logged, true)) {
             NP_LOG_INFO("agent.ready", "version", view.version());
         }
     }
@@ -236,17 +268,27 @@ struct Agent::Parts {
 
     bool names_synced() const { return services::ServiceView{*gate.published().newest()}.synced(); }
 
-    Readiness readiness() const {
+    // Whether names are answered from the first whole list, and hence its rules were written or
+    // waited for long enough.
+    bool rules_in() const {
+        const std::uint64_t listed = listed_version.load(std::memory_order_acquire);
+        return listed != 0 && services::ServiceView{*gate.published().newest()}.version() >= listed;
+    }
+
+    Readiness readiness() {
         Readiness all;
         for (const std::string_view name : chains->newest()->not_ready()) {
             all.not_ready.emplace_back(name);
         }
-        const bool synced = names_synced();
-        if (!synced && all.not_ready.empty()) all.not_ready.emplace_back("services");
+        Readiness of_source = source->readiness(rules_in(), was_ready);
+        for (std::string& name : of_source.not_ready) {
+            const auto known = std::ranges::find(all.not_ready, name);
+            if (known == all.not_ready.end()) all.not_ready.push_back(std::move(name));
+        }
+        all.remarks = std::move(of_source.remarks);
+        if (all.not_ready.empty()) was_ready = true;
         const std::optional<rules::SyncHealth> health = rules.health();
-        if (!health) return all;
-        if (!synced && health->applied_version == 0) all.not_ready.emplace_back("rules");
-        if (health->failing) all.remarks.push_back("rules: " + failure_of(*health));
+        if (health && health->failing) all.remarks.push_back("rules: " + failure_of(*health));
         return all;
     }
 
@@ -279,6 +321,7 @@ struct Agent::Parts {
     void shut_down() {
         if (admin) admin.reset();
         if (server) server->drain(drain_grace);
+        source->stop();
         rules.stop();
         gate_timer->stop();
         sweep_timer->stop();
@@ -292,6 +335,7 @@ Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::make(conf::Config config, Overrides overrides) {
     auto parts = std::make_unique<Parts>(std::move(config), std::move(overrides));
+    if (Status made = parts->make_source(); !made) return std::move(made).error();
     if (Status bound = parts->bind_names(); !bound) return std::move(bound).error();
     AdminPages pages{.ready = [all = parts.get()] { return all->readiness(); },
                      .metrics = [all = parts.get()] { return all->metrics_page(); }};
@@ -306,7 +350,7 @@ Status Agent::start() {
     all.loop.on_signal(SIGTERM, [&all] { all.stop("SIGTERM"); });
     all.loop.on_signal(SIGINT, [&all] { all.stop("SIGINT"); });
     all.loop.on_signal(SIGHUP, [&all] { all.reload(); });
-    if (Status read = all.source.start(); !read) return read;
+    if (Status read = all.source->start(); !read) return read;
     if (all.server) all.server->start();
     all.admin->start();
     all.sweep_timer->start(sweep_every, sweep_every);
@@ -344,10 +388,11 @@ int failed(const Error& error, int code) {
 
 int run_agent(const Overrides& overrides, const std::string& port_file) {
     conf::Compiled settings = load_settings(overrides);
-    if (settings.problems.empty() && settings.config.start.services.manifests.empty()) {
+    if (settings.problems.empty() && source_of(settings.config.start) == Source::none) {
         settings.problems.push_back(
             {{overrides.config_path.empty() ? "(command line)" : overrides.config_path, 0},
-             "no source of Services, expected --manifests PATH or manifests in [services]"});
+             "no source of Services, expected --kubeconfig FILE, --manifests PATH, or to run as a "
+             "pod (KUBERNETES_SERVICE_HOST)"});
     }
     if (!settings.problems.empty()) {
         for (const conf::Problem& problem : settings.problems) complain(problem.to_string());
