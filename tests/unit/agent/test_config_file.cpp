@@ -115,16 +115,14 @@ TEST_CASE("the configuration file names every option and no other") {
         }
     }
     for (const conf::OptionTable& table : plugin_tables()) {
-        for (const Option& option : table.options) {
-            known["server." + std::string{table.name}].insert(std::string{option.name});
-        }
+        std::set<std::string>& of_table = known["server." + std::string{table.name}];
+        for (const Option& option : table.options) of_table.emplace(option.name);
         // With a grammar of its own it has the keys that every plugin has.
         std::set<std::string>& in_table = in_file["server." + std::string{table.name}];
         if (!table.syntax.free_body) continue;
         CHECK_FALSE(in_table.empty());
         in_table.erase("line");
         in_table.erase("body");
-        known["server." + std::string{table.name}];
     }
     known["server"].insert("zones");
     CHECK(in_file == known);
