@@ -6,6 +6,7 @@
 #include "kube/manifests.hpp"
 #include "kube/node_facts.hpp"
 #include "rules/iptables/render.hpp"
+#include "rules/nftables/render.hpp"
 #include "rules/plan_text.hpp"
 #include "rules/policy.hpp"
 #include "services/store.hpp"
@@ -79,8 +80,12 @@ Status try_plugins(const conf::RuntimeConfig& runtime) {
 }
 
 std::string text_of(const rules::Plan& plan, RenderTo to) {
-    return to == RenderTo::plan ? rules::to_plan_text(plan)
-                                : rules::iptables::to_restore_text(plan);
+    switch (to) {
+    case RenderTo::plan: return rules::to_plan_text(plan);
+    case RenderTo::iptables_restore: return rules::iptables::to_restore_text(plan);
+    case RenderTo::nft: return rules::nftables::to_nft_text(plan);
+    }
+    return {};
 }
 
 }  // namespace
@@ -98,11 +103,6 @@ int run_check(const CheckCommand& command) {
 }
 
 int run_render(const RenderCommand& command) {
-    if (command.to == RenderTo::nft) {
-        complain("this version does not write nftables rules yet; "
-                 "use --to plan or --to iptables-restore");
-        return exit_usage;
-    }
     const conf::Compiled settings = load_settings(command.overrides);
     if (complain_about(settings)) return exit_usage;
     const conf::StartConfig& start = settings.config.start;

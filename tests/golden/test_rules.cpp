@@ -1,5 +1,6 @@
 // Golden files of rules: what services.yaml becomes on the node of node.yaml under settings.yaml,
-// as plan (both families), iptables-restore and ip6tables-restore text.
+// as plan (both families), iptables-restore and ip6tables-restore text, and as nft text (both
+// families).
 //
 // To write them anew after a change that is wanted, then to review the difference:
 //
@@ -7,6 +8,7 @@
 //
 #include "kube/manifests.hpp"
 #include "rules/iptables/render.hpp"
+#include "rules/nftables/render.hpp"
 #include "rules/plan_text.hpp"
 #include "rules/policy.hpp"
 #include "services/store.hpp"
@@ -196,6 +198,8 @@ TEST_CASE("golden rules", "[golden]") {
                 rules::to_plan_text(four) + "\n---\n\n" + rules::to_plan_text(six));
         compare(folder / "iptables.txt", rules::iptables::to_restore_text(four));
         compare(folder / "ip6tables.txt", rules::iptables::to_restore_text(six));
+        compare(folder / "nft.txt",
+                rules::nftables::to_nft_text(four) + rules::nftables::to_nft_text(six));
     }
 }
 

@@ -102,10 +102,16 @@ class Render(nameplane.AgentTest):
         self.assertIn("0x00000008", chains)
         self.assertNotIn("0x00004000", chains)
 
-    def test_nftables_is_not_written_yet(self):
-        (code, text, error) = self.render("--to", "nft")
-        self.assertEqual((code, text), (2, ""))
-        self.assertIn("does not write nftables rules yet", error)
+    def test_nftables_text(self):
+        self.manifest("web.yaml", SERVICE)
+        (code, text, _) = self.render("--to", "nft")
+        self.assertEqual(code, 0)
+        self.assertIn("table ip nameplane {", text)
+        self.assertIn('10.96.0.1 . tcp . 80 . 0 comment "demo/web:http" : 10.244.0.5 . 80', text)
+        (code, text, _) = self.render("--to", "nft", "--family", "ipv6")
+        self.assertEqual(code, 0)
+        self.assertIn("table ip6 nameplane {", text)
+        self.assertNotIn("10.96.0.1", text)
 
     def test_a_broken_document_is_told_and_the_rest_rendered(self):
         self.manifest("web.yaml", SERVICE)

@@ -1,10 +1,12 @@
 // Where packets end: one row a packet, for every kind of Service and every policy. The Services go
-// through store, policy and renderer; the tracer walks what comes out.
+// through store, policy and both renderers; the tracers walk what comes out.
 #include "tracer.hpp"
 #include "unit/rules/cluster.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <map>
+#include <optional>
 #include <source_location>
 
 namespace nameplane::tests {
@@ -48,32 +50,48 @@ struct Row {
     const char* what;
     Packet packet;
     Expected expected;
+    std::optional<Expected> nft = {};  ///< where nftables does otherwise
     std::source_location at = std::source_location::current();
 };
 
-void check(Tracer& tracer, const Row& row) {
-    INFO(row.at.file_name() << ':' << row.at.line() << ": " << row.what);
+void check_way(Tracer& tracer, const Packet& packet, const Expected& expected) {
     std::map<std::string, double> share;
     double total = 0;
-    for (const Outcome& outcome : tracer.trace(row.packet)) {
-        CHECK(outcome.end == row.expected.end);
-        const bool masked = std::ranges::find(row.expected.masqueraded, outcome.endpoint) !=
-                            row.expected.masqueraded.end();
+    for (const Outcome& outcome : tracer.trace(packet)) {
+        CHECK(outcome.end == expected.end);
+        const bool masked =
+            std::ranges::find(expected.masqueraded, outcome.endpoint) != expected.masqueraded.end();
         CHECK(outcome.masqueraded == masked);
         share[outcome.endpoint] += outcome.probability;
         total += outcome.probability;
     }
     CHECK(total == Approx(1.0));
-    if (row.expected.end != End::dnat) return;
+    if (expected.end != End::dnat) return;
     Addresses reached;
     for (const auto& [endpoint, probability] : share) {
         reached.push_back(endpoint);
         CHECK(probability ==
-              Approx(1.0 / static_cast<double>(row.expected.endpoints.size())).epsilon(1e-9));
+              Approx(1.0 / static_cast<double>(expected.endpoints.size())).epsilon(1e-9));
     }
-    Addresses wanted = row.expected.endpoints;
+    Addresses wanted = expected.endpoints;
     std::ranges::sort(wanted);
     CHECK(reached == wanted);
+}
+
+/// The same Services through both renderings.
+struct Tracers {
+    std::unique_ptr<Tracer> iptables;
+    std::unique_ptr<Tracer> nftables;
+};
+
+void check(Tracers& tracers, const Row& row) {
+    INFO(row.at.file_name() << ':' << row.at.line() << ": " << row.what);
+    {
+        INFO("iptables");
+        check_way(*tracers.iptables, row.packet, row.expected);
+    }
+    INFO("nftables");
+    check_way(*tracers.nftables, row.packet, row.nft.value_or(row.expected));
 }
 
 // --- packets; 192.168.0.2 and 2001:db8::2 are the node ---
@@ -135,17 +153,19 @@ void put(Cluster& cluster, const Given& item) {
     cluster.put(slice);
 }
 
-Tracer tracer_for(const std::vector<Given>& items, const rules::PlanSettings& settings) {
+Tracers tracer_for(const std::vector<Given>& items, const rules::PlanSettings& settings) {
     Cluster cluster;
     for (const Given& item : items) put(cluster, item);
-    return Tracer{rules::Planner{settings}.plan(cluster.snapshot(), here()),
-                  {ip("192.168.0.2"), ip("2001:db8::2")}};
+    const rules::Plan plan = rules::Planner{settings}.plan(cluster.snapshot(), here());
+    const std::set<IpAddress> local{ip("192.168.0.2"), ip("2001:db8::2")};
+    return {trace_iptables(plan, local), trace_nftables(plan, local)};
 }
 
-/// Traces all rows, then asks for a packet for every rule.
-void check_all(Tracer tracer, const std::vector<Row>& rows) {
-    for (const Row& row : rows) check(tracer, row);
-    CHECK(tracer.unmatched() == Addresses{});
+/// Traces all rows, then asks for a packet for every rule and every element.
+void check_all(Tracers tracers, const std::vector<Row>& rows) {
+    for (const Row& row : rows) check(tracers, row);
+    CHECK(tracers.iptables->unmatched() == Addresses{});
+    CHECK(tracers.nftables->unmatched() == Addresses{});
 }
 
 rules::PlanSettings pods_by_source() {
@@ -200,8 +220,8 @@ TEST_CASE("cluster IPs", "[packets]") {
              masqueraded(seven_addresses)},
             {"no ready endpoint, from a pod", pod("10.96.0.12", 80), refused()},
             {"no ready endpoint, from the node", node("10.96.0.12", 80), refused()},
-            {"another port", pod("10.96.0.10", 81), untouched()},
-            {"another protocol", pod("10.96.0.10", 80, Protocol::udp), untouched()},
+            {"another port", pod("10.96.0.10", 81), untouched(), refused()},
+            {"another protocol", pod("10.96.0.10", 80, Protocol::udp), untouched(), refused()},
             {"another address", pod("10.96.0.99", 80), untouched()},
             {"an endpoint itself", pod("10.244.2.1", 8080), untouched()},
             {"a neighbour cannot reach the node's loopback", outside("127.0.0.1", 22), dropped()},
@@ -230,7 +250,7 @@ TEST_CASE("who is a pod", "[packets]") {
              {{.masquerade_all = true}, true, true, true},
          }) {
         INFO(row.at.line());
-        Tracer tracer = tracer_for({given("web", "10.96.0.10", three)}, row.settings);
+        Tracers tracer = tracer_for({given("web", "10.96.0.10", three)}, row.settings);
         const auto expected = [](bool masked) {
             return masked ? masqueraded(all_three) : plain(all_three);
         };
@@ -266,6 +286,7 @@ TEST_CASE("ways in from outside, policy Cluster", "[packets]") {
              pod_at("10.244.1.1", "198.18.0.1", 80), masqueraded(all_three)},
             {"and over the cluster IP", pod_at("10.244.2.1", "10.96.0.10", 80),
              hairpin(all_three, {"10.244.2.1:8080"})},
+            {"", pod_at("10.244.1.1", "10.96.0.10", 80), hairpin(all_three, ours)},
             {"", pod_at("10.244.2.2", "10.96.0.10", 80), hairpin(all_three, {"10.244.2.2:8080"})},
 
             {"no endpoints: node port", outside("192.168.0.2", 30081), refused()},
@@ -302,11 +323,13 @@ TEST_CASE("externalTrafficPolicy Local", "[packets]") {
              hairpin(all_three, ours)},
             {"", pod_at("10.244.2.1", "198.18.0.1", 80), hairpin(all_three, {"10.244.2.1:8080"})},
             {"", pod_at("10.244.2.2", "198.18.0.1", 80), hairpin(all_three, {"10.244.2.2:8080"})},
+            {"a pod at the external IP", pod("192.0.2.1", 80), plain(all_three)},
             {"the cluster IP is for all", pod("10.96.0.10", 80), plain(all_three)},
             {"the cluster IP from the node", node("10.96.0.10", 80), masqueraded(all_three)},
             {"the health check port is open", outside("192.168.0.2", 32000), untouched()},
 
             {"none here: node port", outside("192.168.0.2", 30081), dropped()},
+            {"none here: node port from a pod", pod("192.168.0.2", 30081), plain(there)},
             {"none here: external IP", outside("192.0.2.2", 80), dropped()},
             {"none here: load balancer IP", outside("198.18.0.2", 80), dropped()},
             {"none here: a pod goes where they are", pod("198.18.0.2", 80), plain(there)},
@@ -321,7 +344,7 @@ TEST_CASE("externalTrafficPolicy Local", "[packets]") {
 TEST_CASE("externalTrafficPolicy Local where pods are not recognised", "[packets]") {
     Given web = with_ways_in(given("web", "10.96.0.10", three), 30080, 1);
     web.service.external_policy = TrafficPolicy::local;
-    Tracer tracer = tracer_for({web}, {});
+    Tracers tracer = tracer_for({web}, {});
     check(tracer, {"a pod is like anybody", pod("198.18.0.1", 80), plain(ours)});
     check(tracer, {"the node is known", node("198.18.0.1", 80), masqueraded(all_three)});
 }
@@ -359,7 +382,7 @@ TEST_CASE("load balancer source ranges", "[packets]") {
     Given local = with_ways_in(given("local", "10.96.0.11", three), 30081, 2);
     local.service.source_ranges = {cidr("198.51.100.77/32")};
     local.service.external_policy = TrafficPolicy::local;
-    Tracer tracer = tracer_for({web, local}, pods_by_source());
+    Tracers tracer = tracer_for({web, local}, pods_by_source());
     for (const Row& row : std::vector<Row>{
              {"from a range", office("198.18.0.1", 80), masqueraded(all_three)},
              {"from elsewhere", outside("198.18.0.1", 80), dropped()},
@@ -381,7 +404,7 @@ TEST_CASE("load balancer source ranges", "[packets]") {
 }
 
 TEST_CASE("draining endpoints serve when no other is left", "[packets]") {
-    Tracer tracer = tracer_for(
+    Tracers tracer = tracer_for(
         {given("web", "10.96.0.10", {draining("10.244.1.1", "here"), dying("10.244.2.1")})},
         pods_by_source());
     check(tracer, {"the last one", pod("10.96.0.10", 80), plain(ours)});
@@ -394,11 +417,11 @@ TEST_CASE("several ports and protocols", "[packets]") {
         {.name = "dns-tcp", .protocol = Protocol::tcp, .port = 53},
         {.name = "sig", .protocol = Protocol::sctp, .port = 2905, .node_port = 30905}};
     const Addresses two{"10.244.1.1:8080", "10.244.2.1:8080"};
-    Tracer tracer = tracer_for({dns}, pods_by_source());
+    Tracers tracer = tracer_for({dns}, pods_by_source());
     for (const Row& row : std::vector<Row>{
              {"UDP", pod("10.96.0.10", 53, Protocol::udp), plain(two)},
              {"TCP", pod("10.96.0.10", 53, Protocol::tcp), plain(two)},
-             {"SCTP is not there", pod("10.96.0.10", 53, Protocol::sctp), untouched()},
+             {"SCTP is not there", pod("10.96.0.10", 53, Protocol::sctp), untouched(), refused()},
              {"SCTP", pod("10.96.0.10", 2905, Protocol::sctp), plain(two)},
              {"SCTP node port", outside("192.168.0.2", 30905, Protocol::sctp), masqueraded(two)},
              {"the node port's number by TCP", outside("192.168.0.2", 30905), untouched()},
@@ -410,16 +433,18 @@ TEST_CASE("several ports and protocols", "[packets]") {
 TEST_CASE("a client with affinity comes back to its endpoint", "[packets]") {
     Given web = given("web", "10.96.0.10", three);
     web.service.client_ip_affinity = true;
-    Tracer tracer = tracer_for({web}, pods_by_source());
+    Tracers tracer = tracer_for({web}, pods_by_source());
     check(tracer, {"the first time", pod("10.96.0.10", 80), plain(all_three)});
-    for (const Outcome& first : tracer.trace(pod("10.96.0.10", 80))) {
-        Packet again = pod("10.96.0.10", 80);
-        again.remembered = first.remembered;
-        REQUIRE(!again.remembered.empty());
-        const std::vector<Outcome> next = tracer.trace(again);
-        REQUIRE(next.size() == 1);
-        CHECK(next[0].endpoint == first.endpoint);
-        CHECK(next[0].remembered == first.remembered);
+    for (Tracer* each : {tracer.iptables.get(), tracer.nftables.get()}) {
+        for (const Outcome& first : each->trace(pod("10.96.0.10", 80))) {
+            Packet again = pod("10.96.0.10", 80);
+            again.remembered = first.remembered;
+            REQUIRE(!again.remembered.empty());
+            const std::vector<Outcome> next = each->trace(again);
+            REQUIRE(next.size() == 1);
+            CHECK(next[0].endpoint == first.endpoint);
+            CHECK(next[0].remembered == first.remembered);
+        }
     }
     Packet stale = pod("10.96.0.10", 80);
     stale.remembered = "KUBE-SEP-OFANOTHERONE";
@@ -431,19 +456,19 @@ TEST_CASE("node ports on chosen addresses and without localhost", "[packets]") {
     rules::PlanSettings settings = pods_by_source();
     SECTION("on an address that is not asked") {
         settings.node_port_addresses = {ip("192.168.7.7")};
-        Tracer tracer = tracer_for(items, settings);
+        Tracers tracer = tracer_for(items, settings);
         check(tracer, {"", outside("192.168.0.2", 30080), untouched()});
         check(tracer, {"", node("127.0.0.1", 30080), untouched()});
     }
     SECTION("on the one that is") {
         settings.node_port_addresses = {ip("192.168.7.7"), ip("192.168.0.2")};
-        Tracer tracer = tracer_for(items, settings);
+        Tracers tracer = tracer_for(items, settings);
         check(tracer, {"", outside("192.168.0.2", 30080), masqueraded(all_three)});
         check(tracer, {"", node("127.0.0.1", 30080), untouched()});
     }
     SECTION("not on localhost") {
         settings.localhost_node_ports = false;
-        Tracer tracer = tracer_for(items, settings);
+        Tracers tracer = tracer_for(items, settings);
         check(tracer, {"", node("127.0.0.1", 30080), untouched()});
         check(tracer, {"", outside("192.168.0.2", 30080), masqueraded(all_three)});
     }
@@ -456,7 +481,7 @@ TEST_CASE("Services without rules leave packets alone", "[packets]") {
     Given external = given("external", "10.96.0.11", {});
     external.service.type = services::ServiceType::external_name;
     external.service.external_name = "example.com";
-    Tracer tracer = tracer_for({headless, external}, pods_by_source());
+    Tracers tracer = tracer_for({headless, external}, pods_by_source());
     check(tracer, {"an endpoint of a headless Service", pod("10.244.2.1", 8080), untouched()});
     check(tracer, {"ExternalName with an address", pod("10.96.0.11", 80), untouched()});
 }
@@ -494,6 +519,7 @@ TEST_CASE("IPv6", "[packets]") {
             {"load balancer IP from a pod", pod6("2001:db8:18::1", 80), plain(both)},
             {"load balancer IP from the node", node6("2001:db8:18::1", 80), masqueraded(both)},
             {"node port", outside6("2001:db8::2", 30080), plain(here6)},
+            {"node port from a pod", pod6("2001:db8::2", 30080), plain(both)},
             {"no node ports on ::1", node6("::1", 30080), untouched()},
             {"no endpoints", pod6("fd00:10:96::b", 80), refused()},
         });

@@ -1,7 +1,9 @@
+#include "rules/iptables/render.hpp"
 #include "tracer.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <map>
 #include <optional>
 
 namespace nameplane::tests {
@@ -10,42 +12,29 @@ using namespace rules::iptables;
 
 namespace {
 
-/// The random choices of one walk. next_way() turns the last one that can be turned, until every
-/// combination has been walked.
-class Choices {
-public:
-    /// Whether "one in n" comes true this time.
-    bool one_in(std::uint32_t n) {
-        if (used_ == taken_.size()) taken_.push_back(true);
-        const bool yes = taken_[used_++];
-        probability_ *= yes ? 1.0 / n : 1.0 - 1.0 / n;
-        return yes;
-    }
-    bool next_way() {
-        while (!taken_.empty() && !taken_.back()) taken_.pop_back();
-        if (taken_.empty()) return false;
-        taken_.back() = false;
-        used_ = 0;
-        probability_ = 1;
-        return true;
-    }
-    double probability() const { return probability_; }
-
-private:
-    std::vector<bool> taken_;
-    std::size_t used_ = 0;
-    double probability_ = 1;
-};
-
 /// What a chain said.
 enum class Said : std::uint8_t { nothing, accept, drop, reject };
 
-}  // namespace
+class IptablesTracer final : public Tracer {
+public:
+    IptablesTracer(const rules::Plan& plan, std::set<IpAddress> local);
+    std::vector<Outcome> trace(const Packet& packet) override;
+    std::vector<std::string> unmatched() const override;
+
+private:
+    class Walk;
+
+    void add(TableName table, const std::string& chain, const Chain& rules);
+
+    std::map<TableName, std::map<std::string, Chain>> tables_;
+    std::set<IpAddress> local_;
+    std::set<const Rule*> matched_;
+};
 
 /// One packet on one way.
-class Tracer::Walk {
+class IptablesTracer::Walk {
 public:
-    Walk(Tracer& tracer, Packet packet, Choices& choices)
+    Walk(IptablesTracer& tracer, Packet packet, Choices& choices)
         : tracer_{tracer}, packet_{std::move(packet)}, choices_{choices} {}
 
     Outcome run() {
@@ -176,14 +165,15 @@ private:
         return true;
     }
 
-    Tracer& tracer_;
+    IptablesTracer& tracer_;
     Packet packet_;
     Choices& choices_;
     std::uint32_t mark_ = 0;
     Outcome outcome_;
 };
 
-Tracer::Tracer(const rules::Plan& plan, std::set<IpAddress> local) : local_{std::move(local)} {
+IptablesTracer::IptablesTracer(const rules::Plan& plan, std::set<IpAddress> local)
+    : local_{std::move(local)} {
     const BaseRules base = render_base(plan.settings);
     for (const char* chain : {"INPUT", "FORWARD", "OUTPUT"}) add(TableName::filter, chain, {});
     for (const char* chain : {"PREROUTING", "OUTPUT", "POSTROUTING"}) {
@@ -209,12 +199,12 @@ Tracer::Tracer(const rules::Plan& plan, std::set<IpAddress> local) : local_{std:
     add(TableName::nat, "KUBE-SERVICES", base.nat_services_tail);
 }
 
-void Tracer::add(TableName table, const std::string& chain, const Chain& rules) {
+void IptablesTracer::add(TableName table, const std::string& chain, const Chain& rules) {
     Chain& all = tables_[table][chain];
     all.insert(all.end(), rules.begin(), rules.end());
 }
 
-std::vector<Outcome> Tracer::trace(const Packet& packet) {
+std::vector<Outcome> IptablesTracer::trace(const Packet& packet) {
     std::vector<Outcome> outcomes;
     Choices choices;
     do {
@@ -224,7 +214,7 @@ std::vector<Outcome> Tracer::trace(const Packet& packet) {
     return outcomes;
 }
 
-std::vector<std::string> Tracer::unmatched() const {
+std::vector<std::string> IptablesTracer::unmatched() const {
     const auto waits_for_later = [](const Rule& rule) {
         return std::ranges::any_of(rule.matches, [](const Match& match) {
             const auto* state = std::get_if<StateMatch>(&match);
@@ -241,6 +231,12 @@ std::vector<std::string> Tracer::unmatched() const {
         }
     }
     return all;
+}
+
+}  // namespace
+
+std::unique_ptr<Tracer> trace_iptables(const rules::Plan& plan, const std::set<IpAddress>& local) {
+    return std::make_unique<IptablesTracer>(plan, local);
 }
 
 }  // namespace nameplane::tests
