@@ -149,6 +149,25 @@ Status NetnsWriter::clean() {
     return cleaned;
 }
 
+bool NetnsWriter::disturbed() {
+    bool disturbed = false;
+    netns_.run([&] { disturbed = writer_->disturbed(); });
+    return disturbed;
+}
+
+std::string listed(const Netns& netns, Family family) {
+    return netns.sh("nft list table " + std::string{family == Family::ipv4 ? "ip" : "ip6"} +
+                    " nameplane 2>&1 | sed -e 's/elements = { //' -e 's/,$//' -e 's/ }$//' "
+                    "-e 's/ expires [0-9a-z]*//g' -e 's/^[ \t]*//' | LC_ALL=C sort");
+}
+
+void load_nft(const Netns& netns, const std::string& text) {
+    const std::string path = own_lock_path() + ".nft";
+    std::ofstream{path} << text;
+    netns.sh("nft -f " + path);
+    ::unlink(path.c_str());
+}
+
 std::string tool(Family family, std::string_view suffix) {
     return (family == Family::ipv4 ? "iptables-legacy" : "ip6tables-legacy") + std::string{suffix};
 }

@@ -41,8 +41,11 @@ std::string own_lock_path();
 class NetnsWriter {
 public:
     NetnsWriter(const Netns& netns, Family family, rules::iptables::IptablesOptions options = {});
+    NetnsWriter(const Netns& netns, std::unique_ptr<rules::RuleWriter> writer)
+        : netns_{netns}, writer_{std::move(writer)} {}
     Result<rules::Applied> apply(const rules::Plan& plan, bool full = false);
     Status clean();
+    bool disturbed();
 
 private:
     const Netns& netns_;
@@ -55,6 +58,10 @@ std::string saved(const Netns& netns, Family family, std::string_view table, boo
 std::string saved(const Netns& netns, Family family);
 /// The program: "iptables-legacy" or "ip6tables-legacy" with `suffix`.
 std::string tool(Family family, std::string_view suffix = "");
+/// Our nftables table as `nft` shows it, one element a line, lines sorted.
+std::string listed(const Netns& netns, Family family);
+/// Feeds text to `nft -f`.
+void load_nft(const Netns& netns, const std::string& text);
 /// Feeds text to `iptables-legacy-restore --noflush`.
 void restore(const Netns& netns, Family family, const std::string& text);
 

@@ -31,7 +31,7 @@ THIRD_PARTY = {
     r"libiptc/.*": ("src/rules/iptables/",),
     r"linux/netfilter.*": ("src/rules/",),
     r"libnetfilter_conntrack/.*": ("src/rules/conntrack",),
-    r"nftables/.*": ("src/rules/nftables/",),
+    r"libnftnl/.*|libmnl/.*": ("src/rules/nftables/",),
     r"simdjson\.h": ("src/kube/",),
     r"yaml-cpp/.*": ("src/kube/",),
     r"toml\+\+/.*|toml\.hpp": ("src/conf/toml.cpp",),

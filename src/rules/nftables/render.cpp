@@ -214,11 +214,15 @@ void render_frontend(const PortPlan& port, const Frontend& frontend, const Eleme
     FrontendRenderer{port, frontend, sink}.render();
 }
 
+std::string_view service_name(const PortPlan& port) noexcept {
+    return std::string_view{port.name}.substr(0, port.name.find(':'));
+}
+
 void render_shared(const PortPlan& port, const ElementSink& sink) {
-    Element cluster_ip{.map = MapId::cluster_ips, .name = port.name};
+    Element cluster_ip{.map = MapId::cluster_ips, .name = service_name(port)};
     cluster_ip.key.add(port.cluster_ip);
     sink(cluster_ip);
-    Element hairpin{.map = MapId::hairpin_connections, .name = port.name};
+    Element hairpin{.map = MapId::hairpin_connections, .name = hairpin_comment};
     for_each_hairpin(port, [&](const IpAddress& address) {
         hairpin.key = {};
         hairpin.key.add(address);

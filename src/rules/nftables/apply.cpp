@@ -1,0 +1,196 @@
+#include "rules/nftables/apply.hpp"
+
+#include "rules/nftables/content.hpp"
+#include "rules/nftables/kernel_table.hpp"
+#include "rules/nftables/monitor.hpp"
+#include "rules/nftables/netlink.hpp"
+#include "rules/nftables/update.hpp"
+#include <nameplane/base/log.hpp>
+
+#include <linux/if.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace nameplane::rules::nftables {
+namespace {
+
+/// How often what somebody changed meanwhile is read and compared again at once.
+constexpr int attempts_max = 3;
+/// From this many elements on, nobody listens while they are written, and memory is given back.
+constexpr std::size_t many_elements = 5'000;
+
+class NftablesWriter final : public RuleWriter {
+public:
+    NftablesWriter(Family family, NftablesOptions options)
+        : family_{family}, options_{std::move(options)}, monitor_{family} {}
+
+    Result<Applied> apply(const Plan& plan, bool full) override;
+    Status clean() override;
+    bool disturbed() override;
+    std::string_view name() const noexcept override { return "nftables"; }
+
+private:
+    Status connect();
+    bool remembers(const Plan& plan) const;
+    Result<Applied> apply_whole(const Plan& plan);
+    Result<Applied> apply_changes(const Plan& plan);
+    Status commit(Update& update);
+    Status commit_unheard(Update& update);
+    void forget();
+
+    Family family_;
+    NftablesOptions options_;
+    std::optional<Netlink> netlink_;
+    Monitor monitor_;
+    bool disturbed_ = false;
+    // What the kernel holds since the last apply that succeeded.
+    bool valid_ = false;
+    Plan plan_;
+    Content content_;
+    Usage usage_;
+};
+
+Status NftablesWriter::connect() {
+    if (!netlink_) {
+        auto opened = Netlink::open();
+        if (!opened) return std::move(opened).error();
+        netlink_.emplace(std::move(*opened));
+    }
+    if (monitor_.listening()) return {};
+    return monitor_.start();
+}
+
+bool NftablesWriter::remembers(const Plan& plan) const {
+    return valid_ && plan_.settings == plan.settings;
+}
+
+bool NftablesWriter::disturbed() {
+    if (netlink_ && monitor_.disturbed(netlink_->port_id())) disturbed_ = true;
+    return disturbed_;
+}
+
+void NftablesWriter::forget() {
+    valid_ = false;
+    content_ = {};
+    usage_ = {};
+    plan_ = {};
+}
+
+Result<Applied> NftablesWriter::apply(const Plan& plan, bool full) {
+    if (plan.settings.family != family_) {
+        return Error{Errc::internal, "a plan of the other family"};
+    }
+    if (plan.settings.detector_name.size() >= IFNAMSIZ) {
+        return Error{Errc::invalid,
+                     "no interface can be called \"" + plan.settings.detector_name + "\""};
+    }
+    if (auto connected = connect(); !connected) return std::move(connected).error();
+    full = full || disturbed() || !remembers(plan);
+    if (full && valid_ && disturbed_) {
+        NP_LOG_WARNING("rules.disturbed", "family", to_string(family_), "writer", name());
+    }
+    Result<Applied> applied = Error{Errc::internal, "not tried"};
+    for (int attempt = 0; attempt < attempts_max; ++attempt) {
+        applied = full ? apply_whole(plan) : apply_changes(plan);
+        if (applied || applied.error().code != Errc::again) break;
+        full = true;
+    }
+    if (!applied) {
+        forget();
+        return applied;
+    }
+    applied->version = plan.version;
+    plan_ = plan;
+    valid_ = true;
+    if (applied->rules_written > many_elements || full) ::malloc_trim(0);
+    return applied;
+}
+
+Result<Applied> NftablesWriter::apply_whole(const Plan& plan) {
+    forget();
+    // What comes from now on is seen by the next check.
+    (void)monitor_.disturbed(netlink_->port_id());
+    disturbed_ = false;
+    content_.reserve(plan.services.size() * 2, plan.endpoint_count);
+    for (const auto& service : plan.services) {
+        for (const PortPlan& port : service->ports) content_.add(port);
+    }
+    auto table = KernelTable::read(*netlink_, family_);
+    if (!table) return std::move(table).error();
+    auto update = update_whole(*netlink_, plan, content_, usage_, *table);
+    if (!update) return std::move(update).error();
+    if (!update->empty()) {
+        if (auto done = commit(*update); !done) return std::move(done).error();
+    }
+    if (auto purged = purge_affinity(*netlink_, family_, content_); !purged) {
+        return std::move(purged).error();
+    }
+    return update->applied();
+}
+
+Result<Applied> NftablesWriter::apply_changes(const Plan& plan) {
+    Update update = update_changes(plan_, plan, content_, usage_);
+    if (update.empty()) return update.applied();
+    if (auto done = commit(update); !done) return std::move(done).error();
+    if (update.sticky_gone) {
+        if (auto purged = purge_affinity(*netlink_, family_, content_); !purged) {
+            return std::move(purged).error();
+        }
+    }
+    return update.applied();
+}
+
+Status NftablesWriter::commit(Update& update) {
+    if (options_.before_commit) options_.before_commit();
+    if (update.elements() > many_elements) return commit_unheard(update);
+    return update.commit(*netlink_);
+}
+
+/// Without a listener, and with a count of transactions in place of events.
+Status NftablesWriter::commit_unheard(Update& update) {
+    const auto before = netlink_->generation();
+    if (disturbed()) return Error{Errc::again, "somebody changed the table meanwhile"};
+    monitor_.stop();
+    auto done = update.commit(*netlink_);
+    if (auto started = monitor_.start(); !started) return started;
+    if (!done) return done;
+    const auto after = netlink_->generation();
+    if (!before || !after || *after != *before + update.transactions()) disturbed_ = true;
+    return done;
+}
+
+Status NftablesWriter::clean() {
+    forget();
+    if (!netlink_) {
+        auto opened = Netlink::open();
+        if (!opened) return std::move(opened).error();
+        netlink_.emplace(std::move(*opened));
+    }
+    return remove_table(family_, table_name);
+}
+
+}  // namespace
+
+std::unique_ptr<RuleWriter> make_nftables_writer(Family family, NftablesOptions options) {
+    return std::make_unique<NftablesWriter>(family, std::move(options));
+}
+
+Status remove_table(Family family, std::string_view name) {
+    auto netlink = Netlink::open();
+    if (!netlink) return std::move(netlink).error();
+    Batch batch;
+    delete_table(batch, family, name);
+    auto removed = netlink->commit(batch);
+    // A kernel without nf_tables has no table either.
+    if (!removed &&
+        (removed.error().code == Errc::not_found || removed.error().code == Errc::unsupported)) {
+        return {};
+    }
+    return removed;
+}
+
+}  // namespace nameplane::rules::nftables

@@ -1,0 +1,66 @@
+#pragma once
+// elements: set elements as messages, many in one, and back from what the kernel lists. By hand and
+// not through libnftnl or text: there may be half a million.
+
+#include "rules/nftables/netlink.hpp"
+#include "rules/nftables/rule.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nameplane::rules::nftables {
+
+/// Collects elements to add (or to delete) and packs those of a map together.
+class ElementMessages {
+public:
+    ElementMessages(Family family, bool adding) : family_{family}, adding_{adding} {}
+
+    /// To delete, only the key counts.
+    void put(const Element& element);
+    void put(MapId map, std::span<const std::uint8_t> key, std::span<const std::uint8_t> key_end);
+    std::size_t count() const noexcept { return count_; }
+    /// Hands everything over to `batch`.
+    void move_to(Batch& batch);
+
+private:
+    using Octets8 = std::vector<std::uint8_t>;
+    Octets8& room_in(MapId map);
+    void close(MapId map);
+
+    Family family_;
+    bool adding_;
+    std::size_t count_ = 0;
+    std::array<Octets8, map_count> open_;  ///< the elements of one message a map
+    std::vector<Octets8> done_;
+};
+
+/// One element as the kernel lists it; valid during the call that it is given to.
+struct KernelElement {
+    std::span<const std::uint8_t> key;
+    std::span<const std::uint8_t> key_end;
+    std::span<const std::uint8_t> data;
+    std::int32_t verdict = 0;
+    std::string_view chain;
+    std::string_view comment;
+    bool has_verdict = false;
+};
+
+/// The elements of one message of a list. What cannot be understood is left out.
+void read_elements(const nlmsghdr* message, const std::function<void(const KernelElement&)>& visit);
+
+/// What tells elements apart: where they stand, and what they say there. The comment counts but
+/// where several Services share an element.
+struct Fingerprint {
+    std::uint64_t key = 0;
+    std::uint64_t value = 0;
+};
+Fingerprint fingerprint(const Element& element);
+Fingerprint fingerprint(MapId map, const KernelElement& element);
+
+}  // namespace nameplane::rules::nftables

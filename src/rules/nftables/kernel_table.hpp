@@ -1,0 +1,31 @@
+#pragma once
+// KernelTable: our table as the kernel has it: sets, chains and rules. Elements are compared while
+// they are listed (compare_elements), since there may be very many.
+
+#include "rules/nftables/encode.hpp"
+#include "rules/nftables/netlink.hpp"
+#include <nameplane/base/result.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace nameplane::rules::nftables {
+
+struct KernelTable {
+    bool exists = false;
+    std::map<std::string, KernelSet> sets;
+    std::map<std::string, KernelChain> chains;
+    std::map<std::string, std::vector<std::string>> rules;  ///< fingerprints, in order, by chain
+
+    /// Reads the table of that family; other tables are passed over unread.
+    static Result<KernelTable> read(Netlink& netlink, Family family);
+};
+
+struct KernelElement;
+/// Lists the elements of one of our maps.
+Status list_elements(Netlink& netlink, Family family, MapId map,
+                     const std::function<void(const KernelElement&)>& visit);
+
+}  // namespace nameplane::rules::nftables

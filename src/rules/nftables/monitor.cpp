@@ -1,0 +1,84 @@
+#include "rules/nftables/monitor.hpp"
+
+#include "rules/nftables/netlink.hpp"
+#include "rules/nftables/rule.hpp"
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace nameplane::rules::nftables {
+namespace {
+
+constexpr int receive_buffer = 4 * 1024 * 1024;
+
+/// The table that an event is about: the first attribute of every kind of object.
+std::string_view table_of(const nlmsghdr& event) {
+    static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 &&
+                  NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1 && NFTA_OBJ_TABLE == 1 &&
+                  NFTA_FLOWTABLE_TABLE == 1);
+    const auto* end = reinterpret_cast<const char*>(&event) + event.nlmsg_len;
+    const auto* at =
+        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&event, sizeof(nfgenmsg)));
+    for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)));
+         at = mnl_attr_next(at)) {
+        if (mnl_attr_get_type(at) != NFTA_TABLE_NAME) continue;
+        const char* text = mnl_attr_get_str(at);
+        return {text, ::strnlen(text, mnl_attr_get_payload_len(at))};
+    }
+    return {};
+}
+
+bool is_about_us(const nlmsghdr& event, Family family) {
+    if (event.nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES) return false;
+    if ((event.nlmsg_type & 0xff) == NFT_MSG_NEWGEN) return false;
+    if (event.nlmsg_len < NLMSG_LENGTH(sizeof(nfgenmsg))) return false;
+    const auto* message = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&event));
+    return message->nfgen_family == family_number(family) && table_of(event) == table_name;
+}
+
+}  // namespace
+
+Status Monitor::start() {
+    UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)};
+    if (!fd) return errno_error(errno, "open a netlink socket for events");
+    sockaddr_nl address{};
+    address.nl_family = AF_NETLINK;
+    const int group = NFNLGRP_NFTABLES;
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
+        return errno_error(errno, "listen to nf_tables");
+    }
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
+    fd_ = std::move(fd);
+    return {};
+}
+
+bool Monitor::disturbed(std::uint32_t own_port) {
+    if (!fd_) return false;
+    bool disturbed = false;
+    std::array<char, 65'536> buffer;
+    for (;;) {
+        const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno == ENOBUFS) {
+            disturbed = true;
+            continue;
+        }
+        if (got <= 0) return disturbed;
+        int left = static_cast<int>(got);
+        for (auto* event = reinterpret_cast<nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(event, left);
+             event = mnl_nlmsg_next(event, &left)) {
+            disturbed = disturbed || (event->nlmsg_pid != own_port && is_about_us(*event, family_));
+        }
+    }
+}
+
+}  // namespace nameplane::rules::nftables

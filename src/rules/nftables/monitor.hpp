@@ -1,0 +1,32 @@
+#pragma once
+// Monitor: notices when somebody else changes our table. Listens to what nf_tables tells everybody
+// after each transaction; nothing is asked and nothing is listed. Rule thread only.
+
+#include "base/fd.hpp"
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+
+#include <cstdint>
+
+namespace nameplane::rules::nftables {
+
+class Monitor {
+public:
+    explicit Monitor(Family family) : family_{family} {}
+
+    /// Starts to listen, in the network namespace of the calling thread.
+    Status start();
+    /// While nobody listens, the kernel need not make an event for each of half a million elements.
+    void stop() { fd_.reset(); }
+    bool listening() const noexcept { return static_cast<bool>(fd_); }
+
+    /// Whether anybody but `own_port` has changed our table since the last call, or so much
+    /// happened that nobody knows. Does not wait.
+    bool disturbed(std::uint32_t own_port);
+
+private:
+    Family family_;
+    UniqueFd fd_;
+};
+
+}  // namespace nameplane::rules::nftables

@@ -1,0 +1,405 @@
+#include "rules/nftables/update.hpp"
+
+#include "rules/nftables/encode.hpp"
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace nameplane::rules::nftables {
+namespace {
+
+/// All chains that a table with such elements needs.
+std::vector<Chain> chains_for(const PlanSettings& settings, const Usage& usage) {
+    std::vector<Chain> chains;
+    for (const Pick& pick : usage.picks()) chains.push_back(render_pick(pick));
+    std::ranges::move(render_base(settings, usage.timeouts()), std::back_inserter(chains));
+    return chains;
+}
+
+// --- from plan to plan ---
+
+/// Services that only one of two plans has. Most stand at the same place in both.
+struct Difference {
+    std::vector<const ServicePlan*> gone;
+    std::vector<const ServicePlan*> come;
+};
+
+Difference difference(const Plan& before, const Plan& after) {
+    const auto [old_begin, new_begin] = std::ranges::mismatch(before.services, after.services);
+    auto old_end = before.services.end();
+    auto new_end = after.services.end();
+    while (old_end != old_begin && new_end != new_begin && *(old_end - 1) == *(new_end - 1)) {
+        --old_end;
+        --new_end;
+    }
+    std::unordered_set<const ServicePlan*> kept;
+    for (auto at = old_begin; at != old_end; ++at) kept.insert(at->get());
+    Difference difference;
+    for (auto at = new_begin; at != new_end; ++at) {
+        if (kept.erase(at->get()) == 0) difference.come.push_back(at->get());
+    }
+    for (auto at = old_begin; at != old_end; ++at) {
+        if (kept.contains(at->get())) difference.gone.push_back(at->get());
+    }
+    return difference;
+}
+
+std::vector<Element> elements_of(const Place& place, const std::optional<Claim>& claim) {
+    std::vector<Element> elements;
+    if (!claim) return elements;
+    render_frontend(*claim->port,
+                    {.kind = claim->kind,
+                     .protocol = place.protocol,
+                     .port = place.port,
+                     .address = place.address},
+                    [&](const Element& element) { elements.push_back(element); });
+    return elements;
+}
+
+/// Turns the elements of one place from `before` to `after`.
+void change(Update& update, Usage& usage, const std::vector<Element>& before,
+            const std::vector<Element>& after) {
+    std::unordered_map<std::uint64_t, std::uint64_t> wanted;
+    for (const Element& element : after) {
+        const Fingerprint print = fingerprint(element);
+        wanted.emplace(print.key, print.value);
+    }
+    for (const Element& element : before) {
+        const Fingerprint print = fingerprint(element);
+        const auto found = wanted.find(print.key);
+        if (found != wanted.end() && found->second == print.value) {
+            wanted.erase(found);
+            continue;
+        }
+        update.remove(element);
+        usage.count(element, -1);
+    }
+    for (const Element& element : after) {
+        if (!wanted.contains(fingerprint(element).key)) continue;
+        update.add(element);
+        usage.count(element, 1);
+    }
+}
+
+void change_shared(Update& update, MapId map, const IpAddress& address,
+                   const Content::Changes::Shared& shared, bool is) {
+    if (shared.was == is) return;
+    Element element{.map = map};
+    element.key.add(address);
+    if (map == MapId::hairpin_connections) element.key.add(address);
+    if (is) {
+        const bool cluster_ip = map == MapId::cluster_ips;
+        element.name = cluster_ip ? service_name(*shared.port) : hairpin_comment;
+        update.add(element);
+    } else {
+        update.remove(element);
+    }
+}
+
+/// Whether affinity may have noted an endpoint that it must not lead to any more.
+bool loses_sticky(const std::optional<Claim>& before, const std::optional<Claim>& after) {
+    if (!before || before->port->affinity_timeout_s == 0) return false;
+    if (!after || after->port->affinity_timeout_s == 0) return true;
+    return before->port->cluster_endpoints != after->port->cluster_endpoints ||
+           before->port->local_endpoints != after->port->local_endpoints;
+}
+
+/// The chains that differ, by what they hold.
+void change_chains(Update& update, const PlanSettings& settings, const Usage& before,
+                   const Usage& after) {
+    if (before.picks() == after.picks() && before.timeouts() == after.timeouts()) return;
+    const Family family = settings.family;
+    std::map<std::string, Chain> old;
+    for (Chain& chain : chains_for(settings, before)) old.emplace(chain.name, std::move(chain));
+    std::vector<Chain> fresh;
+    std::vector<Chain> changed;
+    for (Chain& chain : chains_for(settings, after)) {
+        const auto found = old.find(chain.name);
+        if (found == old.end()) {
+            fresh.push_back(std::move(chain));
+            continue;
+        }
+        const bool same = fingerprints(found->second, family) == fingerprints(chain, family);
+        old.erase(found);
+        if (!same) changed.push_back(std::move(chain));
+    }
+    update.add_chains(fresh);
+    for (const Chain& chain : changed) {
+        flush_chain(update.frame(), family, chain.name);
+        add_rules(update.frame(), family, chain);
+    }
+    for (const auto& [name, chain] : old) update.remove_chain(name);
+}
+
+// --- from the kernel to the plan ---
+
+/// Every element that is wanted, by fingerprint, and whether it is there.
+class Wanted {
+public:
+    void reserve(std::size_t count) { elements_.reserve(count); }
+    void put(const Element& element) {
+        const Fingerprint print = fingerprint(element);
+        elements_.emplace(print.key, Entry{print.value, false});
+    }
+    /// Notes that it is there. False: nobody wants it, or it says something else.
+    bool meet(const Fingerprint& print) {
+        const auto found = elements_.find(print.key);
+        if (found == elements_.end() || found->second.value != print.value) return false;
+        found->second.met = true;
+        return true;
+    }
+    bool missing(const Element& element) const {
+        const auto found = elements_.find(fingerprint(element).key);
+        return found != elements_.end() && !found->second.met;
+    }
+
+private:
+    struct Entry {
+        std::uint64_t value = 0;
+        bool met = false;
+    };
+    std::unordered_map<std::uint64_t, Entry> elements_;
+};
+
+bool same_chain(const Chain& wanted, const KernelChain& chain) {
+    if (wanted.base.has_value() != chain.is_base) return false;
+    return !chain.is_base || (chain.accepts && *wanted.base == chain.base);
+}
+
+/// Whether the table can become ours by adding and removing. If a set or hook of ours is another
+/// one there, the table is made anew.
+bool can_stay(const KernelTable& table, const std::vector<Chain>& chains, Family family) {
+    if (!table.exists) return false;
+    for (const MapInfo& map : all_maps()) {
+        const auto found = table.sets.find(std::string{map.name});
+        if (found != table.sets.end() && found->second != expected_set(map, family)) return false;
+    }
+    return std::ranges::all_of(chains, [&](const Chain& chain) {
+        const auto found = table.chains.find(chain.name);
+        return found == table.chains.end() || same_chain(chain, found->second);
+    });
+}
+
+/// Chains and rules that the kernel has otherwise.
+void change_chains(Update& update, const std::vector<Chain>& chains, const KernelTable& table,
+                   Family family) {
+    std::set<std::string> unknown;
+    for (const auto& [name, chain] : table.chains) unknown.insert(name);
+    std::vector<Chain> fresh;
+    std::vector<const Chain*> changed;
+    for (const Chain& chain : chains) {
+        if (unknown.erase(chain.name) == 0) {
+            fresh.push_back(chain);
+            continue;
+        }
+        const auto has = table.rules.find(chain.name);
+        const std::vector<std::string> none;
+        if ((has == table.rules.end() ? none : has->second) != fingerprints(chain, family)) {
+            changed.push_back(&chain);
+        }
+    }
+    // What others put there may keep a chain busy: first all rules go.
+    for (const Chain* chain : changed) flush_chain(update.frame(), family, chain->name);
+    for (const std::string& name : unknown) flush_chain(update.frame(), family, name);
+    update.add_chains(fresh);
+    for (const Chain* chain : changed) add_rules(update.frame(), family, *chain);
+    for (const std::string& name : unknown) update.remove_chain(name);
+}
+
+void change_sets(Update& update, const KernelTable& table, Family family) {
+    std::set<std::string> unknown;
+    for (const auto& [name, set] : table.sets) unknown.insert(name);
+    for (const MapInfo& map : all_maps()) {
+        if (unknown.erase(std::string{map.name}) == 0) add_map(update.frame(), family, map);
+    }
+    for (const std::string& name : unknown) update.remove_set(name);
+}
+
+Status change_elements(Netlink& netlink, Update& update, const Plan& plan, Content& content,
+                       const KernelTable& table) {
+    const Family family = plan.settings.family;
+    Wanted wanted;
+    wanted.reserve(plan.services.size() * 3 + plan.endpoint_count * 2);
+    for_each_element(plan, content, [&](const Element& element) { wanted.put(element); });
+    for (const MapInfo& map : all_maps()) {
+        if (map.dynamic || !table.sets.contains(std::string{map.name})) continue;
+        auto listed = list_elements(netlink, family, map.id, [&](const KernelElement& element) {
+            if (!wanted.meet(fingerprint(map.id, element))) update.remove(map.id, element);
+        });
+        if (!listed) return listed;
+    }
+    for_each_element(plan, content, [&](const Element& element) {
+        if (wanted.missing(element)) update.add(element);
+    });
+    return {};
+}
+
+// --- affinity ---
+
+/// Reads addresses and ports out of an element of the affinity map.
+struct Remembered {
+    Place address;
+    Place node_port;
+    PlanEndpoint endpoint;
+
+    static std::optional<Remembered> read(const KernelElement& element, Family family) {
+        const std::size_t ip = family == Family::ipv4 ? 4 : 16;
+        if (element.key.size() != ip * 2 + 8 || element.data.size() != ip + 4) return {};
+        const auto port_at = [](std::span<const std::uint8_t> octets, std::size_t at) {
+            return static_cast<std::uint16_t>(octets[at] * 256 + octets[at + 1]);
+        };
+        const std::uint8_t number = element.key[ip * 2];
+        for (const auto protocol :
+             {services::Protocol::tcp, services::Protocol::udp, services::Protocol::sctp}) {
+            if (protocol_number(protocol) != number) continue;
+            const std::uint16_t port = port_at(element.key, ip * 2 + 4);
+            Remembered read;
+            read.address = {*IpAddress::from_bytes(element.key.subspan(ip, ip)), port, protocol,
+                            false};
+            read.node_port = {{}, port, protocol, true};
+            read.endpoint.address = *IpAddress::from_bytes(element.data.first(ip));
+            read.endpoint.port = port_at(element.data, ip);
+            return read;
+        }
+        return {};
+    }
+};
+
+bool has(const std::vector<PlanEndpoint>& endpoints, const PlanEndpoint& endpoint) {
+    return std::ranges::any_of(endpoints, [&](const PlanEndpoint& each) {
+        return each.address == endpoint.address && each.port == endpoint.port;
+    });
+}
+
+/// Whether what is remembered may still be used.
+bool is_good(const KernelElement& element, Family family, const Content& content) {
+    const auto remembered = Remembered::read(element, family);
+    if (!remembered) return false;
+    auto claim = content.winner(remembered->address);
+    if (!claim) claim = content.winner(remembered->node_port);
+    if (!claim || claim->port->affinity_timeout_s == 0) return false;
+    return has(claim->port->cluster_endpoints, remembered->endpoint) ||
+           has(claim->port->local_endpoints, remembered->endpoint);
+}
+
+}  // namespace
+
+void Update::add_chains(const std::vector<Chain>& chains) {
+    for (const Chain& chain : chains) add_chain(frame_, family_, chain);
+    for (const Chain& chain : chains) add_rules(frame_, family_, chain);
+    chains_come_ += chains.size();
+}
+
+void Update::remove_chain(const std::string& chain) {
+    chains_gone_.push_back(chain);
+}
+
+void Update::remove_set(const std::string& set) {
+    sets_gone_.push_back(set);
+}
+
+bool Update::empty() const {
+    return frame_.empty() && elements() == 0 && chains_gone_.empty() && sets_gone_.empty();
+}
+
+Status Update::commit(Netlink& netlink) {
+    Batch batch = std::move(frame_);
+    gone_.move_to(batch);
+    come_.move_to(batch);
+    const std::size_t without_removals = batch.seal();
+    for (const std::string& chain : chains_gone_) flush_chain(batch, family_, chain);
+    for (const std::string& chain : chains_gone_) delete_chain(batch, family_, chain);
+    for (const std::string& set : sets_gone_) delete_set(batch, family_, set);
+    ++transactions_;
+    auto done = netlink.commit(batch);
+    if (done || without_removals == 0 || (chains_gone_.empty() && sets_gone_.empty())) return done;
+    batch.truncate(without_removals);
+    return netlink.commit(batch);
+}
+
+Applied Update::applied() const {
+    return {.chains_written = chains_come_ + chains_gone_.size(),
+            .rules_written = elements(),
+            .wrote = transactions_ != 0};
+}
+
+Update update_changes(const Plan& before, const Plan& after, Content& content, Usage& usage) {
+    Update update{after.settings.family};
+    const Difference services = difference(before, after);
+    Content::Changes changes;
+    for (const ServicePlan* service : services.gone) {
+        for (const PortPlan& port : service->ports) content.remove(port, &changes);
+    }
+    for (const ServicePlan* service : services.come) {
+        for (const PortPlan& port : service->ports) content.add(port, &changes);
+    }
+    const Usage usage_before = usage;
+    for (const auto& [place, old] : changes.places) {
+        const std::optional<Claim> now = content.winner(place);
+        change(update, usage, elements_of(place, old), elements_of(place, now));
+        update.sticky_gone = update.sticky_gone || loses_sticky(old, now);
+    }
+    for (const auto& [address, shared] : changes.cluster_ips) {
+        change_shared(update, MapId::cluster_ips, address, shared, content.has_cluster_ip(address));
+    }
+    for (const auto& [address, shared] : changes.hairpins) {
+        change_shared(update, MapId::hairpin_connections, address, shared,
+                      content.has_hairpin(address));
+    }
+    change_chains(update, after.settings, usage_before, usage);
+    return update;
+}
+
+Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content, Usage& usage,
+                            const KernelTable& table) {
+    const Family family = plan.settings.family;
+    Update update{family};
+    usage = {};
+    for_each_element(plan, content, [&](const Element& element) { usage.count(element, 1); });
+    const std::vector<Chain> chains = chains_for(plan.settings, usage);
+    if (can_stay(table, chains, family)) {
+        change_sets(update, table, family);
+        change_chains(update, chains, table, family);
+        auto changed = change_elements(netlink, update, plan, content, table);
+        if (!changed) return std::move(changed).error();
+        return update;
+    }
+    if (table.exists) delete_table(update.frame(), family, table_name);
+    add_table(update.frame(), family);
+    for (const MapInfo& map : all_maps()) add_map(update.frame(), family, map);
+    update.add_chains(chains);
+    for_each_element(plan, content, [&](const Element& element) { update.add(element); });
+    return update;
+}
+
+Status purge_affinity(Netlink& netlink, Family family, const Content& content) {
+    constexpr int attempts_max = 5;
+    Status purged;
+    // What clients bring in while we look is found by looking again.
+    for (int attempt = 0; attempt < attempts_max; ++attempt) {
+        ElementMessages stale{family, false};
+        auto listed = list_elements(netlink, family, MapId::affinity, [&](const auto& element) {
+            if (!is_good(element, family, content)) {
+                stale.put(MapId::affinity, element.key, element.key_end);
+            }
+        });
+        if (!listed) return listed;
+        if (stale.count() == 0) return {};
+        Batch batch;
+        stale.move_to(batch);
+        purged = netlink.commit(batch);
+        if (!purged && purged.error().code != Errc::not_found) return purged;
+    }
+    return purged;
+}
+
+}  // namespace nameplane::rules::nftables
