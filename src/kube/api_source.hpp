@@ -22,8 +22,8 @@ struct ApiSourceOptions {
     std::string node_name;        ///< the only Node to watch; empty: none
     bool pods = false;            ///< Pods are needed by `pods verified` only
     bool headless_slices = true;  ///< false: slices of headless Services are not sent to us
-    bool foreign_proxy =
-        true;  ///< false: nor what carries service.kubernetes.io/service-proxy-name
+    /// False: nor what carries service.kubernetes.io/service-proxy-name.
+    bool foreign_proxy = true;
     /// Ask for a streaming list first (sendInitialEvents); pages are the way out.
     bool stream_lists = true;
     /// The sink knows objects from an earlier life, which an old list would take back.

@@ -12,7 +12,6 @@
 namespace nameplane::kube {
 
 /// Limits of what one object, and one file, may hold, besides FieldLimits.
-inline constexpr std::size_t addresses_max = 100;      ///< of a Service or Node, and of lists alike
 inline constexpr std::size_t containers_max = 100;     ///< of a Pod
 inline constexpr std::size_t objects_max = 2'000'000;  ///< of a file
 

@@ -16,8 +16,11 @@ using services::Kind;
 using services::ObjectKey;
 
 /// Of an API server's objects, which it has validated: only what would cost us too much is limited.
-constexpr FieldLimits api_limits{
-    .ports_max = 20'000, .endpoints_max = 1000, .clashes = false, .problems_max = 1};
+constexpr FieldLimits api_limits{.ports_max = 20'000,
+                                 .endpoints_max = 1000,
+                                 .addresses_max = 10'000,
+                                 .clashes = false,
+                                 .problems_max = 1};
 
 constexpr std::string_view over_long = "is longer than 8 MiB";
 constexpr std::array<std::string_view, 5> event_words{"ADDED", "MODIFIED", "DELETED", "BOOKMARK",

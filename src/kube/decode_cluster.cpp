@@ -30,9 +30,11 @@ void read_containers(BasicFieldReader<V>& read, const BasicField<V>& spec, std::
 /// podIPs, or podIP where only that is written.
 template <class V>
 void read_pod_ips(BasicFieldReader<V>& read, const BasicField<V>& status, Pod& pod) {
-    read.each_map(read.list(status, "podIPs"), addresses_max, [&](const BasicField<V>& item) {
-        if (const auto address = read.address(read.get(item, "ip"))) pod.ips.push_back(*address);
-    });
+    read.each_map(read.list(status, "podIPs"), read.limits().addresses_max,
+                  [&](const BasicField<V>& item) {
+                      if (const auto address = read.address(read.get(item, "ip")))
+                          pod.ips.push_back(*address);
+                  });
     const BasicField<V> one = read.get(status, "podIP");
     if (read.text(one).empty()) return;
     const auto address = read.address(one);
@@ -45,7 +47,7 @@ template <class V>
 bool read_ready(BasicFieldReader<V>& read, const BasicField<V>& status, bool& found) {
     bool ready = false;
     const BasicField<V> conditions = read.list(status, "conditions");
-    read.each_map(conditions, addresses_max, [&](const BasicField<V>& item) {
+    read.each_map(conditions, read.limits().addresses_max, [&](const BasicField<V>& item) {
         found = true;
         if (read.text(read.get(item, "type")) == "Ready")
             ready = read.text(read.get(item, "status")) == "True";
@@ -94,21 +96,24 @@ Node decode_node(BasicFieldReader<V>& read, const BasicField<V>& root, services:
     node.labels = read.labels(read.map(metadata, "labels"));
     node.deleting = read.get(metadata, "deletionTimestamp").present();
     const BasicField<V> spec = read.map(root, "spec");
-    read.each(read.list(spec, "podCIDRs"), addresses_max, [&](const BasicField<V>& item) {
-        if (const auto cidr = read.cidr(item)) node.pod_cidrs.push_back(*cidr);
-    });
+    read.each(read.list(spec, "podCIDRs"), read.limits().addresses_max,
+              [&](const BasicField<V>& item) {
+                  if (const auto cidr = read.cidr(item)) node.pod_cidrs.push_back(*cidr);
+              });
     const BasicField<V> one = read.get(spec, "podCIDR");
     if (one.present() && node.pod_cidrs.empty())
         if (const auto cidr = read.cidr(one)) node.pod_cidrs.push_back(*cidr);
 
     std::vector<IpAddress> external;
     const BasicField<V> status = read.map(root, "status");
-    read.each_map(read.list(status, "addresses"), addresses_max, [&](const BasicField<V>& item) {
-        const std::string type = read.text(read.get(item, "type"));
-        if (type != "InternalIP" && type != "ExternalIP") return;
-        const auto address = read.address(read.get(item, "address"));
-        if (address) (type == "InternalIP" ? node.addresses : external).push_back(*address);
-    });
+    read.each_map(read.list(status, "addresses"), read.limits().addresses_max,
+                  [&](const BasicField<V>& item) {
+                      const std::string type = read.text(read.get(item, "type"));
+                      if (type != "InternalIP" && type != "ExternalIP") return;
+                      const auto address = read.address(read.get(item, "address"));
+                      if (address)
+                          (type == "InternalIP" ? node.addresses : external).push_back(*address);
+                  });
     node.addresses.insert(node.addresses.end(), external.begin(), external.end());
     return node;
 }

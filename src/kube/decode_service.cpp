@@ -162,16 +162,19 @@ void read_load_balancer(BasicFieldReader<V>& read, const BasicField<V>& root,
                         const BasicField<V>& spec, Service& service) {
     const BasicField<V> status = read.map(root, "status");
     const BasicField<V> balancer = read.map(status, "loadBalancer");
-    read.each_map(read.list(balancer, "ingress"), addresses_max, [&](const BasicField<V>& item) {
-        const BasicField<V> ip = read.get(item, "ip");
-        const BasicField<V> hostname = read.get(item, "hostname");
-        if (ip.present()) {
-            const IpMode mode = read.one_of(read.get(item, "ipMode"), ip_modes);
-            if (const auto address = read.address(ip)) service.ingress.push_back({*address, mode});
-        }
-        if (hostname.present()) service.ingress_hostnames.push_back(read.text(hostname));
-    });
-    read.each(read.list(spec, "loadBalancerSourceRanges"), addresses_max,
+    read.each_map(read.list(balancer, "ingress"), read.limits().addresses_max,
+                  [&](const BasicField<V>& item) {
+                      const BasicField<V> ip = read.get(item, "ip");
+                      const BasicField<V> hostname = read.get(item, "hostname");
+                      if (ip.present()) {
+                          const IpMode mode = read.one_of(read.get(item, "ipMode"), ip_modes);
+                          if (const auto address = read.address(ip))
+                              service.ingress.push_back({*address, mode});
+                      }
+                      if (hostname.present())
+                          service.ingress_hostnames.push_back(read.text(hostname));
+                  });
+    read.each(read.list(spec, "loadBalancerSourceRanges"), read.limits().addresses_max,
               [&](const BasicField<V>& item) {
                   if (const auto cidr = read.cidr(item)) service.source_ranges.push_back(*cidr);
               });
@@ -231,9 +234,11 @@ ServiceSource decode_service(BasicFieldReader<V>& read, const BasicField<V>& roo
     read_cluster_ips(read, spec, service);
     read_families(read, spec, source);
     read_ports(read, spec, type_known, service);
-    read.each(read.list(spec, "externalIPs"), addresses_max, [&](const BasicField<V>& item) {
-        if (const auto address = read.address(item)) service.external_ips.push_back(*address);
-    });
+    read.each(read.list(spec, "externalIPs"), read.limits().addresses_max,
+              [&](const BasicField<V>& item) {
+                  if (const auto address = read.address(item))
+                      service.external_ips.push_back(*address);
+              });
     read_load_balancer(read, root, spec, service);
     read_external_name(read, spec, service);
     read_policies(read, spec, service);

@@ -67,7 +67,7 @@ template <class V>
 Endpoint read_endpoint(BasicFieldReader<V>& read, const BasicField<V>& item, Family family) {
     Endpoint endpoint;
     const BasicField<V> list = read.list(item, "addresses");
-    read.each(list, addresses_max, [&](const BasicField<V>& one) {
+    read.each(list, read.limits().addresses_max, [&](const BasicField<V>& one) {
         const auto address = read.address(one);
         if (!address) return;
         if (address->family() != family) return read.wrong(one, "an address of addressType");
@@ -90,9 +90,9 @@ Endpoint read_endpoint(BasicFieldReader<V>& read, const BasicField<V>& item, Fam
     endpoint.terminating = read.flag(read.get(conditions, "terminating"), false);
     const BasicField<V> hints = read.map(item, "hints");
     const auto names = [&](std::string_view field, std::vector<std::string>& out) {
-        read.each_map(read.list(hints, field), addresses_max, [&](const BasicField<V>& one) {
-            out.push_back(read.text(read.get(one, "name")));
-        });
+        read.each_map(
+            read.list(hints, field), read.limits().addresses_max,
+            [&](const BasicField<V>& one) { out.push_back(read.text(read.get(one, "name"))); });
     };
     names("forZones", endpoint.hint_zones);
     names("forNodes", endpoint.hint_nodes);

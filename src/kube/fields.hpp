@@ -39,6 +39,7 @@ template <class V> struct BasicField {
 struct FieldLimits {
     std::size_t ports_max = 100;       ///< of a Service, slice or container
     std::size_t endpoints_max = 1000;  ///< of an EndpointSlice
+    std::size_t addresses_max = 100;   ///< of a Service or Node, and of lists alike
     /// Whether what clashes within one object is looked for: an API server has done it.
     bool clashes = true;
     /// Further ones are only counted.

@@ -29,17 +29,18 @@ services::NodeFacts read_facts(FieldReader& read, const Field& root) {
     facts.name = read.text(name);
     if (!name.present()) read.wrong(name, "the node's name");
     facts.labels = read.labels(read.map(root, "labels"));
-    read.each(read.list(root, "podCIDRs"), addresses_max, [&](const Field& item) {
+    read.each(read.list(root, "podCIDRs"), read.limits().addresses_max, [&](const Field& item) {
         if (const auto cidr = read.cidr(item)) facts.pod_cidrs.push_back(*cidr);
     });
-    read.each_map(read.list(root, "addresses"), addresses_max, [&](const Field& item) {
-        known_keys(read, item, std::array{"interface"sv, "address"sv});
-        const Field interface = read.get(item, "interface");
-        if (!interface.present()) read.wrong(interface, "the name of an interface");
-        const auto address = read.address(read.get(item, "address"));
-        std::string interface_name = read.text(interface);
-        if (address) facts.addresses.push_back({std::move(interface_name), *address});
-    });
+    read.each_map(read.list(root, "addresses"), read.limits().addresses_max,
+                  [&](const Field& item) {
+                      known_keys(read, item, std::array{"interface"sv, "address"sv});
+                      const Field interface = read.get(item, "interface");
+                      if (!interface.present()) read.wrong(interface, "the name of an interface");
+                      const auto address = read.address(read.get(item, "address"));
+                      std::string interface_name = read.text(interface);
+                      if (address) facts.addresses.push_back({std::move(interface_name), *address});
+                  });
     return facts;
 }
 

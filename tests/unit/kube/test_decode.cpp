@@ -449,7 +449,7 @@ TEST_CASE("limits, at the edge and one beyond") {
          "- {port: 1}\n", "", FieldLimits{}.ports_max},
         {"external addresses",
          "kind: Service\nmetadata: {name: a}\nspec:\n  ports: [{port: 1}]\n  externalIPs:\n",
-         "  - 192.0.2.1\n", "", addresses_max},
+         "  - 192.0.2.1\n", "", FieldLimits{}.addresses_max},
         {"containers", "kind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n", "  - {}\n", "",
          containers_max},
     };

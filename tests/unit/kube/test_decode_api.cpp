@@ -378,6 +378,15 @@ TEST_CASE("limits of size") {
     const std::string spec =
         R"({"metadata":{"name":"a","namespace":"b"},"spec":{"ports":[)" + ports + "]}}";
     CHECK(read<Service>(Kind::service, spec).ports.size() == 3000);
+    // Lists of allowed networks are long in places.
+    std::string ranges;
+    for (int i = 0; i < 600; ++i)
+        ranges += (i == 0 ? "\"10." : ",\"10.") + std::to_string(i / 250) + "." +
+                  std::to_string(i % 250) + ".0/24\"";
+    const std::string guarded =
+        R"({"metadata":{"name":"a","namespace":"b"},"spec":{"ports":[{"port":1}],"loadBalancerSourceRanges":[)" +
+        ranges + "]}}";
+    CHECK(read<Service>(Kind::service, guarded).source_ranges.size() == 600);
     std::string endpoints;
     for (int i = 0; i < 1001; ++i)
         endpoints += (i == 0 ? "" : ",") + std::string{R"({"addresses":["10.0.0.1"]})"};
