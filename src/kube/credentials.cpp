@@ -51,7 +51,9 @@ std::optional<WallTime> time_from_text(std::string_view text) {
         parts.tm_sec < 0 || parts.tm_sec > 60 || text[4] != '-' || text[7] != '-' ||
         (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
         return std::nullopt;
-    parts.tm_year = year - 1900;
+    // The clock counts nanoseconds and ends in 2262; what is later is as good as never.
+    constexpr int year_max = 2200;
+    parts.tm_year = std::min(year, year_max) - 1900;
     parts.tm_mon = month - 1;
     text.remove_prefix(19);
     if (text.starts_with('.')) {
