@@ -92,7 +92,10 @@ struct Agent::Parts {
                      registry.counter("nameplane_log_lines_dropped_total",
                                       "Lines of the query log that nobody took in time.")};
     net::Loop loop;
-    services::Store store{services::StoreOptions{.keep_pods = needs_pods(config.runtime)}, clock};
+    services::Store store{
+        services::StoreOptions{.keep_pods = needs_pods(config.runtime),
+                               .needs_node = config.start.rules.mode != conf::RulesMode::off},
+        clock};
     services::Gate gate{config.start.rules.mode != conf::RulesMode::off,
                         config.start.rules.publish_wait, clock};
     NamesLatency latency{registry, clock};

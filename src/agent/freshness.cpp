@@ -15,6 +15,8 @@ using std::chrono::seconds;
 
 /// How old what we know of a kind is; not set: nothing is known.
 std::optional<Monotonic::duration> age_of(const KindHealth& kind, const FreshnessInputs& inputs) {
+    // A connection that is lost is noticed: while a kind is watched, silence means no change.
+    if (kind.listed && kind.current) return Monotonic::duration{0};
     if (kind.listed && kind.last_heard) return inputs.now - *kind.last_heard;
     if (!inputs.saved) return std::nullopt;
     return inputs.wall - *inputs.saved;
@@ -93,7 +95,7 @@ Freshness freshness_of(const FreshnessInputs& inputs) {
 FreshnessMetrics::FreshnessMetrics(metrics::Registry& metrics)
     : age_{metrics.gauge("nameplane_api_data_age_seconds",
                          "Since the API server last said something about the kind of object that "
-                         "is worst; infinite: it never did.")} {}
+                         "is worst; 0 while all are watched, infinite: it never did.")} {}
 
 void FreshnessMetrics::set(const Freshness& freshness) noexcept {
     age_.set(freshness.age ? static_cast<double>(freshness.age->count())

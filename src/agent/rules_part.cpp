@@ -116,7 +116,7 @@ bool RulesPart::enabled() const noexcept {
 }
 
 void RulesPart::offer(const std::shared_ptr<const services::Snapshot>& snapshot) {
-    if (!enabled()) return;
+    if (!enabled() || !services::ServiceView{*snapshot}.synced()) return;
     const services::Node* const before =
         state_->newest ? state_->newest->node(state_->node_name) : nullptr;
     const services::Node* const now = snapshot->node(state_->node_name);

@@ -25,8 +25,8 @@ public:
     ~RulesPart();
 
     bool enabled() const noexcept;
-    /// The newest snapshot, for rules and for what it says about our Node. The first one starts the
-    /// rule thread.
+    /// The newest snapshot, for rules and for what it says about our Node. The first one of a
+    /// source that has listed everything starts the rule thread.
     void offer(const std::shared_ptr<const services::Snapshot>& snapshot);
     /// Looks at the machine's addresses again.
     void refresh_node();

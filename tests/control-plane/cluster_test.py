@@ -62,12 +62,13 @@ class ClusterTest(unittest.TestCase):
     """One control plane for all tests of a class, as `plane`; agents end with their test."""
 
     api_flags = ()
+    etcd = control_plane.NEW_ETCD
 
     @classmethod
     def setUpClass(cls):
         cls.class_folder = tempfile.mkdtemp(prefix="class-")
         cls.plane = control_plane.ControlPlane(cls.class_folder, cls.api_flags, node=NODE,
-                                               node_address=NODE_ADDRESS)
+                                               node_address=NODE_ADDRESS, etcd=cls.etcd)
         cls.addClassCleanup(cls.plane.stop)
         cls.plane.start()
         cls.api = cls.plane.api

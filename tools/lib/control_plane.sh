@@ -4,14 +4,21 @@
 # cache of Go's, 2 cores). Where they cannot be built, says why in .cache/control-plane/why-not, which
 # the tests then print, and ends well.
 #
-#   tools/lib/control_plane.sh [PROGRAM...]    kube-apiserver, kube-controller-manager and kube-proxy
+#   tools/lib/control_plane.sh [PROGRAM...]    etcd, kube-apiserver, kube-controller-manager and kube-proxy
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 module=tests/control-plane
 target=$PWD/.cache/control-plane
 programs=("$@")
-[ $# -gt 0 ] || programs=(kube-apiserver kube-controller-manager kube-proxy)
+[ $# -gt 0 ] || programs=(etcd kube-apiserver kube-controller-manager kube-proxy)
+
+package_of() {
+    case $1 in
+    etcd) printf 'go.etcd.io/etcd/server/v3' ;;
+    *) printf 'k8s.io/kubernetes/cmd/%s' "$1" ;;
+    esac
+}
 
 give_up() {
     printf '%s\n' "$1" >"$target/why-not"
@@ -44,7 +51,7 @@ for program in "${programs[@]}"; do
     printf 'building %s\n' "$program"
     log=$target/$program.build.log
     (cd "$module" && GOTOOLCHAIN=local CGO_ENABLED=0 nice "$go" build -trimpath -mod=readonly -ldflags "-s -w" \
-        -o "$target/$program.new" "k8s.io/kubernetes/cmd/$program") >"$log" 2>&1 ||
+        -o "$target/$program.new" "$(package_of "$program")") >"$log" 2>&1 ||
         give_up "$program cannot be built: $(tail -n 1 "$log")"
     mv "$target/$program.new" "$target/$program"
     printf '%s\n' "$key" >"$target/$program.key"

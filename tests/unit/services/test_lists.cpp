@@ -32,6 +32,19 @@ struct Fixture {
     }
 };
 
+TEST_CASE("who writes rules waits for the list of Nodes, too", "[services]") {
+    HandClock clock;
+    Store store{{.needs_node = true}, clock};
+    for (const Kind kind : {Kind::service, Kind::endpoint_slice, Kind::namespace_}) {
+        REQUIRE(store.apply(BeginList{kind}));
+        REQUIRE(store.apply(EndList{kind}));
+    }
+    CHECK_FALSE(ServiceView{*store.snapshot()}.synced());
+    REQUIRE(store.apply(BeginList{Kind::node}));
+    REQUIRE(store.apply(EndList{Kind::node}));
+    CHECK(ServiceView{*store.snapshot()}.synced());
+}
+
 TEST_CASE("a relist removes what it does not name and changes nothing else", "[services]") {
     Fixture f;
     f.list(Kind::service, {cluster_ip_service("ns", "a", "10.96.0.1"),
