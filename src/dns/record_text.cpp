@@ -137,14 +137,35 @@ Result<Record> record_from_ldns(const ldns_struct_rr& rr, Arena& arena) {
                   .data = *data};
 }
 
+namespace {
+
+/// Parentheses only let a record go on over lines; ldns takes them in files alone.
+std::string without_parentheses(std::string_view text) {
+    std::string out{text};
+    bool quoted = false;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        if (out[i] == '\\') {
+            ++i;
+        } else if (out[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted && (out[i] == '(' || out[i] == ')')) {
+            out[i] = ' ';
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
 Result<Record> read_record(std::string_view text, Arena& arena, const RecordTextOptions& options) {
     const std::unique_ptr<ldns_rdf, FreeRdf> origin{
         ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, options.origin.size(), options.origin.data())};
     ldns_rr* read = nullptr;
-    const ldns_status status =
-        ldns_rr_new_frm_str(&read, std::string{text}.c_str(), options.ttl, origin.get(), nullptr);
+    const ldns_status status = ldns_rr_new_frm_str(&read, without_parentheses(text).c_str(),
+                                                   options.ttl, origin.get(), nullptr);
     const std::unique_ptr<ldns_rr, FreeRr> rr{read};
-    if (status != LDNS_STATUS_OK) {
+    // A word that is no type makes type 0.
+    if (status != LDNS_STATUS_OK || ldns_rr_get_type(rr.get()) == 0) {
         return Error{Errc::invalid, "'" + std::string{text} +
                                         "', expected a record such as "
                                         "'example.org. 60 IN A 192.0.2.1' (" +

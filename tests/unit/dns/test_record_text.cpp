@@ -49,6 +49,8 @@ TEST_CASE("what is left out of a record comes from the options", "[record_text]"
     CHECK(record->owner.to_string() == "www.example.org.");
     CHECK(record->ttl == 7);
     CHECK(record->klass == Class::in);
+    CHECK(read_record("a. 5 IN SOA b. c. ( 1 2 3 4 5 )", arena, {})->type == Type::soa);
+    CHECK(std::get<RawData>(read_record("a. 5 IN TXT \"(x)\\\"(\"", arena)->data).size() == 6);
     CHECK(read_record("www A 192.0.2.1", arena)->owner.to_string() == "www.");
 }
 
@@ -56,7 +58,8 @@ TEST_CASE("text that is no record is refused with what was expected", "[record_t
     Arena arena{4096};
     for (const char* const line :
          {"", "a.example.", "a.example. A", "a.example. A 300.1.1.1", "a..example. A 1.1.1.1",
-          "a.example. IN CNAME", "a.example. IN MX mx.example.", "a. IN TYPE65280 \\# 3 0102"}) {
+          "a.example. IN CNAME", "a.example. nonsense", "a. 5 IN NONSENSE x",
+          "a.example. IN MX mx.example.", "a. IN TYPE65280 \\# 3 0102"}) {
         INFO(line);
         const Result<Record> record = read_record(line, arena);
         REQUIRE_FALSE(record);

@@ -1,0 +1,84 @@
+#pragma once
+// rule: one `template` directive, and what its records see of a query.
+
+#include "plugins/template/go_template.hpp"
+#include <nameplane/base/metrics.hpp>
+#include <nameplane/base/pattern.hpp>
+#include <nameplane/conf/statement.hpp>
+#include <nameplane/query.hpp>
+#include <nameplane/reply.hpp>
+#include <nameplane/setup.hpp>
+#include <nameplane/zones.hpp>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nameplane::plugins::templating {
+
+enum class Part : std::uint8_t { answer, authority, additional };
+inline constexpr std::array parts{Part::answer, Part::additional, Part::authority};
+
+/// A record to be made. One that is the same for all queries, its owner apart, is made but once.
+struct RecordTemplate {
+    Part part = Part::answer;
+    GoTemplate text;
+    std::unique_ptr<Arena> memory;  ///< of `fixed`
+    std::optional<dns::Record> fixed;
+    bool owner_is_name = false;  ///< of `fixed`: the owner is the name that was asked
+};
+
+struct Rule {
+    dns::Class klass = dns::Class::any;
+    dns::Type type = dns::Type::any;
+    std::vector<dns::Name> zones;
+    std::vector<std::string> zone_texts;  ///< of the same zones
+    std::vector<Pattern> patterns;        ///< empty: every name matches
+    std::vector<RecordTemplate> records;
+    dns::Rcode rcode = dns::Rcode::no_error;
+    std::vector<std::uint8_t> extended_error;  ///< data of the EDNS option; empty: none
+    Fallthrough fallthrough;
+    /// By zone, then by type_slot() of the type that is told of.
+    std::vector<std::vector<metrics::Counter*>> matches;
+    metrics::Labels labels;  ///< server and view
+};
+
+/// The place of a type in Rule::matches.
+std::size_t type_slot(dns::Type type) noexcept;
+
+/// Reads one directive; what is wrong is added to `mistakes`.
+Rule read_rule(const Statement& statement, Setup& setup, Mistakes& mistakes);
+
+/// A query as templates see it. Lives while the query is answered.
+class QueryData final : public Data {
+public:
+    QueryData(const Rule& rule, std::size_t zone, Query& query) noexcept;
+
+    /// Whether a pattern of the rule matches; its groups are then there.
+    bool match() noexcept;
+    bool field(Path path, Value& value) const noexcept override;
+    std::string_view meta(std::string_view label) const noexcept override;
+
+    std::size_t zone() const noexcept { return zone_; }
+    dns::Type type() const noexcept;
+    dns::Class klass() const noexcept;
+
+private:
+    bool group(std::string_view name, Value& value) const noexcept;
+    bool question(std::string_view name, Value& value) const noexcept;
+    std::string_view address_text() const noexcept;
+
+    const Rule& rule_;
+    std::size_t zone_;
+    Query& query_;
+    std::string_view name_;
+    const Pattern* pattern_ = nullptr;
+    std::size_t group_count_ = 0;
+    std::array<std::string_view, Pattern::groups_max> groups_;
+};
+
+}  // namespace nameplane::plugins::templating

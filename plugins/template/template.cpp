@@ -1,0 +1,127 @@
+// hot path
+#include "plugins/template/template.hpp"
+
+#include "dns/record_text.hpp"
+#include "plugins/template/nodes.hpp"
+
+#include <algorithm>
+
+namespace nameplane::plugins {
+
+using templating::Part;
+using templating::QueryData;
+using templating::RecordTemplate;
+using templating::Rule;
+
+namespace {
+
+constexpr std::uint16_t extended_error = 15;  // RFC 8914
+
+/// The zone of `rule` that `name` is in; the number of zones if it is in none.
+std::size_t zone_of(const Rule& rule, dns::NameView name) noexcept {
+    const dns::Name* const zone = longest_zone(rule.zones, name);
+    return zone == nullptr ? rule.zones.size() : static_cast<std::size_t>(zone - rule.zones.data());
+}
+
+template <class T> bool fits(T asked, T wanted) noexcept {
+    return wanted == T::any || asked == T::any || asked == wanted;
+}
+
+}  // namespace
+
+Step Template::ask(Query& query, Reply& reply) const noexcept {
+    for (const Rule& rule : rules_) {
+        if (!fits(query.klass(), rule.klass) || !fits(query.type(), rule.type)) continue;
+        const std::size_t zone = zone_of(rule, query.name());
+        if (zone == rule.zones.size()) continue;
+        QueryData data{rule, zone, query};
+        if (data.match()) return answer(rule, data, query, reply);
+        if (rule.fallthrough.takes(query.name())) continue;
+        reply.rcode = dns::Rcode::serv_fail;
+        return Step::done;
+    }
+    return Step::next;
+}
+
+Step Template::answer(const Rule& rule, const QueryData& data, Query& query,
+                      Reply& reply) const noexcept {
+    if (metrics::Counter* const counter =
+            rule.matches[data.zone()][templating::type_slot(data.type())]) {
+        counter->add(query.worker());
+    }
+    reply.rcode = rule.rcode;
+    if (rule.rcode == dns::Rcode::serv_fail) return Step::done;
+    reply.authoritative = true;
+    for (const Part part : templating::parts) {
+        if (!add_records(rule, part, data, query, reply)) {
+            reply.fail("template: a record could not be made");
+            return Step::done;
+        }
+    }
+    if (!rule.extended_error.empty()) reply.edns_option(extended_error, rule.extended_error);
+    return look_up_target(query, reply) ? Step::next : Step::done;
+}
+
+bool Template::add_records(const Rule& rule, Part part, const QueryData& data, Query& query,
+                           Reply& reply) const noexcept {
+    for (const RecordTemplate& record : rule.records) {
+        if (record.part != part) continue;
+        dns::Record made;
+        if (record.fixed) {
+            made = *record.fixed;
+            if (record.owner_is_name) made.owner = query.name();
+        } else {
+            std::array<char, templating::text_octets_max> room;
+            templating::Output text{room};
+            const bool good = record.text.run(data, query.arena(), text) && text.good();
+            if (!good) {
+                failed(rule, data, record, false);
+                return false;
+            }
+            // Text that is another for each query is read by ldns, which takes the heap.
+            const auto read = dns::read_record(text.text(), query.arena());
+            if (!read) {
+                failed(rule, data, record, true);
+                return false;
+            }
+            made = read.value();
+            if (made.owner.equals(query.name())) made.owner = query.name();
+        }
+        if (part == Part::answer) reply.answer(made);
+        if (part == Part::authority) reply.authority(made);
+        if (part == Part::additional) reply.additional(made);
+    }
+    return true;
+}
+
+// An alias is of little use without its address: those behind are asked for it.
+bool Template::look_up_target(Query& query, Reply& reply) const noexcept {
+    if (query.type() != dns::Type::a && query.type() != dns::Type::aaaa) return false;
+    const auto answers = reply.answers().records();
+    const auto alias = std::ranges::find(answers, dns::Type::cname, &dns::Record::type);
+    if (alias == answers.end()) return false;
+    const auto* const target = std::get_if<dns::NameView>(&alias->data);
+    const auto lower =
+        target == nullptr ? std::nullopt : dns::Name{*target}.lower().view().copy_to(query.arena());
+    Note* const note = lower ? query.keep<Note>(this) : nullptr;
+    void* const memory = query.arena().allocate(sizeof(Reply), alignof(Reply));
+    if (note == nullptr || memory == nullptr) return false;
+    *note = {.answer = new (memory) Reply{reply}, .name = query.name()};
+    reply = Reply{query.arena()};
+    query.ask_instead(*lower, query.type());
+    return true;
+}
+
+Step Template::tell(Query& query, Reply& reply) const noexcept {
+    Note* const note = query.kept<Note>(this);
+    if (note == nullptr || note->answer == nullptr) return Step::done;
+    Reply whole = *note->answer;
+    for (const dns::Record& record : reply.answers().records()) whole.answer(record);
+    whole.truncated = reply.truncated;
+    query.ask_instead(note->name, query.type());
+    *note = {};
+    reply = whole;
+    return Step::done;
+}
+
+}  // namespace nameplane::plugins

@@ -1,0 +1,155 @@
+#include "stage.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <source_location>
+
+using namespace nameplane;
+using namespace nameplane::test;
+
+namespace {
+
+struct TemplateCase {
+    std::string lines;
+    std::string name;
+    std::string type;
+    std::string rcode;  ///< or "next"
+    std::string answers = {};
+    std::source_location at = std::source_location::current();
+};
+
+}  // namespace
+
+TEST_CASE("template: which rule answers what") {
+    const std::string ip = R"(template IN A example {
+        match ^ip-10-(?P<b>[0-9]*)-(?P<c>[0-9]*)-(?P<d>[0-9]*)[.]example[.]$
+        answer "{{ .Name }} 60 IN A 10.{{ .Group.b }}.{{ .Group.c }}.{{ .Group.d }}"
+        fallthrough
+    })";
+    const TemplateCase cases[] = {
+        {"template ANY ANY {\n rcode NXDOMAIN\n}", "a.example.", "MX", "NXDOMAIN"},
+        {"template ANY AAAA {\n}", "a.example.", "AAAA", "NOERROR"},
+        {"template ANY AAAA {\n}", "a.example.", "A", "next"},
+        {"template IN A b.example {\n}", "a.example.", "A", "next"},
+        {"template ANY A {\n rcode SERVFAIL\n answer \"{{ .Name }} A 10.0.0.1\"\n}", "a.example.",
+         "A", "SERVFAIL"},
+        {"template ANY A {\n answer \"{{ .Name }} 60 IN A 10.0.0.1\"\n}", "A.example.", "A",
+         "NOERROR", "A.example. 60 IN A 10.0.0.1"},
+        {"template ANY A {\n answer \"{{ .Name }} A 10.0.0.1\" \"b.example. 5 A 10.0.0.2\"\n}",
+         "a.example.", "A", "NOERROR", "a.example. 3600 IN A 10.0.0.1; b.example. 5 IN A 10.0.0.2"},
+        {ip, "ip-10-1-2-3.example.", "A", "NOERROR", "ip-10-1-2-3.example. 60 IN A 10.1.2.3"},
+        {ip, "ip-10-1-2-3.example.", "ANY", "NOERROR", "ip-10-1-2-3.example. 60 IN A 10.1.2.3"},
+        {ip, "other.example.", "A", "next"},
+        {ip, "ip-10-1-2-999.example.", "A", "SERVFAIL"},
+        {"template IN A example {\n match zz\n}", "a.example.", "A", "SERVFAIL"},
+        {"template IN A example {\n match zz\n fallthrough b.example\n}", "a.example.", "A",
+         "SERVFAIL"},
+        {"template IN A example {\n match zz\n fallthrough a.example\n}", "a.example.", "A",
+         "next"},
+        {"template IN A example {\n match zz ^a yy\n}", "a.example.", "A", "NOERROR"},
+        {"template IN A example {\n match zz\n fallthrough\n}\n"
+         "template IN A example {\n answer \"{{ .Name }} 1 IN A 10.0.0.9\"\n}",
+         "a.example.", "A", "NOERROR", "a.example. 1 IN A 10.0.0.9"},
+        {R"(template IN A example {
+            match ^ip0a(?P<b>[a-f0-9]{2})(?P<c>[a-f0-9]{2})(?P<d>[a-f0-9]{2})[.]example[.]$
+            answer "{{ .Name }} 3600 IN A 10.{{ parseInt .Group.b 16 8 }}.{{ parseInt .Group.c 16 8 }}.{{ parseInt .Group.d 16 8 }}"
+        })",
+         "ip0a5f2c09.example.", "A", "NOERROR", "ip0a5f2c09.example. 3600 IN A 10.95.44.9"},
+        {R"(template ANY TXT {
+            match ^(a).*
+            answer "{{ .Name }} 1 IN TXT {{ .Zone }} {{ .Class }} {{ .Type }} {{ .Remote }} {{ printf `%q` .Regex }} {{ .Group.1 }} {{ .Question.Name }} {{ .Question.Qtype }} {{ .Message.Id }}"
+        })",
+         "a.example.", "TXT", "NOERROR",
+         R"(a.example. 1 IN TXT "." "IN" "TXT" "192.0.2.1" "^(a).*" "a" "a.example." "16" "20048")"},
+        {"template ANY A {\n answer \"{{ .Grup.d }}\"\n}", "a.example.", "A", "SERVFAIL"},
+        {"template ANY A {\n answer \"{{ .Name }} nonsense\"\n}", "a.example.", "A", "SERVFAIL"},
+        {"template ANY MX {\n answer \"{{ .Name }} 60 IN MX 10 {{ .Name }}\"\n}", "a.example.",
+         "MX", "NOERROR", "a.example. 60 IN MX 10 a.example."},
+    };
+    for (const TemplateCase& row : cases) {
+        INFO("row at line " << row.at.line() << ": " << row.lines);
+        Stage stage{row.lines};
+        const StageAnswer answer = stage.ask(row.name, row.type);
+        CHECK((stage.heard() ? "next" : answer.rcode) == row.rcode);
+        CHECK(answer.answers() == row.answers);
+        if (row.rcode == "NOERROR") CHECK(answer.message.authoritative);
+    }
+}
+
+TEST_CASE("template fills all sections and says why") {
+    Stage stage{R"x(template ANY ANY invalid {
+        rcode NXDOMAIN
+        authority "invalid. 60 {{ .Class }} SOA ns.invalid. hostmaster.invalid. (1 60 60 60 60)"
+        additional "ns.invalid 60 IN A 203.0.113.8"
+        ederror 21 "Blocked according to RFC2606"
+    })x"};
+    const StageAnswer answer = stage.ask("a.invalid.", "A", {.edns_size = 1232});
+    CHECK(answer.rcode == "NXDOMAIN");
+    CHECK(answer.message.authorities ==
+          std::vector<std::string>{
+              "invalid. 60 IN SOA ns.invalid. hostmaster.invalid. 1 60 60 60 60"});
+    CHECK(answer.message.additionals ==
+          std::vector<std::string>{"ns.invalid. 60 IN A 203.0.113.8"});
+    const std::string reason = "Blocked according to RFC2606";
+    std::vector<std::uint8_t> option{0, 15, 0, static_cast<std::uint8_t>(2 + reason.size()), 0, 21};
+    option.insert(option.end(), reason.begin(), reason.end());
+    CHECK(answer.edns_options == option);
+}
+
+TEST_CASE("template looks the target of an alias up behind itself") {
+    Stage stage{"template IN ANY example {\n match ^a\n"
+                " answer \"{{ .Name }} 60 IN CNAME Real.other.\"\n fallthrough\n}"};
+    stage.behind("real.other.", "A", {.answers = {"real.other. 5 IN A 10.0.0.1"}});
+    CHECK(stage.ask("a.example.", "A").answers() ==
+          "a.example. 60 IN CNAME Real.other.; Real.other. 5 IN A 10.0.0.1");
+    CHECK(stage.heard()->name == "real.other.");
+    CHECK(stage.ask("a.example.", "AAAA").answers() == "a.example. 60 IN CNAME Real.other.");
+    CHECK(stage.ask("a.example.", "AAAA").rcode == "NOERROR");
+    stage.ask("a.example.", "MX");
+    CHECK_FALSE(stage.heard());
+}
+
+TEST_CASE("template counts matches and what could not be made") {
+    Stage stage{"template IN ANY a.example b.example {\n answer \"{{ .Name }} 5 IN A {{ index "
+                ".Match 0 }}\"\n}\ntemplate IN A c.example {\n answer \"{{ .None }}\"\n}"};
+    stage.ask("x.a.example.", "A");
+    stage.ask("x.a.example.", "TYPE65280");
+    stage.ask("c.example.", "A");
+    const auto matches = [&](const std::string& zone, const std::string& type) {
+        return stage.count(
+            "coredns_template_matches_total",
+            {{"server", "dns://:53"}, {"zone", zone}, {"class", "IN"}, {"type", type}});
+    };
+    CHECK(matches("a.example.", "A") == 1);
+    CHECK(matches("a.example.", "") == 1);
+    CHECK(matches("b.example.", "A") == 0);
+    CHECK(matches("c.example.", "A") == 1);
+    CHECK(stage.count("coredns_template_rr_failures_total",
+                      {{"zone", "a.example."}, {"section", "answer"}, {"type", "A"}}) == 1);
+    CHECK(stage.count("coredns_template_template_failures_total",
+                      {{"zone", "c.example."}, {"template", "{{ .None }}"}}) == 1);
+}
+
+TEST_CASE("template: what is wrong is said") {
+    CHECK(mistakes_in("template") ==
+          "Corefile:1: template: 0 words, expected CLASS TYPE [ZONES...]");
+    CHECK(mistakes_in("template X A") ==
+          "Corefile:1: template: 'X', expected a class such as 'IN' or 'ANY'");
+    CHECK(mistakes_in("template ANY X") ==
+          "Corefile:1: template: 'X', expected a type such as 'AAAA' or 'ANY'");
+    CHECK(mistakes_in("template ANY ANY {\n answer\n rcode\n rcode UNDEFINED\n answer \"{{\"\n"
+                      " authority \"{{ notAFunction }}\"\n match (\n ederror x\n ederror 1 2 3\n"
+                      " notavailable x\n fallthrough a..b\n}") ==
+          "Corefile:2: template: 'answer', expected more behind it\n"
+          "Corefile:3: template: 'rcode', expected more behind it\n"
+          "Corefile:4: template: rcode: 'UNDEFINED', expected one such as 'NXDOMAIN'\n"
+          "Corefile:5: template: answer: '{{' is not closed, expected '}}'\n"
+          "Corefile:6: template: authority: 'notAFunction', expected a function such as 'index' or "
+          "'parseInt'\n"
+          "Corefile:7: template: match: '(', expected a pattern (missing ): ()\n"
+          "Corefile:8: template: ederror: expected a code of RFC 8914 and perhaps a reason\n"
+          "Corefile:9: template: ederror: expected a code of RFC 8914 and perhaps a reason\n"
+          "Corefile:10: template: 'notavailable', expected 'match', 'answer', 'additional', "
+          "'authority', 'rcode', 'ederror' or 'fallthrough'\n"
+          "Corefile:11: template: 'a..b', expected a zone");
+}
