@@ -28,6 +28,7 @@ ALLOWED_EXTRA = {("dns", "nameplane/reply.hpp")}
 THIRD_PARTY = {
     r"uv\.h": ("src/net/",),
     r"curl/.*": ("src/net/",),
+    r"openssl/(ssl|err|x509v3)\.h": ("src/net/",),
     r"libiptc/.*": ("src/rules/iptables/",),
     r"linux/netfilter.*": ("src/rules/",),
     r"libnetfilter_conntrack/.*": ("src/rules/conntrack",),

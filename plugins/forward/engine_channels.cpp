@@ -1,0 +1,245 @@
+// The engine's sockets, its clock, and the health of its upstreams.
+
+#include "net/connect.hpp"
+#include "plugins/forward/engine.hpp"
+#include "plugins/forward/exchange.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nameplane::plugins::forwarding {
+
+namespace {
+
+/// A port is used for so many questions, then another one.
+constexpr std::size_t queries_per_port_max = 512;
+constexpr std::size_t retired_max = 256;
+constexpr std::chrono::milliseconds tick_busy{10};
+constexpr std::chrono::milliseconds tick_idle{1000};
+constexpr std::chrono::milliseconds probe_timeout{1000};
+
+Time now_of_clock() noexcept {
+    return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+Channel* Engine::channel_to(std::size_t target, Proto proto) noexcept {
+    if (closed_) return nullptr;
+    return proto == Proto::udp ? udp_to(target) : stream_to(target, proto);
+}
+
+bool Engine::is_worn(const Channel& channel, Time now) const noexcept {
+    if (channel.is_broken()) return true;
+    if (settings_.max_age.count() != 0 && now - channel.born() > settings_.max_age) return true;
+    return channel.in_flight() == 0 && now - channel.used_at() > settings_.expire;
+}
+
+void Engine::count_channel(std::size_t target, Proto proto, bool kept) noexcept {
+    Upstream& upstream = shared_.upstreams[target];
+    const auto place = static_cast<std::size_t>(proto);
+    (kept ? upstream.hits[place] : upstream.misses[place])->add(worker_);
+}
+
+/// Any of a few ports at random: who wants to forge an answer must guess it, too.
+Channel* Engine::udp_to(std::size_t target) noexcept {
+    const Time now = now_of_clock();
+    Peer& peer = peers_[target];
+    const std::size_t ports = settings_.max_idle == 0
+                                  ? Peer::udp_channels
+                                  : std::min(Peer::udp_channels, settings_.max_idle);
+    std::unique_ptr<UdpChannel>& slot = peer.udp[random_.below(static_cast<std::uint32_t>(ports))];
+    if (slot != nullptr && (is_worn(*slot, now) || slot->queries() >= queries_per_port_max)) {
+        if (retired_.size() >= retired_max) return slot.get();
+        // What is under way on it may still be answered.
+        retired_.push_back(std::move(slot));
+    }
+    count_channel(target, Proto::udp, slot != nullptr);
+    if (slot != nullptr) return slot.get();
+    Result<UniqueFd> fd = net::connected_udp(settings_.targets[target].address, settings_.source);
+    if (!fd) return nullptr;
+    slot = std::make_unique<UdpChannel>(*this, next_channel_++, now, *loop_, std::move(*fd));
+    return slot.get();
+}
+
+Channel* Engine::stream_to(std::size_t target, Proto proto) noexcept {
+    const Time now = now_of_clock();
+    Peer& peer = peers_[target];
+    for (auto& stream : peer.streams) {
+        if (is_worn(*stream, now)) retired_.push_back(std::move(stream));
+    }
+    std::erase(peer.streams, nullptr);
+    StreamChannel* least = nullptr;
+    for (const auto& stream : peer.streams) {
+        if (least == nullptr || stream->in_flight() < least->in_flight()) least = stream.get();
+    }
+    const bool enough = least != nullptr && (least->in_flight() < Peer::stream_queries ||
+                                             peer.streams.size() == Peer::streams_max);
+    count_channel(target, proto, enough);
+    if (enough) return least;
+    const Target& to = settings_.targets[target];
+    Result<UniqueFd> fd = net::begin_tcp(to.address, settings_.source);
+    if (!fd) return nullptr;
+    std::optional<StreamChannel::Security> security;
+    if (proto == Proto::tls) security.emplace(shared_.tls, to.server_name);
+    peer.streams.push_back(std::make_unique<StreamChannel>(
+        *this, next_channel_++, now, *loop_, std::move(*fd), to.address, std::move(security)));
+    return peer.streams.back().get();
+}
+
+/// What was under way on it is lost. A connection that served before was merely closed for being
+/// old: the same upstream is asked again, and that is no failure.
+void Engine::broken(Channel& channel) noexcept {
+    const bool served = channel.answers() != 0;
+    looked_at_.clear();
+    for (Exchange* exchange : active_) {
+        for (const Attempt& attempt : exchange->attempts) {
+            if (attempt.channel == &channel) looked_at_.emplace_back(exchange, exchange->serial);
+        }
+    }
+    const std::vector<std::pair<Exchange*, std::uint64_t>> lost = std::exchange(looked_at_, {});
+    for (const auto& [exchange, serial] : lost) {
+        if (exchange->serial != serial) continue;
+        for (Attempt& attempt : exchange->attempts) {
+            if (attempt.channel != &channel) continue;
+            const std::size_t target = attempt.target;
+            const Proto proto = attempt.proto;
+            if (served && proto != Proto::udp) {
+                end(attempt, false);
+                if (start(*exchange, target, proto)) break;
+                // As if it had been under way, for failed() to go on from there.
+                attempt.target = target;
+            }
+            failed(*exchange, attempt);
+            break;
+        }
+    }
+}
+
+void Engine::drop_channels(Time now) noexcept {
+    std::erase_if(retired_, [](const auto& channel) {
+        return channel->is_broken() || channel->in_flight() == 0;
+    });
+    for (Peer& peer : peers_) {
+        for (auto& channel : peer.udp) {
+            if (channel != nullptr && channel->in_flight() == 0 && is_worn(*channel, now)) {
+                channel = nullptr;
+            }
+        }
+        std::erase_if(peer.streams, [&](const auto& stream) {
+            return stream->is_broken() || (stream->in_flight() == 0 && is_worn(*stream, now));
+        });
+    }
+}
+
+void Engine::check_health(std::size_t target) noexcept {
+    if (settings_.max_fails == 0 || closed_) return;
+    Upstream& upstream = shared_.upstreams[target];
+    if (upstream.checking.exchange(true)) return;
+    Peer& peer = peers_[target];
+    peer.probing = true;
+    peer.probe_at = now_of_clock();
+    arm();
+}
+
+void Engine::probe(std::size_t target) noexcept {
+    Peer& peer = peers_[target];
+    Exchange* const exchange = take_exchange();
+    peer.probe_at = now_of_clock() + settings_.health_interval;
+    if (exchange == nullptr) return;
+    exchange->question = {.name = settings_.health_name.lower(),
+                          .type = dns::Type::ns,
+                          .recursion_desired = settings_.health_recursion};
+    exchange->probe_of = static_cast<int>(target);
+    exchange->deadline = now_of_clock() + probe_timeout;
+    enter(*exchange);
+    peer.probe = exchange;
+    const Proto proto = proto_for(*exchange, target);
+    if (start(*exchange, target, proto)) {
+        for (Attempt& attempt : exchange->attempts) {
+            if (attempt.channel != nullptr) attempt.due = exchange->deadline;
+        }
+        return;
+    }
+    leave(*exchange);
+    free_.push_back(exchange);
+    probed(target, false);
+}
+
+void Engine::probed(std::size_t target, bool good) noexcept {
+    Peer& peer = peers_[target];
+    Upstream& upstream = shared_.upstreams[target];
+    peer.probe = nullptr;
+    if (good) {
+        upstream.fails.store(0);
+        peer.probing = false;
+        upstream.checking.store(false);
+        return;
+    }
+    upstream.fails.fetch_add(1);
+    upstream.check_failures->add(worker_);
+}
+
+void Engine::arm() noexcept {
+    if (armed_ || closed_) return;
+    armed_ = true;
+    timer_->start(tick_busy);
+}
+
+void Engine::tick() noexcept {
+    armed_ = false;
+    const Time now = now_of_clock();
+    looked_at_.clear();
+    for (Exchange* exchange : active_) looked_at_.emplace_back(exchange, exchange->serial);
+    std::vector<std::pair<Exchange*, std::uint64_t>> all = std::exchange(looked_at_, {});
+    for (const auto& [exchange, serial] : all) {
+        // Others may have ended it, and begun another one in its place.
+        const bool same = exchange->serial == serial && exchange->place < active_.size() &&
+                          active_[exchange->place] == exchange;
+        if (same) tick_exchange(*exchange, now);
+    }
+    all.clear();
+    looked_at_ = std::move(all);
+    bool probing = false;
+    for (std::size_t target = 0; target < peers_.size(); ++target) {
+        Peer& peer = peers_[target];
+        if (peer.probing && peer.probe == nullptr && now >= peer.probe_at) probe(target);
+        probing = probing || peer.probing;
+    }
+    drop_channels(now);
+    if (closed_) return;
+    const bool idle = active_.empty() && !probing;
+    const bool has_channels =
+        !retired_.empty() || std::ranges::any_of(peers_, [](const Peer& peer) {
+            return !peer.streams.empty() ||
+                   std::ranges::any_of(peer.udp, [](const auto& udp) { return udp != nullptr; });
+        });
+    if (!idle) {
+        arm();
+    } else if (has_channels) {
+        // Idle channels go in time; the next question arms it anew.
+        timer_->start(tick_idle);
+    }
+}
+
+void Engine::tick_exchange(Exchange& exchange, Time now) noexcept {
+    if (exchange.probe_of < 0 && now >= exchange.deadline) {
+        for (const Attempt& attempt : exchange.attempts) {
+            if (attempt.channel != nullptr) check_health(attempt.target);
+        }
+        return complete(exchange, {}, "upstreams did not answer in time", 0);
+    }
+    if (!exchange.is_under_way()) return try_next(exchange);
+    const std::uint64_t serial = exchange.serial;
+    for (Attempt& attempt : exchange.attempts) {
+        if (attempt.channel == nullptr || now < attempt.due) continue;
+        failed(exchange, attempt);
+        if (exchange.serial != serial || exchange.place >= active_.size() ||
+            active_[exchange.place] != &exchange) {
+            return;
+        }
+    }
+    if (exchange.may_hedge && now >= exchange.hedge_at) hedge(exchange);
+}
+
+}  // namespace nameplane::plugins::forwarding

@@ -1,0 +1,75 @@
+#pragma once
+// What `forward` was told, checked and complete.
+
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+#include <nameplane/conf/options.hpp>
+#include <nameplane/dns/name.hpp>
+#include <nameplane/dns/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nameplane::plugins::forwarding {
+
+/// Where queries are sent.
+struct Target {
+    SocketAddress address;
+    bool tls = false;
+    std::string server_name;  ///< whom the peer must prove to be; empty: its address
+    /// As CoreDNS names it in metrics: "10.0.0.1:53".
+    std::string label() const { return address.to_string(); }
+    friend bool operator==(const Target&, const Target&) = default;
+};
+
+enum class Policy : std::uint8_t { random, round_robin, sequential };
+
+struct Settings {
+    using Milliseconds = std::chrono::milliseconds;
+
+    dns::Name from;
+    std::vector<dns::Name> except;
+    std::vector<Target> targets;
+    Policy policy = Policy::random;
+    bool force_tcp = false;
+    bool prefer_udp = false;
+    bool randomize_case = false;
+    bool hedge = true;
+    Milliseconds expire{10'000};
+    Milliseconds max_age{0};   ///< 0: none
+    std::size_t max_idle = 0;  ///< 0: no limit
+    Milliseconds read_timeout{2'000};
+    std::uint32_t max_fails = 2;
+    std::uint32_t attempts_max = 0;  ///< 0: no limit
+    Milliseconds health_interval{500};
+    bool health_recursion = true;
+    dns::Name health_name;
+    std::int64_t max_concurrent = 0;  ///< 0: no limit
+    std::vector<dns::Rcode> next;
+    bool next_on_nodata = false;
+    std::vector<dns::Rcode> failover;
+    bool failfast = false;
+    std::optional<IpAddress> source;
+    std::string tls_certificate;
+    std::string tls_key;
+    std::string tls_authorities;
+};
+
+inline constexpr std::size_t targets_max = 15;
+/// However many upstreams are asked meanwhile, a client waits no longer.
+inline constexpr std::chrono::milliseconds deadline{5'000};
+
+/// All mistakes at once. Files among the upstreams are read as resolv.conf.
+Result<Settings> read_settings(const Options& given);
+
+/// One word of TO...: "10.0.0.1", "[2001:db8::1]:5353", "dns://...", "tls://9.9.9.9%dns.quad9.net";
+/// the error is a sentence. Files are not for this.
+Result<Target> parse_target(std::string_view word);
+/// The addresses of the `nameserver` lines.
+std::vector<SocketAddress> parse_resolv_conf(std::string_view text);
+
+}  // namespace nameplane::plugins::forwarding
