@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <string>
 
 namespace nameplane::chain {
@@ -38,7 +39,7 @@ const PluginKind* kind_called(std::string_view name) noexcept {
 }
 
 std::string label_of(const conf::ServerConfig& server) {
-    return server.zones.empty() ? "server" : "server " + server.zones.front().to_string();
+    return server.zones.empty() ? "server" : "server " + server.zones.front().name.to_string();
 }
 
 // Why a plugin was not made, with the place of its directive if it does not say a better one.
@@ -72,39 +73,77 @@ Result<std::unique_ptr<const Chain>> build_chain(const conf::ServerConfig& serve
 
 }  // namespace
 
+// What building needs all the way.
+struct Chains::Building {
+    const Setup& setup;
+    const Layout& layout;
+    std::vector<std::vector<Zone>> zones;  // by listener
+    Mistakes mistakes;
+};
+
 Result<std::shared_ptr<const Chains>> Chains::build(const std::vector<conf::ServerConfig>& servers,
                                                     const Setup& setup) {
+    return build(servers, setup, Layout{.labels = {std::string{setup.server_label}}, .places = {}});
+}
+
+Result<std::shared_ptr<const Chains>> Chains::build(const std::vector<conf::ServerConfig>& servers,
+                                                    const Setup& setup, const Layout& layout) {
     std::shared_ptr<Chains> chains{new Chains};
-    std::vector<Zone> zones;
-    Mistakes mistakes;
-    for (const conf::ServerConfig& server : servers) {
-        Status added = chains->add(server, setup, zones, mistakes);
-        if (!added) return std::move(added).within(label_of(server)).error();
+    Building building{setup, layout, std::vector<std::vector<Zone>>(layout.labels.size()), {}};
+    for (std::size_t block = 0; block < servers.size(); ++block) {
+        Status added = chains->add(servers[block], block, building);
+        if (!added) return std::move(added).within(label_of(servers[block])).error();
     }
-    if (mistakes.any()) return mistakes.to_error();
-    Result<Router> router = Router::make(zones);
-    if (!router) return router.error();
-    chains->router_ = std::move(*router);
-    chains->dropped_ = std::make_unique<Traffic>(setup.metrics, setup.server_label, "dropped");
+    if (building.mistakes.any()) return building.mistakes.to_error();
+    for (std::size_t listener = 0; listener < layout.labels.size(); ++listener) {
+        Result<Router> router = Router::make(building.zones[listener]);
+        if (!router) return router.error();
+        chains->routers_.push_back(std::move(*router));
+        chains->dropped_.push_back(&chains->traffic(building, listener, "dropped"));
+    }
     return std::shared_ptr<const Chains>{std::move(chains)};
 }
 
-Status Chains::add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones,
-                   Mistakes& mistakes) {
+Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building& building) {
     if (server.zones.empty()) return Error{Errc::invalid, "serves no zone"};
     std::vector<dns::Name> names;
-    for (const dns::Name& zone : server.zones) names.push_back(zone.lower());
-    Setup mine = setup;
+    for (const conf::ServedZone& zone : server.zones) names.push_back(zone.name.lower());
+    std::vector<std::vector<std::size_t>> places;
+    if (building.layout.places.empty()) {
+        std::vector<std::size_t> all(building.zones.size());
+        std::iota(all.begin(), all.end(), 0);
+        places.assign(names.size(), all);
+    } else {
+        places = building.layout.places[block];
+    }
+    Setup mine = building.setup;
     mine.zones = names;
-    Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine, mistakes);
+    if (!places.front().empty()) mine.server_label = building.layout.labels[places[0][0]];
+    Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine, building.mistakes);
     if (!chain) return chain.error();
-    for (const dns::Name& name : names) {
-        traffic_.push_back(
-            std::make_unique<Traffic>(setup.metrics, setup.server_label, name.to_string()));
-        zones.push_back({name, chain->get(), traffic_.back().get()});
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        for (const std::size_t listener : places[i]) {
+            const Traffic& counts = traffic(building, listener, names[i].to_string());
+            building.zones[listener].push_back({names[i], chain->get(), &counts});
+        }
     }
     chains_.push_back(std::move(*chain));
     return {};
+}
+
+const Traffic& Chains::traffic(const Building& building, std::size_t listener, std::string zone) {
+    const std::string& label = building.layout.labels[listener];
+    std::unique_ptr<const Traffic>& counts = traffic_[{label, zone}];
+    if (counts == nullptr) {
+        counts = std::make_unique<Traffic>(building.setup.metrics, label, zone);
+    }
+    return *counts;
+}
+
+const Zone* Chains::parent_of(const Router& router, const Zone& zone, dns::NameView name) noexcept {
+    if (!name.equals(zone.name)) return &zone;
+    const Zone* const parent = router.find(name.parent());
+    return parent == nullptr ? &zone : parent;
 }
 
 std::vector<std::string_view> Chains::not_ready() const {

@@ -7,10 +7,15 @@
 #include <nameplane/base/result.hpp>
 #include <nameplane/conf/statement.hpp>
 #include <nameplane/dns/name.hpp>
+#include <nameplane/dns/types.hpp>
 #include <nameplane/setup.hpp>
 
+#include <cstddef>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nameplane::conf {
@@ -19,6 +24,15 @@ struct ServerConfig;
 
 namespace nameplane::chain {
 
+/// Where zones are served: the listeners of the server, and which of them lead to which zones.
+struct Layout {
+    /// What the label "server" of metrics says, for each listener: "dns://:53".
+    std::vector<std::string> labels;
+    /// For each server block, for each of its zones: the listeners. Empty: every zone on every
+    /// listener.
+    std::vector<std::vector<std::vector<std::size_t>>> places;
+};
+
 /// All chains and the zones that lead to them: longest zone wins, case-insensitive.
 class Chains {
 public:
@@ -26,14 +40,24 @@ public:
     /// a zone that stands twice, more than plugins_in_chain_max plugins in a block, and when
     /// plugins do: with Errc::mistakes, a line for each mistake of all of them.
     static Result<std::shared_ptr<const Chains>>
+    build(const std::vector<conf::ServerConfig>& servers, const Setup& setup, const Layout& layout);
+    /// The same with one listener, that of `setup.server_label`.
+    static Result<std::shared_ptr<const Chains>>
     build(const std::vector<conf::ServerConfig>& servers, const Setup& setup);
 
     ~Chains();
 
-    /// The zone that `name` (lower case) is in, or nullptr (REFUSED). No allocation.
-    const Zone* find(dns::NameView name) const noexcept { return router_.find(name); }
-    /// What counts the queries that belong to no zone, or never came so far.
-    const Traffic& dropped() const noexcept { return *dropped_; }
+    /// The zone of `listener` that `name` (lower case) is in, or nullptr (REFUSED). DS records of a
+    /// zone's own name are its parent's, where that is served as well. No allocation.
+    const Zone* find(dns::NameView name, dns::Type type = dns::Type::a,
+                     std::size_t listener = 0) const noexcept {
+        const Router& router = routers_[listener];
+        const Zone* const zone = router.find(name);
+        if (type != dns::Type::ds || zone == nullptr || name.is_root()) return zone;
+        return parent_of(router, *zone, name);
+    }
+    /// What counts the queries to `listener` that belong to no zone, or never came so far.
+    const Traffic& dropped(std::size_t listener = 0) const noexcept { return *dropped_[listener]; }
     /// Plugin::begin() of all; on the worker's thread.
     void begin(WorkerContext& worker) const;
     /// Names of plugins that are not ready.
@@ -41,13 +65,16 @@ public:
 
 private:
     Chains() = default;
-    Status add(const conf::ServerConfig& server, const Setup& setup, std::vector<Zone>& zones,
-               Mistakes& mistakes);
+    struct Building;
+    Status add(const conf::ServerConfig& server, std::size_t block, Building& building);
+    const Traffic& traffic(const Building& building, std::size_t listener, std::string zone);
+    static const Zone* parent_of(const Router& router, const Zone& zone,
+                                 dns::NameView name) noexcept;
 
     std::vector<std::unique_ptr<const Chain>> chains_;
-    std::vector<std::unique_ptr<const Traffic>> traffic_;
-    std::unique_ptr<const Traffic> dropped_;
-    Router router_;
+    std::map<std::pair<std::string, std::string>, std::unique_ptr<const Traffic>> traffic_;
+    std::vector<const Traffic*> dropped_;  // by listener
+    std::vector<Router> routers_;          // by listener
 };
 
 }  // namespace nameplane::chain

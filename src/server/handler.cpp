@@ -18,12 +18,13 @@ bool is_transfer(dns::Type type) noexcept {
 
 }  // namespace
 
-void Handler::take(Message message, Taken& taken) const noexcept {
+void Handler::take(Message message, std::size_t listener, Taken& taken) const noexcept {
     taken.message = message;
     taken.error = dns::parse_query(message, taken.question);
     taken.zone = nullptr;
     if (taken.error != dns::ParseError::none) return;
-    const chain::Zone* const zone = chains_->find(taken.question.name);
+    const chain::Zone* const zone =
+        chains_->find(taken.question.name, taken.question.type, listener);
     // As CoreDNS: only the Internet class leads to a chain, unless a plugin in it says otherwise.
     if (zone == nullptr) return;
     if (taken.question.klass == dns::Class::in || zone->chain->takes_all_classes()) {
@@ -31,13 +32,13 @@ void Handler::take(Message message, Taken& taken) const noexcept {
     }
 }
 
-void Handler::take(std::span<const Message> messages) noexcept {
+void Handler::take(std::span<const Message> messages, std::size_t listener) noexcept {
     NP_CHECK(messages.size() <= messages_max, "the caller's batches are no larger");
     std::array<std::uint64_t, messages_max> hashes;
     std::size_t count = 0;
     for (std::size_t i = 0; i < messages.size(); ++i) {
         Taken& taken = *taken_[i];
-        take(messages[i], taken);
+        take(messages[i], listener, taken);
         if (taken.zone == nullptr) continue;
         hashes[count] = taken.zone->chain->expects(taken.question.name);
         count += hashes[count] != 0 ? 1U : 0U;
@@ -55,7 +56,7 @@ std::size_t Handler::answer(std::size_t i, const Arrival& arrival,
 
 std::size_t Handler::answer(Message message, const Arrival& arrival,
                             std::span<std::uint8_t> out) noexcept {
-    take(message, *single_);
+    take(message, arrival.listener, *single_);
     return answer(single_, arrival, out);
 }
 
@@ -72,7 +73,8 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
                                      std::span<std::uint8_t> out) noexcept {
     const dns::Question& question = taken->question;
     const chain::Zone* const zone = taken->zone;
-    const chain::Traffic& traffic = zone == nullptr ? chains_->dropped() : *zone->traffic;
+    const chain::Traffic& traffic =
+        zone == nullptr ? chains_->dropped(arrival.listener) : *zone->traffic;
     traffic.asked(worker_, {.transport = arrival.transport,
                             .family = arrival.client.address.family(),
                             .type = question.type,
@@ -153,7 +155,8 @@ std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& qu
     } else {
         octets = dns::encode_header_only(question, rcode, out);
     }
-    if (octets != 0) chains_->dropped().answered(worker_, arrival.transport, rcode, octets);
+    if (octets != 0)
+        chains_->dropped(arrival.listener).answered(worker_, arrival.transport, rcode, octets);
     return octets;
 }
 

@@ -31,8 +31,9 @@ struct Arrival {
     SocketAddress client;
     SocketAddress server;
     Transport transport = Transport::udp;
-    Late* late = nullptr;     ///< sends an answer that comes later; nullptr: nothing can wait
-    std::uint64_t place = 0;  ///< which one it is, for `late`
+    std::size_t listener = 0;  ///< which one of the chains' listeners it came to
+    Late* late = nullptr;      ///< sends an answer that comes later; nullptr: nothing can wait
+    std::uint64_t place = 0;   ///< which one it is, for `late`
 };
 
 /// Belongs to one worker.
@@ -67,9 +68,10 @@ public:
     using Message = std::span<const std::uint8_t>;
     /// Of one batch.
     static constexpr std::size_t messages_max = 64;
-    /// Reads `messages`, at most messages_max, to be answered by answer(i, ...). What answering
-    /// them will need is asked for from memory for all of them at once. They must stay until then.
-    void take(std::span<const Message> messages) noexcept;
+    /// Reads `messages`, at most messages_max, that came to `listener`, to be answered by answer(i,
+    /// ...). What answering them will need is asked for from memory for all of them at once. They
+    /// must stay until then.
+    void take(std::span<const Message> messages, std::size_t listener = 0) noexcept;
     /// The like of answer() below for the message `i` of those taken.
     std::size_t answer(std::size_t i, const Arrival& arrival, std::span<std::uint8_t> out) noexcept;
 
@@ -122,7 +124,7 @@ private:
         Time since;
     };
 
-    void take(Message message, Taken& taken) const noexcept;
+    void take(Message message, std::size_t listener, Taken& taken) const noexcept;
     std::size_t answer(TakenPtr& taken, const Arrival& arrival,
                        std::span<std::uint8_t> out) noexcept;
     std::size_t answer_error(dns::ParseError error, const dns::Question& question,

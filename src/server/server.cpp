@@ -13,7 +13,13 @@ namespace {
 
 constexpr int free_port_attempts_max = 50;
 
-/// The sockets of all workers, in the order: for each worker, for each address.
+/// An address with its place in ServerOptions::listen.
+struct Place {
+    SocketAddress address;
+    std::size_t listener;
+};
+
+/// The sockets of all workers, in the order: for each worker, for each place.
 struct Sockets {
     std::vector<net::UdpSocket> udp;
     std::vector<net::TcpListener> tcp;
@@ -35,31 +41,35 @@ Status bind_one(Sockets& sockets, const SocketAddress& local, net::Share share,
     return {};
 }
 
-/// One attempt; port 0 becomes the port that the first socket got.
-Result<Sockets> bind_all(const ServerOptions& options) {
+/// One attempt; port 0 becomes the port that the first such socket got.
+Result<Sockets> bind_all(const ServerOptions& options, const std::vector<Place>& places) {
     Sockets sockets;
-    std::uint16_t port = options.port;
+    std::uint16_t free_port = 0;
     for (std::size_t worker = 0; worker < options.workers; ++worker) {
         const net::Share share = worker == 0 ? net::Share::first : net::Share::also;
-        for (const IpAddress& address : options.listen) {
-            Status bound = bind_one(sockets, {address, port}, share, answer_octets(options));
+        for (const Place& place : places) {
+            const bool any_port = place.address.port == 0;
+            const SocketAddress wanted{place.address.address,
+                                       any_port ? free_port : place.address.port};
+            Status bound = bind_one(sockets, wanted, share, answer_octets(options));
             if (!bound) return bound.error();
-            port = sockets.udp.back().local().port;
+            if (any_port) free_port = sockets.udp.back().local().port;
         }
     }
     return sockets;
 }
 
 /// Without IPv6 in the kernel "::" means nothing; listening on the rest is what was meant.
-std::vector<IpAddress> usable(const std::vector<IpAddress>& listen) {
-    std::vector<IpAddress> out;
-    for (const IpAddress& address : listen) {
-        if (std::ranges::find(out, address) != out.end()) continue;
+std::vector<Place> usable(const std::vector<SocketAddress>& listen) {
+    std::vector<Place> out;
+    for (std::size_t i = 0; i < listen.size(); ++i) {
+        const IpAddress& address = listen[i].address;
+        if (std::ranges::find(out, listen[i], &Place::address) != out.end()) continue;
         if (address.is_v6() && address.is_unspecified() && listen.size() > 1 && !net::has_ipv6()) {
             NP_LOG_WARNING("server.no_ipv6", "address", address);
             continue;
         }
-        out.push_back(address);
+        out.push_back({listen[i], i});
     }
     return out;
 }
@@ -83,8 +93,9 @@ struct Server::State {
     ServerOptions options;
     Oddities oddities;
     TcpBudget budget;
-    std::uint16_t port = 0;
-    std::vector<std::unique_ptr<Worker>> workers;  // all are joined before the first one goes
+    std::vector<std::optional<SocketAddress>> bound;  // by listener
+    std::uint16_t port = 0;                           // of the first one
+    std::vector<std::unique_ptr<Worker>> workers;     // all are joined before the first one goes
 
     void join() {
         for (const auto& worker : workers) worker->join();
@@ -102,18 +113,24 @@ Result<std::unique_ptr<Server>> Server::bind(ServerOptions options,
                                              const Published<services::Snapshot>& snapshots,
                                              metrics::Registry& metrics) {
     if (Status checked = check(options, metrics); !checked) return checked.error();
-    options.listen = usable(options.listen);
-    Result<Sockets> sockets = bind_all(options);
+    const std::vector<Place> places = usable(options.listen);
+    const bool any_port =
+        std::ranges::any_of(places, [](const Place& place) { return place.address.port == 0; });
+    Result<Sockets> sockets = bind_all(options, places);
     // A port that is free for UDP may be taken for TCP, or on another address.
-    for (int i = 1; i < free_port_attempts_max && !sockets && options.port == 0 &&
+    for (int i = 1; i < free_port_attempts_max && !sockets && any_port &&
                     sockets.error().code == Errc::conflict;
          ++i) {
-        sockets = bind_all(options);
+        sockets = bind_all(options, places);
     }
     if (!sockets) return sockets.error();
 
     auto state = std::make_unique<State>(options, metrics);
     state->port = sockets->udp.front().local().port;
+    state->bound.resize(options.listen.size());
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        state->bound[places[i].listener] = sockets->udp[i].local();
+    }
     auto udp = sockets->udp.begin();
     auto tcp = sockets->tcp.begin();
     for (std::size_t number = 0; number < options.workers; ++number) {
@@ -126,9 +143,9 @@ Result<std::unique_ptr<Server>> Server::bind(ServerOptions options,
                                                    .snapshots = snapshots,
                                                    .budget = state->budget,
                                                    .all = state->workers});
-        for (std::size_t i = 0; i < options.listen.size(); ++i) {
-            worker->add(std::move(*udp++));
-            worker->add(std::move(*tcp++));
+        for (const Place& place : places) {
+            worker->add(std::move(*udp++), place.listener);
+            worker->add(std::move(*tcp++), place.listener);
         }
         state->workers.push_back(std::move(worker));
     }
@@ -142,6 +159,10 @@ void Server::start() {
 void Server::drain(std::chrono::milliseconds grace) {
     for (const auto& worker : state_->workers) worker->drain(grace);
     state_->join();
+}
+
+std::vector<std::optional<SocketAddress>> Server::bound() const {
+    return state_->bound;
 }
 
 std::uint16_t Server::port() const noexcept {

@@ -11,13 +11,15 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace nameplane::server {
 
 struct ServerOptions {
-    std::vector<IpAddress> listen;
-    std::uint16_t port = 53;  ///< 0: any free one, the same for all sockets (tests)
+    /// A listener each, by whose place here the chains know it. Port 0: any free one, the same for
+    /// all that have none (tests).
+    std::vector<SocketAddress> listen;
     std::size_t workers = 1;
     std::uint16_t udp_size_max = 1232;
     std::chrono::milliseconds tcp_idle{10'000};
@@ -38,8 +40,10 @@ public:
     /// Answers what was received, closes idle TCP connections at once and busy ones after their
     /// answer (at most `grace`), joins the workers.
     void drain(std::chrono::milliseconds grace);
-    /// The port that was bound.
+    /// The port that was bound by the first listener.
     std::uint16_t port() const noexcept;
+    /// What was bound, by listener; nothing for those that this machine cannot have.
+    std::vector<std::optional<SocketAddress>> bound() const;
 
 private:
     struct State;

@@ -42,7 +42,7 @@ public:
     TcpService(const TcpService&) = delete;
     TcpService& operator=(const TcpService&) = delete;
 
-    void listen(net::TcpListener listener);
+    void listen(net::TcpListener socket, std::size_t listener);
     void start();
     /// Takes in who is waiting to be accepted, listens no more, closes idle connections at once and
     /// the others as soon as they have their answers; then calls `done`, perhaps at once.
@@ -63,10 +63,10 @@ private:
     static constexpr std::size_t room_octets = frame_octets_max + (16 << 10);
 
     bool accept(Listening& listening);
-    void admit(net::TcpStream stream);
-    void add(net::TcpStream stream);
+    void admit(net::TcpStream stream, std::size_t listener);
+    void add(net::TcpStream stream, std::size_t listener);
     bool hand_over_oldest_idle();
-    void make_room_elsewhere(std::size_t worker, net::TcpStream stream);
+    void make_room_elsewhere(std::size_t worker, net::TcpStream stream, std::size_t listener);
 
     void ready(Connections::iterator at, bool writable);
     void watch(Connection& connection);

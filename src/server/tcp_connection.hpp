@@ -8,10 +8,12 @@
 namespace nameplane::server {
 
 struct TcpService::Connection {
-    Connection(net::TcpStream opened, Time now, Late& late, std::uint64_t number)
+    Connection(net::TcpStream opened, std::size_t listener, Time now, Late& late,
+               std::uint64_t number)
         : stream{std::move(opened)}, arrival{.client = stream.peer(),
                                              .server = stream.local(),
                                              .transport = Transport::tcp,
+                                             .listener = listener,
                                              .late = &late,
                                              .place = number},
           last_deed{now} {}
@@ -34,7 +36,8 @@ struct TcpService::Connection {
 };
 
 struct TcpService::Listening {
-    net::TcpListener listener;
+    net::TcpListener socket;
+    std::size_t listener;
     std::unique_ptr<net::FdWatch> watch;
 };
 

@@ -31,9 +31,9 @@ TcpService::~TcpService() {
     for (std::size_t i = 0; i < connections_.size(); ++i) budget_->give_back();
 }
 
-void TcpService::listen(net::TcpListener listener) {
-    Listening& added = listening_.emplace_back(Listening{std::move(listener), nullptr});
-    added.watch = loop_->watch(added.listener.fd(), [this, &added](bool, bool) { accept(added); });
+void TcpService::listen(net::TcpListener socket, std::size_t listener) {
+    Listening& added = listening_.emplace_back(Listening{std::move(socket), listener, nullptr});
+    added.watch = loop_->watch(added.socket.fd(), [this, &added](bool, bool) { accept(added); });
 }
 
 void TcpService::start() {
@@ -43,10 +43,10 @@ void TcpService::start() {
 /// Whether more may be waiting.
 bool TcpService::accept(Listening& listening) {
     for (int i = 0; i < accepts_in_a_row_max; ++i) {
-        net::Accepted next = listening.listener.accept();
+        net::Accepted next = listening.socket.accept();
         switch (next.status) {
         case net::AcceptStatus::none: return false;
-        case net::AcceptStatus::accepted: admit(std::move(*next.stream)); break;
+        case net::AcceptStatus::accepted: admit(std::move(*next.stream), listening.listener); break;
         case net::AcceptStatus::starved:
             // Who waits keeps the listener readable: make room, or look away for a while.
             if (!hand_over_oldest_idle()) {
@@ -61,24 +61,27 @@ bool TcpService::accept(Listening& listening) {
     return true;
 }
 
-void TcpService::admit(net::TcpStream stream) {
+void TcpService::admit(net::TcpStream stream, std::size_t listener) {
     batches_->handler().oddities().tcp_accepted.add(options_.worker);
-    if (budget_->take()) return add(std::move(stream));
+    if (budget_->take()) return add(std::move(stream), listener);
     const std::optional<std::size_t> holder = budget_->holder_of_oldest_idle();
-    if (holder == options_.worker && hand_over_oldest_idle()) return add(std::move(stream));
+    if (holder == options_.worker && hand_over_oldest_idle()) {
+        return add(std::move(stream), listener);
+    }
     if (holder && holder != options_.worker) {
-        return make_room_elsewhere(*holder, std::move(stream));
+        return make_room_elsewhere(*holder, std::move(stream), listener);
     }
     batches_->handler().oddities().tcp_refused.add(options_.worker);
 }
 
-void TcpService::make_room_elsewhere(std::size_t worker, net::TcpStream stream) {
+void TcpService::make_room_elsewhere(std::size_t worker, net::TcpStream stream,
+                                     std::size_t listener) {
     // Shared only because a posted job is copyable; whoever drops it closes the connection.
     auto waiting = std::make_shared<net::TcpStream>(std::move(stream));
-    post_to_(worker, [waiting, mine = options_.worker](TcpService& there) {
+    post_to_(worker, [waiting, listener, mine = options_.worker](TcpService& there) {
         const bool freed = there.hand_over_oldest_idle();
-        there.post_to_(mine, [waiting, freed](TcpService& here) {
-            if (freed && !here.draining_) return here.add(std::move(*waiting));
+        there.post_to_(mine, [waiting, listener, freed](TcpService& here) {
+            if (freed && !here.draining_) return here.add(std::move(*waiting), listener);
             if (freed) here.budget_->give_back();
             here.batches_->handler().oddities().tcp_refused.add(here.options_.worker);
         });
@@ -86,9 +89,10 @@ void TcpService::make_room_elsewhere(std::size_t worker, net::TcpStream stream) 
 }
 
 /// Takes over a place in the budget.
-void TcpService::add(net::TcpStream stream) {
+void TcpService::add(net::TcpStream stream, std::size_t listener) {
     const std::uint64_t number = next_number_++;
-    connections_.emplace_back(std::move(stream), std::chrono::steady_clock::now(), *this, number);
+    connections_.emplace_back(std::move(stream), listener, std::chrono::steady_clock::now(), *this,
+                              number);
     const auto at = std::prev(connections_.end());
     by_number_.emplace(number, at);
     at->watch =

@@ -6,10 +6,10 @@
 
 namespace nameplane::server {
 
-UdpService::UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches)
-    : socket_{std::move(socket)}, batches_{&batches}, watch_{loop.watch(
-                                                          socket_.fd(),
-                                                          [this](bool, bool) { ready(); })},
+UdpService::UdpService(net::Loop& loop, net::UdpSocket socket, std::size_t listener,
+                       Batches& batches)
+    : socket_{std::move(socket)}, listener_{listener}, batches_{&batches},
+      watch_{loop.watch(socket_.fd(), [this](bool, bool) { ready(); })},
       send_late_{loop.soon([this] { send_late(); })} {}
 
 void UdpService::start() {
@@ -50,7 +50,7 @@ void UdpService::take(Handler& handler, std::size_t count) const noexcept {
     static_assert(net::UdpSocket::batch_max <= Handler::messages_max);
     std::array<Handler::Message, net::UdpSocket::batch_max> messages;
     for (std::size_t i = 0; i < count; ++i) messages[i] = socket_.message(i);
-    handler.take(std::span{messages}.first(count));
+    handler.take(std::span{messages}.first(count), listener_);
 }
 
 UdpService::Went UdpService::serve_batch() {
@@ -67,6 +67,7 @@ UdpService::Went UdpService::serve_batch() {
         const Arrival arrival{.client = datagram.client,
                               .server = datagram.server,
                               .transport = Transport::udp,
+                              .listener = listener_,
                               .late = this,
                               .place = i};
         const std::size_t octets = handler.answer(i, arrival, socket_.answer_room(i));

@@ -13,7 +13,7 @@ namespace nameplane::server {
 /// Belongs to its loop's thread from start() on.
 class UdpService final : public Late {
 public:
-    UdpService(net::Loop& loop, net::UdpSocket socket, Batches& batches);
+    UdpService(net::Loop& loop, net::UdpSocket socket, std::size_t listener, Batches& batches);
     UdpService(const UdpService&) = delete;
     UdpService& operator=(const UdpService&) = delete;
 
@@ -40,6 +40,7 @@ private:
     void count_send_errors() noexcept;
 
     net::UdpSocket socket_;
+    std::size_t listener_;
     Batches* batches_;
     std::uint64_t send_errors_seen_ = 0;
     std::unique_ptr<net::FdWatch> watch_;

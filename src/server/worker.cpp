@@ -42,12 +42,12 @@ Worker::~Worker() {
     join();
 }
 
-void Worker::add(net::UdpSocket socket) {
-    udp_.emplace_back(loop_, std::move(socket), batches_);
+void Worker::add(net::UdpSocket socket, std::size_t listener) {
+    udp_.emplace_back(loop_, std::move(socket), listener, batches_);
 }
 
-void Worker::add(net::TcpListener listener) {
-    tcp_.listen(std::move(listener));
+void Worker::add(net::TcpListener socket, std::size_t listener) {
+    tcp_.listen(std::move(socket), listener);
 }
 
 void Worker::start() {

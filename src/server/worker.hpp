@@ -35,8 +35,9 @@ public:
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    void add(net::UdpSocket socket);
-    void add(net::TcpListener listener);
+    /// `listener` is their place among those of the chains.
+    void add(net::UdpSocket socket, std::size_t listener);
+    void add(net::TcpListener socket, std::size_t listener);
     void start();
     /// Begins to drain, from any thread; after `grace` it ends whatever is left.
     void drain(std::chrono::milliseconds grace);

@@ -14,9 +14,13 @@ inline IpAddress ip(const char* text) {
     return *IpAddress::parse(text);
 }
 
+/// To listen on: any free port of `address`.
+inline SocketAddress any_port(const char* address) {
+    return {ip(address), 0};
+}
+
 struct Running {
     explicit Running(server::ServerOptions options) : world{options.workers} {
-        options.port = 0;
         auto bound = server::Server::bind(options, world.chains, world.snapshots, world.metrics);
         if (!bound) FAIL(bound.error().text);
         server = std::move(*bound);

@@ -1,4 +1,5 @@
 #include "client.hpp"
+#include "conf/config.hpp"
 #include "running.hpp"
 #include "support/ldns_message.hpp"
 
@@ -37,7 +38,7 @@ TEST_CASE("UDP and TCP answer from the address that was asked, and tell it to th
     };
     for (const Case& row : cases) {
         INFO("row at line " << row.at.line());
-        Running running{{.listen = {ip(row.listen)}}};
+        Running running{{.listen = {any_port(row.listen)}}};
         running.start();
         const Octets question =
             query("www.test", {.type = row.v6 ? std::uint16_t{28} : std::uint16_t{1}});
@@ -50,7 +51,7 @@ TEST_CASE("UDP and TCP answer from the address that was asked, and tell it to th
 }
 
 TEST_CASE("one server listens on both families with one port") {
-    Running running{{.listen = {ip("0.0.0.0"), ip("::")}, .workers = 2}};
+    Running running{{.listen = {any_port("0.0.0.0"), any_port("::")}, .workers = 2}};
     running.start();
     CHECK(first_answer(UdpClient{running.at("127.0.0.1")}.ask(query("a.test"))) ==
           "a.test. 1 IN A 127.0.0.1");
@@ -61,7 +62,7 @@ TEST_CASE("one server listens on both families with one port") {
 }
 
 TEST_CASE("what cannot be answered is passed over, and the next one gets its answer") {
-    Running running{{.listen = {ip("127.0.0.1")}}};
+    Running running{{.listen = {any_port("127.0.0.1")}}};
     running.start();
     const UdpClient client{running.at("127.0.0.1")};
     Octets large = query("www.test", {.id = 9});
@@ -76,7 +77,7 @@ TEST_CASE("what cannot be answered is passed over, and the next one gets its ans
 }
 
 TEST_CASE("the largest UDP answer is the smaller of ours and the client's size") {
-    Running running{{.listen = {ip("127.0.0.1")}, .udp_size_max = 2000}};
+    Running running{{.listen = {any_port("127.0.0.1")}, .udp_size_max = 2000}};
     running.start();
     const UdpClient client{running.at("127.0.0.1")};
     const auto size = [&client](int edns) {
@@ -97,22 +98,22 @@ TEST_CASE("bind reports what was wrong before anything is served") {
             server::Server::bind(std::move(options), world.chains, world.snapshots, world.metrics);
         return bound ? std::string{} : bound.error().text;
     };
-    Running other{{.listen = {ip("127.0.0.1")}}};
+    Running other{{.listen = {any_port("127.0.0.1")}}};
     const std::string taken = "127.0.0.1:" + std::to_string(other.server->port());
-    CHECK(error_of({.listen = {ip("127.0.0.1")}, .port = other.server->port()}) ==
+    CHECK(error_of({.listen = {other.at("127.0.0.1")}}) ==
           "bind " + taken + ": Address already in use");
-    CHECK(error_of({.listen = {ip("192.0.2.1")}, .port = 0}) ==
+    CHECK(error_of({.listen = {any_port("192.0.2.1")}}) ==
           "bind 192.0.2.1:0: Cannot assign requested address");
     CHECK(error_of({.listen = {}}) == "no address to listen on");
-    CHECK(error_of({.listen = {ip("127.0.0.1")}, .port = 0, .workers = 0}) == "no workers");
-    CHECK(error_of({.listen = {ip("127.0.0.1")}, .port = 0, .workers = 3}) ==
+    CHECK(error_of({.listen = {any_port("127.0.0.1")}, .workers = 0}) == "no workers");
+    CHECK(error_of({.listen = {any_port("127.0.0.1")}, .workers = 3}) ==
           "3 workers, but metrics for 2");
     CHECK(
-        error_of({.listen = {ip("127.0.0.1"), ip("127.0.0.1")}, .port = 0, .workers = 2}).empty());
+        error_of({.listen = {any_port("127.0.0.1"), any_port("127.0.0.1")}, .workers = 2}).empty());
 }
 
 TEST_CASE("twenty clients at once, while snapshots and chains are exchanged") {
-    Running running{{.listen = {ip("127.0.0.1"), ip("::1")}, .workers = 3}};
+    Running running{{.listen = {any_port("127.0.0.1"), any_port("::1")}, .workers = 3}};
     running.start();
     constexpr int queries = 200;
     std::atomic<int> good{0};
@@ -151,7 +152,7 @@ TEST_CASE("twenty clients at once, while snapshots and chains are exchanged") {
 }
 
 TEST_CASE("workers that get no queries let go of old snapshots") {
-    Running running{{.listen = {ip("127.0.0.1")}, .workers = 2}};
+    Running running{{.listen = {any_port("127.0.0.1")}, .workers = 2}};
     running.start();
     const UdpClient client{running.at("127.0.0.1")};
     client.ask(query("www.test"));
@@ -165,7 +166,7 @@ TEST_CASE("workers that get no queries let go of old snapshots") {
 }
 
 TEST_CASE("drain answers what was received, also what came before the start") {
-    Running running{{.listen = {ip("127.0.0.1")}, .workers = 2}};
+    Running running{{.listen = {any_port("127.0.0.1")}, .workers = 2}};
     std::vector<UdpClient> udp;
     std::vector<TcpClient> tcp;
     for (std::uint16_t i = 0; i < 100; ++i) {
@@ -190,7 +191,7 @@ TEST_CASE("drain answers what was received, also what came before the start") {
 }
 
 TEST_CASE("drain closes idle connections at once and lets a query that has begun finish") {
-    Running running{{.listen = {ip("127.0.0.1")}}};
+    Running running{{.listen = {any_port("127.0.0.1")}}};
     running.start();
     const TcpClient idle{running.at("127.0.0.1")};
     const TcpClient busy{running.at("127.0.0.1")};
@@ -211,7 +212,7 @@ TEST_CASE("drain closes idle connections at once and lets a query that has begun
 }
 
 TEST_CASE("drain waits for nobody longer than the grace") {
-    Running running{{.listen = {ip("127.0.0.1")}}};
+    Running running{{.listen = {any_port("127.0.0.1")}}};
     running.start();
     const TcpClient client{running.at("127.0.0.1")};
     CHECK(id_of(client.ask(query("www.test", {.id = 1}))) == 1);
@@ -226,7 +227,46 @@ TEST_CASE("drain waits for nobody longer than the grace") {
 }
 
 TEST_CASE("a server that was never started goes quietly") {
-    Running running{{.listen = {ip("127.0.0.1")}}};
+    Running running{{.listen = {any_port("127.0.0.1")}}};
     running.server.reset();
     CHECK(running.world.count("coredns_dns_requests_total") == 0);
+}
+
+TEST_CASE("each listener leads to its own zones, over UDP and TCP") {
+    metrics::Registry metrics{2};
+    const auto zone = [](const char* text) { return *dns::Name::parse(text); };
+    const conf::ServerConfig first{.zones = {zone("test."), zone("only.")},
+                                   .plugins = {{"echo", {}}}};
+    const conf::ServerConfig second{.zones = {zone("test.")}, .plugins = {{"big", {}}}};
+    const chain::Layout layout{.labels = {"dns://127.0.0.1:1", "dns://127.0.0.2:1"},
+                               .places = {{{0}, {0, 1}}, {{1}}}};
+    auto chains = chain::Chains::build({first, second},
+                                       Setup{.zones = {},
+                                             .workers = 2,
+                                             .metrics = metrics,
+                                             .own_addresses = {},
+                                             .services_synced = {}},
+                                       layout);
+    REQUIRE(chains);
+    const Published<chain::Chains> published{*chains};
+    const Published<services::Snapshot> snapshots{services::Snapshot::empty()};
+    auto server = server::Server::bind(
+        {.listen = {any_port("127.0.0.1"), any_port("127.0.0.2")}, .workers = 2}, published,
+        snapshots, metrics);
+    REQUIRE(server);
+    (*server)->start();
+    const auto bound = (*server)->bound();
+    REQUIRE(bound.size() == 2);
+    for (const bool tcp : {false, true}) {
+        const auto rcode_of = [&](const SocketAddress& to, const std::string& name) {
+            const Octets message =
+                tcp ? TcpClient{to}.ask(query(name)) : UdpClient{to}.ask(query(name));
+            return static_cast<dns::Rcode>(message.at(3) & 0xf);
+        };
+        CHECK(rcode_of(*bound[0], "www.test") == dns::Rcode::no_error);
+        CHECK(rcode_of(*bound[0], "www.only") == dns::Rcode::no_error);
+        CHECK(rcode_of(*bound[1], "www.only") == dns::Rcode::no_error);
+        CHECK(rcode_of(*bound[1], "www.test") == dns::Rcode::refused);
+        CHECK(rcode_of(*bound[1], "big2.test") == dns::Rcode::no_error);
+    }
 }

@@ -24,7 +24,7 @@ void all_come_round(const Running& running) {
 }
 
 Running serving(server::ServerOptions options) {
-    options.listen = {ip("127.0.0.1")};
+    options.listen = {any_port("127.0.0.1")};
     return Running{options};
 }
 

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 Running serving(server::ServerOptions options = {}) {
-    options.listen = {ip("127.0.0.1")};
+    options.listen = {any_port("127.0.0.1")};
     return Running{options};
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("others are answered while a query waits, and then it is, too") {
 
 TEST_CASE("a late answer leaves from the address that was asked") {
     for (const char* asked : {"127.0.0.1", "127.4.5.6"}) {
-        Running running{{.listen = {ip("0.0.0.0")}}};
+        Running running{{.listen = {any_port("0.0.0.0")}}};
         running.start();
         const UdpClient client{running.at(asked)};
         client.send(query("hold1.test"));

@@ -132,11 +132,15 @@ std::shared_ptr<const chain::Chains> build_chains(metrics::Registry& metrics) {
     const conf::ServerConfig server{
         .zones = {*dns::Name::parse("test.")},
         .plugins = {{"dropping", {}}, {"holding", {}}, {"big", {}}, {"echo", {}}}};
-    auto chains = chain::Chains::build({server}, Setup{.zones = {},
-                                                       .workers = metrics.workers(),
-                                                       .metrics = metrics,
-                                                       .own_addresses = {},
-                                                       .services_synced = {}});
+    // Every listener of a test leads to it.
+    const chain::Layout layout{.labels = std::vector<std::string>(4, "dns://:53"), .places = {}};
+    auto chains = chain::Chains::build({server},
+                                       Setup{.zones = {},
+                                             .workers = metrics.workers(),
+                                             .metrics = metrics,
+                                             .own_addresses = {},
+                                             .services_synced = {}},
+                                       layout);
     REQUIRE(chains);
     return *chains;
 }

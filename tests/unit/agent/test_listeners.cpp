@@ -1,0 +1,102 @@
+#include "agent/listeners.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace nameplane;
+using namespace nameplane::agent;
+
+namespace {
+
+dns::Name name_of(const char* text) {
+    return *dns::Name::parse(text);
+}
+
+conf::DnsConfig everywhere() {
+    conf::DnsConfig dns;
+    dns.listen = {*IpAddress::parse("0.0.0.0"), *IpAddress::parse("::")};
+    return dns;
+}
+
+const std::vector<services::NodeFacts::Interface> interfaces{
+    {"lo", *IpAddress::parse("127.0.0.1")},
+    {"eth0", *IpAddress::parse("10.0.0.1")},
+    {"eth0", *IpAddress::parse("10.0.0.2")},
+    {"eth0", *IpAddress::parse("fe80::1")}};
+
+std::vector<std::string> texts(const std::vector<SocketAddress>& addresses) {
+    std::vector<std::string> all;
+    for (const SocketAddress& address : addresses) all.push_back(address.to_string());
+    return all;
+}
+
+using Texts = std::vector<std::string>;
+using Places = std::vector<std::vector<std::vector<std::size_t>>>;
+
+}  // namespace
+
+TEST_CASE("zones are served on their ports, and where their block says") {
+    const std::vector<conf::ServerConfig> servers{
+        {.zones = {name_of("."), {name_of("a."), 5353}}, .plugins = {}},
+        {.zones = {name_of("b.")},
+         .plugins = {},
+         .bind = {"eth0", "127.0.0.1"},
+         .bind_except = {"10.0.0.2"}},
+        {.zones = {name_of("c.")}, .plugins = {}, .bind = {"127.0.0.1"}}};
+    const Result<Listeners> found = listeners_of(everywhere(), servers, interfaces);
+    REQUIRE(found);
+    CHECK(texts(found->addresses) == Texts{"0.0.0.0:53", "[::]:53", "0.0.0.0:5353", "[::]:5353",
+                                           "10.0.0.1:53", "127.0.0.1:53"});
+    CHECK(found->layout.labels == Texts{"dns://:53", "dns://:53", "dns://:5353", "dns://:5353",
+                                        "dns://10.0.0.1:53", "dns://127.0.0.1:53"});
+    CHECK(found->layout.places == Places{{{0, 1}, {2, 3}}, {{4, 5}}, {{5}}});
+}
+
+TEST_CASE("listeners keep their numbers over a reload, and others need a restart") {
+    const conf::ServerConfig a{.zones = {name_of("a.")}, .plugins = {}, .bind = {"10.0.0.1"}};
+    const conf::ServerConfig b{.zones = {{name_of("b."), 54}}, .plugins = {}, .bind = {"10.0.0.2"}};
+    const Result<Listeners> before = listeners_of(everywhere(), {a, b}, interfaces);
+    REQUIRE(before);
+    const Result<Listeners> after =
+        listeners_of(everywhere(), {b, a}, interfaces, &before->addresses);
+    REQUIRE(after);
+    CHECK(texts(after->addresses) == texts(before->addresses));
+    CHECK(after->layout.places == Places{{{1}}, {{0}}});
+
+    const Result<Listeners> fewer = listeners_of(everywhere(), {a}, interfaces, &before->addresses);
+    REQUIRE_FALSE(fewer);
+    CHECK(fewer.error().text == "a restart is needed to listen no longer on 10.0.0.2:54");
+    const std::vector<SocketAddress> one{before->addresses[0]};
+    const Result<Listeners> more = listeners_of(everywhere(), {a, b}, interfaces, &one);
+    REQUIRE_FALSE(more);
+    CHECK(more.error().text == "a restart is needed to listen on 10.0.0.2:54");
+}
+
+TEST_CASE("addresses that this machine does not know are named with their block") {
+    const conf::ServerConfig server{.zones = {name_of("a.")},
+                                    .plugins = {},
+                                    .bind = {"eth9", "10.0.0.1", "x"},
+                                    .bind_except = {},
+                                    .place = {{"Corefile", 7}}};
+    const Result<Listeners> found = listeners_of(everywhere(), {server}, interfaces);
+    REQUIRE_FALSE(found);
+    CHECK(found.error().text ==
+          "Corefile:7: bind: 'eth9', expected an address or an interface of this machine\n"
+          "Corefile:7: bind: 'x', expected an address or an interface of this machine");
+    const conf::ServerConfig nothing{.zones = {name_of("a.")},
+                                     .plugins = {},
+                                     .bind = {"lo"},
+                                     .bind_except = {"127.0.0.1"},
+                                     .place = {{"Corefile", 1}}};
+    CHECK(listeners_of(everywhere(), {nothing}, interfaces).error().text ==
+          "Corefile:1: bind: nothing is left, expected an address");
+}
+
+TEST_CASE("without an address to listen on there are no listeners") {
+    conf::DnsConfig dns;
+    dns.listen = {};
+    const Result<Listeners> found =
+        listeners_of(dns, {{.zones = {name_of(".")}, .plugins = {}}}, interfaces);
+    REQUIRE(found);
+    CHECK(found->addresses.empty());
+    CHECK(found->layout.places == Places{{{}}});
+}
