@@ -1,10 +1,10 @@
 #include "conf/compile.hpp"
 
+#include "conf/compile_servers.hpp"
 #include "conf/nearest.hpp"
 #include "conf/reader.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace nameplane::conf {
@@ -33,14 +33,6 @@ const OptionTable* find_table(std::span<const OptionTable> tables, std::string_v
     return found == tables.end() ? nullptr : &*found;
 }
 
-ServerBlock default_server() {
-    ServerBlock block;
-    block.zones = {"cluster.local", "in-addr.arpa", "ip6.arpa"};
-    block.plugins = {{"kubernetes", {}, {}, {"(default)", 0}}};
-    block.where = {"(default)", 0};
-    return block;
-}
-
 class Compiler {
 public:
     Compiler(const Document& document, std::span<const OptionTable> plugins)
@@ -55,7 +47,8 @@ public:
         compile_node();
         compile_rules();
         compile_admin();
-        compile_servers();
+        compile_reload();
+        compile_servers(document_, plugins_, compiled_.config, compiled_.problems);
         sort_by_place(compiled_.problems);
         return std::move(compiled_);
     }
@@ -208,17 +201,24 @@ private:
         admin.health = admin_address(given, "health");
         admin.ready = admin_address(given, "ready");
         admin.metrics = admin_address(given, "metrics");
+        compiled_.config.runtime.lameduck = given.options.milliseconds("lameduck");
+        compiled_.config.runtime.ready_continuously = given.options.flag("ready_continuously");
+    }
+
+    void compile_reload() {
+        const Options options = table("reload").options;
+        compiled_.config.runtime.reload = {options.milliseconds("interval"),
+                                           options.milliseconds("jitter")};
     }
 
     std::optional<SocketAddress> admin_address(const Table& table, std::string_view option) {
         const std::string& text = table.options.text(option);
         if (text.empty()) return std::nullopt;
-        const auto address = SocketAddress::parse(text.front() == ':' ? "[::]" + text : text);
+        const auto address = parse_admin_address(text);
         if (!address) {
-            problem(
-                where_of(table.directive, option),
-                std::string{option} + ": '" + text +
-                    "', expected address:port such as '127.0.0.1:8080' or ':8080', or '' for off");
+            problem(where_of(table.directive, option),
+                    std::string{option} + ": '" + text + "', expected " +
+                        std::string{admin_expected} + ", or '' for off");
         }
         return address;
     }
@@ -234,93 +234,9 @@ private:
         return cidrs;
     }
 
-    void compile_servers() {
-        if (document_.servers.empty()) {
-            compiled_.config.runtime.servers.push_back(compile_server(default_server()));
-        }
-        for (const ServerBlock& block : document_.servers) {
-            compiled_.config.runtime.servers.push_back(compile_server(block));
-        }
-    }
-
-    ServerConfig compile_server(const ServerBlock& block) {
-        ServerConfig server;
-        server.zones = zones_of(block);
-        for (const Directive& plugin : block.plugins) check_plugin(block, plugin);
-        for (const OptionTable& kind : plugins_) add_plugins(block, kind, server.plugins);
-        return server;
-    }
-
-    // What the block has of one kind: one plugin, or one for each directive of it.
-    void add_plugins(const ServerBlock& block, const OptionTable& kind,
-                     std::vector<PluginConfig>& plugins) {
-        std::vector<Statement> statements;
-        for (const Directive& given : block.plugins) {
-            if (given.name != kind.name) continue;
-            if (kind.syntax.free_body) {
-                check_free_body(given);
-                statements.push_back(statement_of(given));
-            } else {
-                plugins.push_back({given.name, read_options(given, kind, compiled_.problems)});
-            }
-        }
-        if (statements.empty()) return;
-        Options options;
-        options.set_where(statements.front().where);
-        options.set_statements(std::move(statements));
-        plugins.push_back({std::string{kind.name}, std::move(options)});
-    }
-
-    void check_free_body(const Directive& plugin) {
-        for (const Directive& line : plugin.body) {
-            if (line.is_line) continue;
-            problem(line.where, plugin.name + ": unknown key '" + line.name +
-                                    "', expected 'line' or 'body', which are written as in a "
-                                    "Corefile");
-        }
-    }
-
-    std::vector<dns::Name> zones_of(const ServerBlock& block) {
-        if (block.zones.empty()) {
-            problem(block.where, "server: no zones, expected zones such as [\"cluster.local\"]");
-        }
-        std::vector<dns::Name> zones;
-        for (const std::string& text : block.zones) {
-            const auto name = text.empty() ? std::nullopt : dns::Name::parse(text);
-            if (!name) {
-                problem(block.where, "zones: '" + text + "', expected a domain name");
-                continue;
-            }
-            zones.push_back(name->lower());
-            const auto [first, is_new] =
-                zone_places_.emplace(zones.back().to_string(), block.where);
-            if (is_new) continue;
-            problem(block.where, "zones: '" + text + "' is served twice, expected once (first at " +
-                                     first->second.to_string() + ")");
-        }
-        return zones;
-    }
-
-    void check_plugin(const ServerBlock& block, const Directive& plugin) {
-        const OptionTable* const kind = find_table(plugins_, plugin.name);
-        if (kind == nullptr) {
-            std::vector<std::string_view> known = names_of(plugins_);
-            known.push_back("zones");
-            problem(plugin.where,
-                    "unknown plugin '" + plugin.name + "'" + did_you_mean(plugin.name, known));
-        }
-        if (kind != nullptr && kind->syntax.repeats) return;
-        const auto first = std::ranges::find(block.plugins, plugin.name, &Directive::name);
-        if (&*first == &plugin) return;
-        problem(plugin.where, plugin.name +
-                                  ": given twice in a server block, expected once (first at " +
-                                  first->where.to_string() + ")");
-    }
-
     const Document& document_;
     std::span<const OptionTable> plugins_;
     Compiled compiled_;
-    std::map<std::string, Where> zone_places_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "conf/tables.hpp"
 
 #include <span>
+#include <string>
 #include <vector>
 
 namespace nameplane::conf {
@@ -14,6 +15,8 @@ namespace nameplane::conf {
 struct Compiled {
     Config config;                  ///< to be used only when nothing is wrong
     std::vector<Problem> problems;  ///< sorted by place
+    std::vector<Problem> warnings;  ///< what may be meant so
+    std::string sources;            ///< all that was read: when it changes, so may the meaning
 };
 
 /// `plugins`: the kinds that exist, in chain order; the tables are static. What the document does

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nameplane::conf {
@@ -91,10 +92,28 @@ struct PluginConfig {
     Options options;
     friend bool operator==(const PluginConfig&, const PluginConfig&) = default;
 };
+/// Where a block stands in its file; makes no difference.
+struct BlockPlace {
+    Where where;
+    friend bool operator==(const BlockPlace&, const BlockPlace&) noexcept { return true; }
+};
+
+/// A zone and the port it is served on; unset is DnsConfig::port.
+struct ServedZone {
+    dns::Name name;
+    std::optional<std::uint16_t> port;
+    ServedZone(dns::Name zone, std::optional<std::uint16_t> on_port = std::nullopt)
+        : name{std::move(zone)}, port{on_port} {}
+    friend bool operator==(const ServedZone&, const ServedZone&) = default;
+};
 /// Plugins stand in the order of the chain (plugins/meson.build), not of the file.
 struct ServerConfig {
-    std::vector<dns::Name> zones;
+    std::vector<ServedZone> zones;
     std::vector<PluginConfig> plugins;
+    std::vector<std::string> bind{};         ///< addresses and interfaces; empty: DnsConfig::listen
+    std::vector<std::string> bind_except{};  ///< those of them that are left out
+    BlockPlace place{};
+    std::string root{};  ///< folder of relative paths; empty: the working folder
     friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
@@ -108,9 +127,18 @@ struct StartConfig {
     AdminConfig admin;
     friend bool operator==(const StartConfig&, const StartConfig&) = default;
 };
+/// When the file is looked at again, and what is read from it anew where it changed.
+struct ReloadConfig {
+    std::chrono::milliseconds interval{0};  ///< 0: only when a signal says so
+    std::chrono::milliseconds jitter{0};
+    friend bool operator==(const ReloadConfig&, const ReloadConfig&) = default;
+};
 /// These may be swapped while running.
 struct RuntimeConfig {
     log::Level log_level = log::Level::info;
+    ReloadConfig reload;
+    std::chrono::milliseconds lameduck{0};  ///< how long names are answered after SIGTERM
+    bool ready_continuously = false;        ///< who was ready once is asked again
     std::vector<ServerConfig> servers;
     friend bool operator==(const RuntimeConfig&, const RuntimeConfig&) = default;
 };

@@ -75,19 +75,36 @@ constexpr std::array rules_options{
     Option{"full_sync", Milliseconds{second_ms, 168 * hour_ms, ms(RulesConfig{}.full_sync)},
            "all rules are compared with the kernel's this often"}};
 
-constexpr std::array admin_options{Option{"health", Text{""}, "host:port of /health"},
-                                   Option{"ready", Text{""}, "host:port of /ready"},
-                                   Option{"metrics", Text{""}, "host:port of /metrics"}};
+constexpr std::array admin_options{
+    Option{"health", Text{""}, "host:port of /health"},
+    Option{"ready", Text{""}, "host:port of /ready"},
+    Option{"metrics", Text{""}, "host:port of /metrics"},
+    Option{"lameduck", Milliseconds{0, 24 * hour_ms, 0},
+           "queries are answered so long after SIGTERM"},
+    Option{"ready_continuously", Flag{}, "who was ready once is asked again by /ready"}};
 
-constexpr std::array<OptionTable, 7> tables{{{"log", log_options},
+constexpr std::array reload_options{
+    Option{"interval", Milliseconds{0, 24 * hour_ms, 0},
+           "the file is looked at this often; 0 is never"},
+    Option{"jitter", Milliseconds{0, 24 * hour_ms, 0}, "and up to so much later or earlier"}};
+
+constexpr std::array<OptionTable, 8> tables{{{"log", log_options},
                                              {"dns", dns_options},
                                              {"services", services_options},
                                              {"api", api_options},
                                              {"node", node_options},
                                              {"rules", rules_options},
-                                             {"admin", admin_options}}};
+                                             {"admin", admin_options},
+                                             {"reload", reload_options}}};
 
 }  // namespace
+
+std::optional<SocketAddress> parse_admin_address(std::string_view text) {
+    constexpr std::string_view localhost = "localhost:";
+    if (text.starts_with(':')) return SocketAddress::parse("[::]" + std::string{text});
+    if (!text.starts_with(localhost)) return SocketAddress::parse(text);
+    return SocketAddress::parse("127.0.0.1:" + std::string{text.substr(localhost.size())});
+}
 
 std::span<const OptionTable> agent_tables() noexcept {
     return tables;

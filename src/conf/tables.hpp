@@ -4,6 +4,7 @@
 #include <nameplane/conf/options.hpp>
 #include <nameplane/conf/syntax.hpp>
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -16,7 +17,12 @@ struct OptionTable {
     Syntax syntax = {};
 };
 
-/// log, dns, services, api, node, rules, admin.
+/// log, dns, services, api, node, rules, admin, reload.
 std::span<const OptionTable> agent_tables() noexcept;
+
+/// "127.0.0.1:8080", "localhost:8080", or ":8080" for all addresses.
+std::optional<SocketAddress> parse_admin_address(std::string_view text);
+inline constexpr std::string_view admin_expected =
+    "address:port such as '127.0.0.1:8080' or ':8080'";
 
 }  // namespace nameplane::conf

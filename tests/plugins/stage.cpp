@@ -71,7 +71,9 @@ Built build(std::string_view lines, const Stage::Options& options, metrics::Regi
     if (!problems.empty()) return built;
 
     const conf::ServerConfig& server = compiled.config.runtime.servers.front();
-    Setup setup{.zones = server.zones,
+    std::vector<dns::Name> zones;
+    for (const conf::ServedZone& zone : server.zones) zones.push_back(zone.name);
+    Setup setup{.zones = zones,
                 .workers = options.workers,
                 .metrics = metrics,
                 .own_addresses = {},

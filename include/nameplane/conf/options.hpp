@@ -120,6 +120,9 @@ public:
     const std::vector<IpAddress>& addresses(std::string_view name) const;
     Ports ports(std::string_view name) const;
     const std::vector<Statement>& statements(std::string_view name) const;  ///< Statements
+    const Value& value(std::string_view name) const { return entry(name).value; }
+    /// Whether the table has such an option.
+    bool has(std::string_view name) const { return entries_.contains(name); }
     /// Whether the document named it (and not just the default).
     bool given(std::string_view name) const;
     /// With Syntax::free_body, the directives as they were written, in order; else empty.

@@ -43,9 +43,11 @@ std::vector<std::string> problems_of(std::string_view toml) {
     return all;
 }
 
-std::vector<std::string> names(const std::vector<dns::Name>& zones) {
+std::vector<std::string> names(const std::vector<ServedZone>& zones) {
     std::vector<std::string> all;
-    for (const dns::Name& zone : zones) all.push_back(zone.to_string());
+    for (const ServedZone& zone : zones) {
+        all.push_back(zone.name.to_string() + (zone.port ? ':' + std::to_string(*zone.port) : ""));
+    }
     return all;
 }
 
@@ -195,7 +197,7 @@ mode = "nftables"
 detect_local_mode = "bridge_interface"
 cluster_cidr = ["10.0.0.0/8", "10.2.0.0/16"]
 [admin]
-health = "localhost:80"
+health = "host:80"
 [api]
 context = "there"
 key = "/k.pem"
@@ -215,12 +217,13 @@ zones = "OK."
            "t.toml:7: detect_local_mode: 'bridge_interface' has no value, expected "
            "bridge_interface to be set as well",
            "t.toml:8: cluster_cidr: several networks of ipv4, expected at most one of each family",
-           "t.toml:10: health: 'localhost:80', expected address:port such as '127.0.0.1:8080' or "
+           "t.toml:10: health: 'host:80', expected address:port such as '127.0.0.1:8080' or "
            "':8080', or '' for off",
            "t.toml:12: context: 'there' without 'kubeconfig', expected kubeconfig to be set as "
            "well",
            "t.toml:13: key: '/k.pem' without 'certificate', expected certificate to be set as well",
-           "t.toml:14: zones: 'a..b', expected a domain name",
+           "t.toml:14: zones: 'a..b', expected a domain name or a network, and perhaps a port, "
+           "such as '.:53'",
            "t.toml:16: unknown plugin 'kubernets', did you mean 'kubernetes'?",
            "t.toml:17: server: no zones, expected zones such as [\"cluster.local\"]",
            "t.toml:19: unknown option 'tll', did you mean 'ttl'?",

@@ -1,0 +1,18 @@
+#pragma once
+// directives: those of a server block that are no link of a chain: they say where it is served, or
+// set the agent up. And those of CoreDNS that this version refuses by name.
+
+#include "conf/tables.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace nameplane::conf {
+
+/// bind, debug, health, multisocket, prometheus, ready, reload, root, timeouts.
+std::span<const OptionTable> directive_tables() noexcept;
+
+/// Why a directive that CoreDNS knows is not served; empty: CoreDNS does not know it either.
+std::string_view why_not_served(std::string_view directive) noexcept;
+
+}  // namespace nameplane::conf

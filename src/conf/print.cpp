@@ -1,0 +1,375 @@
+#include "conf/print.hpp"
+
+#include "conf/compile.hpp"
+#include "conf/lexer.hpp"
+#include "conf/values.hpp"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+#include <utility>
+
+namespace nameplane::conf {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr std::array<std::pair<log::Level, std::string_view>, 5> levels{
+    {{log::Level::debug, "debug"},
+     {log::Level::info, "info"},
+     {log::Level::warning, "warning"},
+     {log::Level::error, "error"},
+     {log::Level::off, "off"}}};
+
+std::string text_of(const SocketAddress& address) {
+    const bool everywhere = address.address.is_unspecified() && address.address.is_v6();
+    return everywhere ? ':' + std::to_string(address.port) : address.to_string();
+}
+
+// The words of a value as an option's reader takes them; of Statements, see below.
+Words words_of_value(const Options::Value& value) {
+    const auto texts = [](const auto& list) {
+        Words words;
+        for (const auto& item : list) words.push_back(item.to_string());
+        return words;
+    };
+    return std::visit(
+        [&](const auto& kind) -> Words {
+            using Kind = std::decay_t<decltype(kind)>;
+            if constexpr (std::is_same_v<Kind, std::uint64_t>) {
+                return {duration_text(std::chrono::milliseconds{kind})};
+            } else if constexpr (std::is_same_v<Kind, bool>) {
+                return kind ? Words{} : Words{"false"};
+            } else if constexpr (std::is_arithmetic_v<Kind>) {
+                return {std::to_string(kind)};
+            } else if constexpr (std::is_same_v<Kind, std::string>) {
+                return {kind};
+            } else if constexpr (std::is_same_v<Kind, Words>) {
+                return kind;
+            } else if constexpr (std::is_same_v<Kind, Ports>) {
+                return {std::to_string(kind.first) + '-' + std::to_string(kind.last)};
+            } else if constexpr (std::is_same_v<Kind, std::vector<Statement>>) {
+                return {};
+            } else {
+                return texts(kind);
+            }
+        },
+        value);
+}
+
+std::string line_of(const Words& words) {
+    std::string line;
+    for (const std::string& word : words) line += (line.empty() ? "" : " ") + quote(word);
+    return line;
+}
+
+// The block behind a line, "" for none.
+std::string block_of(const std::vector<Statement>& body, const std::string& indent) {
+    if (body.empty()) return {};
+    std::string text = " {\n";
+    for (const Statement& line : body) {
+        text += indent + "    " + line_of(line.words) + block_of(line.body, indent + "    ") + '\n';
+    }
+    return text + indent + '}';
+}
+
+std::string key_of(const ServedZone& zone) {
+    return zone.name.to_string() + (zone.port ? ':' + std::to_string(*zone.port) : std::string{});
+}
+
+const OptionTable& table_of(std::span<const OptionTable> plugins, std::string_view name) {
+    const auto found = std::ranges::find(plugins, name, &OptionTable::name);
+    NP_CHECK(found != plugins.end(), "a configuration has plugins that exist");
+    return *found;
+}
+
+// As a Corefile.
+
+class CorefilePrinter {
+public:
+    explicit CorefilePrinter(std::span<const OptionTable> plugins) : plugins_{plugins} {}
+
+    void block(const ServerConfig& server, const std::vector<std::string>& first_lines) {
+        for (std::size_t i = 0; i < server.zones.size(); ++i) {
+            text_ += (i == 0 ? "" : ", ") + quote(key_of(server.zones[i]));
+        }
+        text_ += " {\n";
+        for (const std::string& first : first_lines) line(first);
+        if (!server.root.empty()) line(line_of({"root", server.root}));
+        if (!server.bind.empty()) {
+            const Statement except{server.bind_except, {}, {}};
+            std::vector<Statement> body;
+            if (!server.bind_except.empty()) {
+                body.push_back(except);
+                body.back().words.insert(body.back().words.begin(), "except");
+            }
+            line("bind " + line_of(server.bind) + block_of(body, "    "));
+        }
+        for (const PluginConfig& plugin : server.plugins) add(plugin);
+        text_ += "}\n";
+    }
+    std::string finish() && { return std::move(text_); }
+
+private:
+    void line(const std::string& text) { text_ += "    " + text + '\n'; }
+
+    void add(const PluginConfig& plugin) {
+        const OptionTable& table = table_of(plugins_, plugin.name);
+        if (table.syntax.free_body) {
+            for (const Statement& statement : plugin.options.statements()) {
+                Words words = statement.words;
+                words.insert(words.begin(), plugin.name);
+                line(line_of(words) + block_of(statement.body, "    "));
+            }
+            return;
+        }
+        Words words{plugin.name};
+        Words positional;
+        for (const std::string_view text : table.syntax.positional) {
+            if (text.empty()) continue;
+            const std::string name{Positional::of(text).name};
+            positional.push_back(name);
+            if (!plugin.options.given(name)) continue;
+            const Words more = words_of_value(plugin.options.value(name));
+            words.insert(words.end(), more.begin(), more.end());
+        }
+        line(line_of(words) + block_of(body_of(plugin.options, table, positional), "    "));
+    }
+
+    static std::vector<Statement> body_of(const Options& options, const OptionTable& table,
+                                          const Words& positional) {
+        std::vector<Statement> body;
+        for (const Option& option : table.options) {
+            const std::string name{option.name};
+            if (!options.given(name) || std::ranges::count(positional, name) > 0) continue;
+            std::vector<Statement> lines{{words_of_value(options.value(name)), {}, {}}};
+            if (std::holds_alternative<Statements>(option.type)) lines = options.statements(name);
+            // An empty list is the same as none.
+            const bool is_list = std::holds_alternative<nameplane::Words>(option.type);
+            for (Statement& statement : lines) {
+                if (is_list && statement.words.empty()) continue;
+                statement.words.insert(statement.words.begin(), name);
+                body.push_back(std::move(statement));
+            }
+        }
+        return body;
+    }
+
+    std::span<const OptionTable> plugins_;
+    std::string text_;
+};
+
+// As TOML.
+
+std::string toml_text(std::string_view text) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    std::string quoted = "\"";
+    for (const char c : text) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            quoted += '\\';
+            quoted += c;
+        } else if (octet < 0x20 || octet == 0x7f) {
+            quoted += "\\u00";
+            quoted += hex[octet >> 4];
+            quoted += hex[octet & 0xf];
+        } else {
+            quoted += c;
+        }
+    }
+    return quoted + '"';
+}
+
+std::string toml_list(const Words& words) {
+    std::string list = "[";
+    for (const std::string& word : words) list += (list.size() == 1 ? "" : ", ") + toml_text(word);
+    return list + ']';
+}
+
+std::string toml_value(const Options::Value& value) {
+    if (const auto* const seconds = std::get_if<std::uint32_t>(&value)) {
+        return std::to_string(*seconds);
+    }
+    if (const auto* const number = std::get_if<std::int64_t>(&value)) {
+        return std::to_string(*number);
+    }
+    if (const auto* const flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+    if (const auto* const lines = std::get_if<std::vector<Statement>>(&value)) {
+        Words texts;
+        for (const Statement& line : *lines) texts.push_back(line_of(line.words));
+        return toml_list(texts);
+    }
+    const Words words = words_of_value(value);
+    const bool is_one = std::holds_alternative<std::string>(value) ||
+                        std::holds_alternative<std::uint64_t>(value) ||
+                        std::holds_alternative<Ports>(value);
+    return is_one ? toml_text(words.front()) : toml_list(words);
+}
+
+class TomlPrinter {
+public:
+    explicit TomlPrinter(std::span<const OptionTable> plugins) : plugins_{plugins} {}
+
+    void table(std::string_view name) { text_ += '[' + std::string{name} + "]\n"; }
+    void key(std::string_view name, const std::string& value) {
+        text_ += std::string{name} + " = " + value + '\n';
+    }
+    void end() { text_ += '\n'; }
+
+    void block(const ServerConfig& server) {
+        text_ += "[[server]]\n";
+        Words zones;
+        for (const ServedZone& zone : server.zones) zones.push_back(key_of(zone));
+        key("zones", toml_list(zones));
+        if (!server.root.empty()) key("root", toml_text(quote(server.root)));
+        end();
+        if (!server.bind.empty()) {
+            table("server.bind");
+            key("addresses", toml_list(server.bind));
+            if (!server.bind_except.empty()) key("except", toml_list(server.bind_except));
+            end();
+        }
+        for (const PluginConfig& plugin : server.plugins) add(plugin);
+    }
+    std::string finish() && { return std::move(text_); }
+
+private:
+    void heading(const OptionTable& kind) {
+        const std::string name = "server." + std::string{kind.name};
+        table(kind.syntax.repeats ? '[' + name + ']' : name);
+    }
+
+    void add(const PluginConfig& plugin) {
+        const OptionTable& kind = table_of(plugins_, plugin.name);
+        if (kind.syntax.free_body) {
+            for (const Statement& statement : plugin.options.statements()) {
+                heading(kind);
+                if (!statement.words.empty()) key("line", toml_list(statement.words));
+                if (!statement.body.empty()) key("body", body_of(statement.body));
+                end();
+            }
+            return;
+        }
+        heading(kind);
+        for (const Option& option : kind.options) {
+            if (!plugin.options.given(option.name)) continue;
+            key(option.name, toml_value(plugin.options.value(option.name)));
+        }
+        end();
+    }
+
+    // A list of lines, or, with blocks inside, the text of all.
+    static std::string body_of(const std::vector<Statement>& body) {
+        if (std::ranges::all_of(body, [](const Statement& line) { return line.body.empty(); })) {
+            std::string list = "[";
+            for (const Statement& line : body) {
+                list += (list.size() == 1 ? "" : ", ") + toml_text(line_of(line.words));
+            }
+            return list + ']';
+        }
+        std::string text;
+        for (const Statement& line : body) {
+            text += line_of(line.words) + block_of(line.body, "") + '\n';
+        }
+        return toml_text(text);
+    }
+
+    std::span<const OptionTable> plugins_;
+    std::string text_;
+};
+
+// What a Corefile has no directive for, by name.
+std::vector<std::string> not_in_corefile(const Config& config) {
+    const Config usual = compile({}, {}).config;
+    std::vector<std::string> names;
+    const auto note = [&](const char* name, const auto& a, const auto& b) {
+        if (!(a == b)) names.emplace_back(name);
+    };
+    DnsConfig dns = config.start.dns;
+    dns.tcp_idle = usual.start.dns.tcp_idle;
+    note("[dns]", dns, usual.start.dns);
+    note("[services]", config.start.services, usual.start.services);
+    note("[rules]", config.start.rules, usual.start.rules);
+    note("[node]", config.start.node, usual.start.node);
+    if (config.runtime.log_level != log::Level::debug) {
+        note("[log]", config.runtime.log_level, usual.runtime.log_level);
+    }
+    return names;
+}
+
+std::vector<std::string> agent_lines(const Config& config) {
+    std::vector<std::string> lines;
+    const AdminConfig& admin = config.start.admin;
+    const RuntimeConfig& runtime = config.runtime;
+    const DnsConfig usual;
+    if (runtime.log_level == log::Level::debug) lines.emplace_back("debug");
+    if (config.start.dns.tcp_idle != usual.tcp_idle) {
+        lines.push_back("timeouts {\n        idle " + duration_text(config.start.dns.tcp_idle) +
+                        "\n    }");
+    }
+    if (runtime.reload.interval.count() > 0) {
+        lines.push_back("reload " + duration_text(runtime.reload.interval) + ' ' +
+                        duration_text(runtime.reload.jitter));
+    }
+    if (admin.health) {
+        lines.push_back("health " + text_of(*admin.health));
+        if (runtime.lameduck.count() > 0) {
+            lines.back() += " {\n        lameduck " + duration_text(runtime.lameduck) + "\n    }";
+        }
+    }
+    if (admin.ready) {
+        lines.push_back("ready " + text_of(*admin.ready));
+        if (runtime.ready_continuously) lines.back() += " {\n        monitor continuously\n    }";
+    }
+    if (admin.metrics) lines.push_back("prometheus " + text_of(*admin.metrics));
+    return lines;
+}
+
+}  // namespace
+
+Printed print_corefile(const Config& config, std::span<const OptionTable> plugins) {
+    CorefilePrinter printer{plugins};
+    std::vector<std::string> first_lines = agent_lines(config);
+    for (const ServerConfig& server : config.runtime.servers) {
+        printer.block(server, std::exchange(first_lines, {}));
+    }
+    return {std::move(printer).finish(), not_in_corefile(config)};
+}
+
+Printed print_toml(const Config& config, std::span<const OptionTable> plugins) {
+    TomlPrinter printer{plugins};
+    const AdminConfig& admin = config.start.admin;
+    const RuntimeConfig& runtime = config.runtime;
+    if (runtime.log_level != RuntimeConfig{}.log_level) {
+        printer.table("log");
+        printer.key("level", toml_text(std::ranges::find(levels, runtime.log_level,
+                                                         &decltype(levels)::value_type::first)
+                                           ->second));
+        printer.end();
+    }
+    if (config.start.dns.tcp_idle != DnsConfig{}.tcp_idle) {
+        printer.table("dns");
+        printer.key("tcp_idle", toml_text(duration_text(config.start.dns.tcp_idle)));
+        printer.end();
+    }
+    printer.table("admin");
+    if (admin.health) printer.key("health", toml_text(text_of(*admin.health)));
+    if (admin.ready) printer.key("ready", toml_text(text_of(*admin.ready)));
+    if (runtime.ready_continuously) printer.key("ready_continuously", "true");
+    if (admin.metrics) printer.key("metrics", toml_text(text_of(*admin.metrics)));
+    if (runtime.lameduck.count() > 0) {
+        printer.key("lameduck", toml_text(duration_text(runtime.lameduck)));
+    }
+    printer.end();
+    if (runtime.reload.interval.count() > 0) {
+        printer.table("reload");
+        printer.key("interval", toml_text(duration_text(runtime.reload.interval)));
+        printer.key("jitter", toml_text(duration_text(runtime.reload.jitter)));
+        printer.end();
+    }
+    for (const ServerConfig& server : runtime.servers) printer.block(server);
+    return {std::move(printer).finish(), {}};
+}
+
+}  // namespace nameplane::conf
