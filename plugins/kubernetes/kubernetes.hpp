@@ -28,13 +28,21 @@ public:
         Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 5}, "TTL of all answers"},
         Option{"pods", OneOf{{"disabled", "insecure", "verified"}, "disabled"},
                "which names of pods by address exist"},
-        Option{"namespaces", Words{}, "namespaces to speak of; unset: all"},
+        Option{"namespaces", Words{.from = 1}, "namespaces to speak of; unset: all"},
         Option{"noendpoints", Flag{}, "leave endpoints out: headless Services have no names"},
         Option{"endpoint_pod_names", Flag{},
                "name endpoints without a hostname after their pod instead of their address"},
         Option{"ignore", OneOf{{"empty_service"}, {}},
                "empty_service: a Service without ready endpoints does not exist"},
-        Option{"fallthrough", Zones{}, "zones whose missing names go on to the next plugin"}};
+        Option{"fallthrough", Zones{}, "zones whose missing names go on to the next plugin"},
+        // Where the API server is. The agent takes these into its [api]; nothing here reads them.
+        Option{"endpoint", Words{.from = 1}, "URL of the API server; of several the first counts"},
+        Option{"tls", Words{.from = 0, .to = 3}, "files: certificate, key, authority"},
+        Option{"kubeconfig", Words{.from = 1, .to = 2}, "file, and its context"},
+        Option{"startup_timeout", Milliseconds{0, 86'400'000, 5000}, "no effect"},
+        Option{"apiserver_qps", Words{.from = 1, .to = 1}, "no effect"},
+        Option{"apiserver_burst", Integer{0, 1'000'000'000, 0}, "no effect"},
+        Option{"apiserver_max_inflight", Integer{0, 1'000'000'000, 0}, "no effect"}};
     static constexpr Syntax syntax{.positional = {"zones..."}};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 

@@ -4,6 +4,7 @@
 #include "plugins/kubernetes/kubernetes.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace nameplane::plugins {
 
@@ -47,6 +48,12 @@ Status set_zones(const std::vector<dns::Name>& names, Settings& settings) {
     return {};
 }
 
+bool is_rate(const std::string& text) {
+    char* end = nullptr;
+    const double rate = std::strtod(text.c_str(), &end);
+    return !text.empty() && *end == '\0' && rate >= 0;
+}
+
 PodMode pod_mode(std::string_view word) {
     if (word == "insecure") return PodMode::insecure;
     return word == "verified" ? PodMode::verified : PodMode::disabled;
@@ -63,6 +70,10 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
     if (names.empty()) names.assign(setup.zones.begin(), setup.zones.end());
     if (Status set = set_zones(names, settings); !set) {
         return given.wrong("zones", set.error().text);
+    }
+    if (!given.words("apiserver_qps").empty() && !is_rate(given.words("apiserver_qps")[0])) {
+        return given.wrong("apiserver_qps",
+                           "'" + given.words("apiserver_qps")[0] + "', expected a number from 0");
     }
     settings.ttl = given.seconds("ttl");
     settings.pods = pod_mode(given.word("pods"));

@@ -3,6 +3,9 @@
 #include "agent/admin.hpp"
 #include "agent/command_line.hpp"
 #include "agent/commands.hpp"
+#include "agent/config_watch.hpp"
+#include "agent/corefile_flags.hpp"
+#include "agent/listeners.hpp"
 #include "agent/metrics_text.hpp"
 #include "agent/names_latency.hpp"
 #include "agent/node.hpp"
@@ -24,6 +27,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -62,7 +66,9 @@ struct AgentMetrics {
           reloads_done{all.counter("nameplane_reloads_total", "Reloads of the configuration.",
                                    result_is("done"))},
           reloads_refused{all.counter("nameplane_reloads_total", "Reloads of the configuration.",
-                                      result_is("refused"))} {
+                                      result_is("refused"))},
+          reloads_failed{all.counter("coredns_reload_failed_total",
+                                     "Counts the number of failed reload attempts.")} {
         all.gauge("nameplane_build_info", "Always 1; the labels say what was built.",
                   {{"version", NAMEPLANE_VERSION}})
             .set(1);
@@ -75,6 +81,7 @@ struct AgentMetrics {
     metrics::Counter& refused;
     metrics::Counter& reloads_done;
     metrics::Counter& reloads_refused;
+    metrics::Counter& reloads_failed;
 };
 
 }  // namespace
@@ -106,17 +113,34 @@ struct Agent::Parts {
         config.start.rules, local_node_name(config.start.node), registry, clock,
         [this](std::uint64_t version) { loop.post([this, version] { rules_applied(version); }); }};
     std::unique_ptr<SourcePart> source;
+    std::vector<SocketAddress> listening;  // as the layout of the chains numbers them
     std::optional<Published<chain::Chains>> chains;
     std::unique_ptr<server::Server> server;
     std::unique_ptr<Admin> admin;
     std::uint64_t overtaken_logged = 0;
     bool ready_logged = false;
+    ConfigWatch watch{loop, overrides, [this] { reload(); }};
+    metrics::Gauge* version_info = nullptr;  // coredns_reload_version_info
+    std::unique_ptr<net::Timer> lameduck_timer = loop.timer([this] { loop.stop(); });
+    std::atomic<bool> is_lameduck{false};
     /// Number of the snapshot with the first whole list; 0: there is none yet.
     std::atomic<std::uint64_t> listed_version{0};
     std::atomic<bool> was_ready{false};
 
     Parts(conf::Config wanted, Overrides given)
         : config{std::move(wanted)}, overrides{std::move(given)} {}
+
+    // The configuration that is in use was read from `sources`.
+    void use_sources(const std::string& sources) {
+        watch.saw(sources);
+        watch.set(config.runtime.reload);
+        if (version_info != nullptr) version_info->set(0);
+        version_info = &registry.gauge("coredns_reload_version_info",
+                                       "A metric with a constant '1' value labeled by hash, and "
+                                       "value, which is the hash of the configuration.",
+                                       {{"hash", "sha512"}, {"value", fingerprint(sources)}});
+        version_info->set(1);
+    }
 
     // From the source to names and rules.
 
@@ -208,20 +232,24 @@ struct Agent::Parts {
     // Names.
 
     Result<std::shared_ptr<const chain::Chains>> build_chains(const conf::RuntimeConfig& runtime) {
-        const std::vector<IpAddress> own =
-            own_addresses(rules::facts_of_this_machine(local_node_name(config.start.node)),
-                          config.start.dns.listen);
-        const std::string label = "dns://:" + std::to_string(config.start.dns.port);
+        const rules::NodeFacts machine =
+            rules::facts_of_this_machine(local_node_name(config.start.node));
+        Result<Listeners> listeners = listeners_of(
+            config.start.dns, runtime.servers, machine.addresses, chains ? &listening : nullptr);
+        if (!listeners) return std::move(listeners).error();
+        listening = listeners->addresses;
+        std::vector<IpAddress> bound_to;
+        for (const SocketAddress& place : listening) bound_to.push_back(place.address);
+        const std::vector<IpAddress> own = own_addresses(machine, bound_to);
         const Setup setup{.zones = {},
                           .workers = workers,
                           .metrics = registry,
-                          .server_label = label,
                           .own_addresses = own,
                           .headless_elsewhere = config.start.api.headless_forward,
                           .background = &background,
                           .line_log = &line_log,
                           .services_synced = [this] { return names_synced(); }};
-        return chain::Chains::build(runtime.servers, setup);
+        return chain::Chains::build(runtime.servers, setup, listeners->layout);
     }
 
     Status bind_names() {
@@ -229,9 +257,8 @@ struct Agent::Parts {
         if (!built) return std::move(built).error();
         chains.emplace(std::move(built).value());
         const conf::DnsConfig& dns = config.start.dns;
-        if (dns.listen.empty()) return {};
-        server::ServerOptions options{.listen = dns.listen,
-                                      .port = dns.port,
+        if (listening.empty()) return {};
+        server::ServerOptions options{.listen = listening,
                                       .workers = workers,
                                       .udp_size_max = dns.udp_size_max,
                                       .tcp_idle = dns.tcp_idle,
@@ -243,13 +270,14 @@ struct Agent::Parts {
     }
 
     void reload() {
-        Result<conf::RuntimeConfig> next = prepare_reload(config, overrides);
+        Result<Reload> next = prepare_reload(config, overrides);
         if (!next) return reload_refused(next.error());
-        Result<std::shared_ptr<const chain::Chains>> built = build_chains(*next);
+        Result<std::shared_ptr<const chain::Chains>> built = build_chains(next->runtime);
         if (!built) return reload_refused(noted(built.error()));
         chains->publish(std::move(built).value());
-        log::set_level(next->log_level);
-        config.runtime = std::move(next).value();
+        log::set_level(next->runtime.log_level);
+        config.runtime = std::move(next->runtime);
+        use_sources(next->sources);
         counts.reloads_done.add_shared();
         NP_LOG_INFO("reload.done", "config", config_name());
     }
@@ -264,6 +292,7 @@ struct Agent::Parts {
 
     void reload_refused(const Error& why) {
         counts.reloads_refused.add_shared();
+        counts.reloads_failed.add_shared();
         NP_LOG_ERROR("reload.refused", "config", config_name(), "error", why);
     }
 
@@ -280,6 +309,7 @@ struct Agent::Parts {
 
     Readiness readiness() {
         Readiness all;
+        if (is_lameduck) all.not_ready.emplace_back("lameduck");
         for (const std::string_view name : chains->newest()->not_ready()) {
             all.not_ready.emplace_back(name);
         }
@@ -316,9 +346,13 @@ struct Agent::Parts {
         return overrides.config_path.empty() ? "(default)" : overrides.config_path;
     }
 
+    // A second signal ends the lameduck.
     void stop(const char* reason) {
         NP_LOG_INFO("agent.stopping", "reason", reason);
-        loop.stop();
+        const milliseconds wait = config.runtime.lameduck;
+        if (wait.count() == 0 || is_lameduck.exchange(true)) return loop.stop();
+        NP_LOG_INFO("agent.lameduck", "ms", wait.count());
+        lameduck_timer->start(wait);
     }
 
     void shut_down() {
@@ -329,6 +363,8 @@ struct Agent::Parts {
         gate_timer->stop();
         sweep_timer->stop();
         node_timer->stop();
+        watch.stop();
+        lameduck_timer->stop();
         NP_LOG_INFO("agent.stopped");
     }
 };
@@ -336,8 +372,9 @@ struct Agent::Parts {
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_{std::move(parts)} {}
 Agent::~Agent() = default;
 
-Result<std::unique_ptr<Agent>> Agent::make(conf::Config config, Overrides overrides) {
-    auto parts = std::make_unique<Parts>(std::move(config), std::move(overrides));
+Result<std::unique_ptr<Agent>> Agent::make(conf::Compiled settings, Overrides overrides) {
+    auto parts = std::make_unique<Parts>(std::move(settings.config), std::move(overrides));
+    parts->use_sources(settings.sources);
     if (Status made = parts->make_source(); !made) return std::move(made).error();
     if (Status bound = parts->bind_names(); !bound) return std::move(bound).error();
     AdminPages pages{.ready = [all = parts.get()] { return all->readiness(); },
@@ -352,7 +389,7 @@ Status Agent::start() {
     Parts& all = *parts_;
     all.loop.on_signal(SIGTERM, [&all] { all.stop("SIGTERM"); });
     all.loop.on_signal(SIGINT, [&all] { all.stop("SIGINT"); });
-    all.loop.on_signal(SIGHUP, [&all] { all.reload(); });
+    for (const int signal : {SIGHUP, SIGUSR1}) all.loop.on_signal(signal, [&all] { all.reload(); });
     if (Status read = all.source->start(); !read) return read;
     if (all.server) all.server->start();
     all.admin->start();
@@ -389,9 +426,16 @@ int failed(const Error& error, int code) {
 
 }  // namespace
 
-int run_agent(const Overrides& overrides, const std::string& port_file) {
+int run_agent(RunCommand command) {
+    Overrides& overrides = command.overrides;
+    std::error_code ignored;
+    if (overrides.config_path.empty() && std::filesystem::exists("Corefile", ignored)) {
+        overrides.config_path = "Corefile";
+    }
+    if (overrides.config_path == "stdin") overrides.config_path = "/dev/stdin";
     conf::Compiled settings = load_settings(overrides);
-    if (settings.problems.empty() && source_of(settings.config.start) == Source::none) {
+    if (settings.problems.empty() && needs_services(settings.config) &&
+        source_of(settings.config.start) == Source::none) {
         settings.problems.push_back(
             {{overrides.config_path.empty() ? "(command line)" : overrides.config_path, 0},
              "no source of Services, expected --kubeconfig FILE, --manifests PATH, or to run as a "
@@ -406,7 +450,12 @@ int run_agent(const Overrides& overrides, const std::string& port_file) {
     std::signal(SIGPIPE, SIG_IGN);
     NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config",
                 overrides.config_path.empty() ? "(default)" : overrides.config_path.c_str());
-    auto agent = Agent::make(std::move(settings.config), overrides);
+    for (const conf::Problem& warning : settings.warnings) {
+        NP_LOG_WARNING("config.warning", "warning", warning.to_string());
+    }
+    const std::string first_lines =
+        is_corefile(settings.sources, overrides.config_path) ? start_lines(settings.config) : "";
+    auto agent = Agent::make(std::move(settings), overrides);
     // What plugins do not like about their options has places; the rest is the machine's doing.
     if (!agent && agent.error().code == Errc::mistakes) {
         complain(agent.error().text);
@@ -422,10 +471,20 @@ int run_agent(const Overrides& overrides, const std::string& port_file) {
     for (const auto& [name, port] : (*agent)->ports()) {
         NP_LOG_INFO("agent.listening", "what", name, "port", port);
     }
-    if (!port_file.empty()) {
-        if (const Status written = write_port_file(port_file, **agent); !written) {
+    if (!command.port_file.empty()) {
+        if (const Status written = write_port_file(command.port_file, **agent); !written) {
             return failed(written.error(), exit_failed);
         }
+    }
+    if (!command.pid_file.empty()) {
+        const std::string text = std::to_string(::getpid()) + '\n';
+        if (const Status written = kube::write_file_atomically(command.pid_file, text); !written) {
+            return failed(written.error(), exit_failed);
+        }
+    }
+    if (!command.quiet) {
+        std::fputs(first_lines.c_str(), stdout);
+        std::fflush(stdout);
     }
     NP_LOG_INFO("agent.started");
     (*agent)->run();

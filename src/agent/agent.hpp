@@ -2,6 +2,7 @@
 // agent: the parts of a running Nameplane and how they hang together. What a source says goes to
 // the store, its snapshot to the rule thread and to the gate, and from there to the DNS workers.
 
+#include "agent/command_line.hpp"
 #include "agent/settings.hpp"
 #include <nameplane/base/result.hpp>
 
@@ -17,12 +18,14 @@ class Agent {
 public:
     /// Builds the parts top down and binds every socket; nothing runs yet. `overrides` are laid
     /// over the file again at each reload.
-    static Result<std::unique_ptr<Agent>> make(conf::Config config, Overrides overrides);
+    static Result<std::unique_ptr<Agent>> make(conf::Compiled settings, Overrides overrides);
     ~Agent();
 
     /// Reads the manifests and starts everything, bottom up.
     Status start();
-    /// Until SIGTERM or SIGINT: then drains and stops everything in reverse. SIGHUP reloads.
+    /// Until SIGTERM or SIGINT: then goes on for the time of the lameduck, if there is one and the
+    /// signal does not come again, drains, and stops everything in reverse. SIGHUP and SIGUSR1
+    /// reload.
     void run();
     /// What was bound: {"dns", 53}, {"health", 8080}, ...
     std::vector<std::pair<std::string, std::uint16_t>> ports() const;
@@ -34,6 +37,6 @@ private:
 };
 
 /// The whole life of `nameplane` without a subcommand; returns its exit code.
-int run_agent(const Overrides& overrides, const std::string& port_file);
+int run_agent(RunCommand command);
 
 }  // namespace nameplane::agent

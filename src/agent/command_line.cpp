@@ -1,5 +1,6 @@
 #include "agent/command_line.hpp"
 
+#include "agent/corefile_flags.hpp"
 #include "conf/nearest.hpp"
 #include <nameplane/base/metrics.hpp>
 
@@ -16,12 +17,16 @@ constexpr std::string_view description =
     "Answers a cluster's names and programs its Service rules from one service cache.\n";
 constexpr std::string_view footer =
     "Exit codes: 0 done, 1 it did not work, 2 wrong use or configuration.\n"
-    "Every option of FILE is explained in config/nameplane.toml.";
+    "Every option of FILE is explained in config/nameplane.toml. CoreDNS' flags\nwork, too.";
 
 // Everything the parser writes into; one field an option.
 struct Given {
     Overrides overrides;
     std::string port_file;
+    std::string pid_file;
+    std::string file;
+    bool quiet = false;
+    bool plugins = false;
     std::vector<std::string> listen;
     std::string log_level;
     std::string rules;
@@ -68,7 +73,8 @@ auto one_of(std::vector<std::string> words) {
 }
 
 void add_config(CLI::App& app, Given& given) {
-    app.add_option("--config", given.overrides.config_path, "TOML file; without it the defaults")
+    app.add_option("--config", given.overrides.config_path,
+                   "TOML or Corefile; else ./Corefile, or defaults")
         ->type_name("FILE");
 }
 
@@ -112,11 +118,23 @@ void add_run_options(CLI::App& app, Given& given) {
         ->check(one_of({"debug", "info", "warning", "error", "off"}));
     app.add_option("--port-file", given.port_file, "write the ports that were bound to FILE")
         ->type_name("FILE");
+    app.add_option("--pidfile", given.pid_file, "write our process id to FILE")->type_name("FILE");
+    app.add_flag("--quiet", given.quiet, "print nothing at start");
+    app.add_flag("--plugins", given.plugins, "the plugins that there are");
+}
+
+CLI::App* add_convert(CLI::App& app, Given& given) {
+    CLI::App* const convert =
+        app.add_subcommand("convert", "print a Corefile as TOML, or the other way round");
+    convert->add_option("FILE", given.file, "TOML or Corefile")->type_name("")->required();
+    return convert;
 }
 
 CLI::App* add_check(CLI::App& app, Given& given) {
     CLI::App* const check = app.add_subcommand("check", "say all that is wrong in a configuration");
-    check->add_option("FILE", given.overrides.config_path, "TOML file; without it the defaults")
+    check
+        ->add_option("FILE", given.overrides.config_path,
+                     "TOML or Corefile; without it the defaults")
         ->type_name("");
     return check;
 }
@@ -202,6 +220,7 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
     app.require_subcommand(0, 1);
     add_run_options(app, given);
     const CLI::App* const check = add_check(app, given);
+    const CLI::App* const convert = add_convert(app, given);
     const CLI::App* const render = add_render(app, given);
     const CLI::App* const cleanup =
         app.add_subcommand("cleanup", "take our rules out of the kernel and nothing else");
@@ -211,7 +230,9 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
         return subs.empty() ? app : *subs.front();
     };
     try {
-        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+        std::vector<std::string> ours = with_our_flags(arguments);
+        std::ranges::reverse(ours);
+        app.parse(ours);
     } catch (const CLI::CallForHelp&) {
         return SayCommand{active().help(&active() == &app ? "" : app.get_name()), exit_ok};
     } catch (const CLI::CallForVersion& version) {
@@ -224,13 +245,15 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
     }
 
     const Overrides overrides = overrides_of(given, active());
+    if (given.plugins) return SayCommand{plugin_list(), exit_ok};
     if (check->parsed()) return CheckCommand{overrides};
+    if (convert->parsed()) return ConvertCommand{given.file};
     if (cleanup->parsed()) return CleanupCommand{};
     if (render->parsed()) {
         return RenderCommand{overrides, given.node_facts, form_of(given.to),
                              given.family == "ipv6" ? Family::ipv6 : Family::ipv4};
     }
-    return RunCommand{overrides, given.port_file};
+    return RunCommand{overrides, given.port_file, given.pid_file, given.quiet};
 }
 
 }  // namespace nameplane::agent

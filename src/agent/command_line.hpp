@@ -1,5 +1,5 @@
 #pragma once
-// command_line: what was typed, as one of five commands. Knows the words; does nothing.
+// command_line: what was typed, as one of six commands. Knows the words; does nothing.
 
 #include "agent/settings.hpp"
 #include <nameplane/base/ip.hpp>
@@ -22,9 +22,14 @@ struct SayCommand {
 struct RunCommand {
     Overrides overrides;
     std::string port_file;  ///< gets the ports that were bound, one "name port" a line
+    std::string pid_file;   ///< gets our process id
+    bool quiet = false;     ///< do not print what CoreDNS prints when it has started
 };
 struct CheckCommand {
     Overrides overrides;
+};
+struct ConvertCommand {
+    std::string file;
 };
 enum class RenderTo : std::uint8_t { plan, iptables_restore, nft };
 struct RenderCommand {
@@ -35,7 +40,8 @@ struct RenderCommand {
 };
 struct CleanupCommand {};
 
-using Command = std::variant<SayCommand, RunCommand, CheckCommand, RenderCommand, CleanupCommand>;
+using Command = std::variant<SayCommand, RunCommand, CheckCommand, ConvertCommand, RenderCommand,
+                             CleanupCommand>;
 
 /// `arguments` without the program's own name.
 Command parse_command_line(const std::vector<std::string>& arguments);

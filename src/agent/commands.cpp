@@ -3,6 +3,8 @@
 #include "agent/node.hpp"
 #include "agent/rule_writers.hpp"
 #include "chain/builder.hpp"
+#include "conf/print.hpp"
+#include "kube/folder.hpp"
 #include "kube/manifests.hpp"
 #include "kube/node_facts.hpp"
 #include "rules/iptables/render.hpp"
@@ -71,12 +73,17 @@ struct Reading {
     }
 };
 
-// What only a plugin knows of its options, it says when it is made.
-Status try_plugins(const conf::RuntimeConfig& runtime) {
-    metrics::Registry registry{1};
-    const Setup setup{.zones = {}, .metrics = registry, .own_addresses = {}, .services_synced = {}};
-    auto chains = chain::Chains::build(runtime.servers, setup);
-    return chains ? Status{} : Status{std::move(chains).error()};
+// A listener for each zone of each block, wherever this machine would have them.
+chain::Layout apart(const std::vector<conf::ServerConfig>& servers) {
+    chain::Layout layout;
+    for (const conf::ServerConfig& server : servers) {
+        std::vector<std::vector<std::size_t>>& places = layout.places.emplace_back();
+        for (std::size_t i = 0; i < server.zones.size(); ++i) {
+            places.push_back({layout.labels.size()});
+            layout.labels.emplace_back("dns://");
+        }
+    }
+    return layout;
 }
 
 std::string text_of(const rules::Plan& plan, RenderTo to) {
@@ -90,16 +97,47 @@ std::string text_of(const rules::Plan& plan, RenderTo to) {
 
 }  // namespace
 
+// What only a plugin knows of its options, it says when it is made.
+Status try_plugins(const conf::Config& config) {
+    metrics::Registry registry{1};
+    const Setup setup{.zones = {}, .metrics = registry, .own_addresses = {}, .services_synced = {}};
+    const std::vector<conf::ServerConfig>& servers = config.runtime.servers;
+    auto chains = chain::Chains::build(servers, setup, apart(servers));
+    return chains ? Status{} : Status{std::move(chains).error()};
+}
+
 int run_check(const CheckCommand& command) {
     const conf::Compiled settings = load_settings(command.overrides);
     if (complain_about(settings)) return exit_usage;
-    if (const Status plugins = try_plugins(settings.config.runtime); !plugins) {
+    if (const Status plugins = try_plugins(settings.config); !plugins) {
         complain(plugins.error().text);
         return exit_usage;
+    }
+    for (const conf::Problem& warning : settings.warnings) {
+        complain("warning: " + warning.to_string());
     }
     const std::string& path = command.overrides.config_path;
     std::printf("%s: good\n", path.empty() ? "(default)" : path.c_str());
     return exit_ok;
+}
+
+int run_convert(const ConvertCommand& command) {
+    const Result<std::string> text = kube::read_file(command.file);
+    if (!text) {
+        complain(text.error().text);
+        return exit_usage;
+    }
+    const conf::Compiled settings = compile_text(*text, command.file);
+    if (complain_about(settings)) return exit_usage;
+    const bool to_toml = is_corefile(*text, command.file);
+    const std::vector<conf::OptionTable> plugins = plugin_tables();
+    const conf::Printed printed = to_toml ? conf::print_toml(settings.config, plugins)
+                                          : conf::print_corefile(settings.config, plugins);
+    for (const std::string& name : printed.left_out) {
+        complain(name + ": left out, since a Corefile has no place for it");
+    }
+    std::fputs(printed.text.c_str(), stdout);
+    return printed.left_out.empty() ? exit_ok : exit_failed;
 }
 
 int run_render(const RenderCommand& command) {

@@ -2,6 +2,7 @@
 // commands: the subcommands that do one thing and leave. Each returns the exit code.
 
 #include "agent/command_line.hpp"
+#include <nameplane/base/result.hpp>
 
 #include <string>
 #include <string_view>
@@ -13,6 +14,11 @@ std::vector<std::string> lines_of(std::string_view text);
 /// Each line of `text` to standard error, as "nameplane: line".
 void complain(std::string_view text);
 
+/// Makes all plugins of `config`, to hear what they do not like; nothing runs.
+Status try_plugins(const conf::Config& config);
+
+/// Prints a Corefile as TOML, or TOML as a Corefile.
+int run_convert(const ConvertCommand& command);
 /// Says all that is wrong in a configuration, one problem a line.
 int run_check(const CheckCommand& command);
 /// Prints the rules that the manifests ask for; no root, no kernel.

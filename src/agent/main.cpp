@@ -17,10 +17,9 @@ struct Execute {
         std::fputs(command.text.c_str(), command.code == exit_ok ? stdout : stderr);
         return command.code;
     }
-    int operator()(const RunCommand& command) const {
-        return run_agent(command.overrides, command.port_file);
-    }
+    int operator()(const RunCommand& command) const { return run_agent(command); }
     int operator()(const CheckCommand& command) const { return run_check(command); }
+    int operator()(const ConvertCommand& command) const { return run_convert(command); }
     int operator()(const RenderCommand& command) const { return run_render(command); }
     int operator()(const CleanupCommand&) const { return run_cleanup(); }
 };

@@ -29,8 +29,7 @@ bool needs_pods(const conf::RuntimeConfig& runtime) {
     return false;
 }
 
-Result<conf::RuntimeConfig> prepare_reload(const conf::Config& running,
-                                           const Overrides& overrides) {
+Result<Reload> prepare_reload(const conf::Config& running, const Overrides& overrides) {
     conf::Compiled next = load_settings(overrides);
     if (!next.problems.empty()) {
         for (const conf::Problem& problem : next.problems) {
@@ -46,7 +45,7 @@ Result<conf::RuntimeConfig> prepare_reload(const conf::Config& running,
     if (!changed.empty()) {
         return Error{Errc::conflict, "a restart is needed to change " + joined(changed)};
     }
-    return std::move(next.config.runtime);
+    return Reload{std::move(next.config.runtime), std::move(next.sources)};
 }
 
 }  // namespace nameplane::agent

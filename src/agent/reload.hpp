@@ -10,9 +10,15 @@ namespace nameplane::agent {
 /// Whether any server answers pod names by looking at Pods, so that the store must keep them.
 bool needs_pods(const conf::RuntimeConfig& runtime);
 
+/// What comes in for what is running, and what it was read from.
+struct Reload {
+    conf::RuntimeConfig runtime;
+    std::string sources;
+};
+
 /// What may be swapped in for `running`. Problems of the file are logged one by one; the error says
 /// in one sentence why there is nothing to swap: the file is wrong, or names of options differ that
 /// need a restart.
-Result<conf::RuntimeConfig> prepare_reload(const conf::Config& running, const Overrides& overrides);
+Result<Reload> prepare_reload(const conf::Config& running, const Overrides& overrides);
 
 }  // namespace nameplane::agent

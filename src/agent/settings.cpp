@@ -1,9 +1,13 @@
 #include "agent/settings.hpp"
 
 #include "chain/registry.hpp"
+#include "conf/corefile.hpp"
+#include "conf/lexer.hpp"
 #include "conf/toml.hpp"
 #include "kube/folder.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <utility>
 
@@ -68,6 +72,16 @@ Source source_of(const conf::StartConfig& start) noexcept {
     return named || std::getenv("KUBERNETES_SERVICE_HOST") != nullptr ? Source::api : Source::none;
 }
 
+bool needs_services(const conf::Config& config) {
+    constexpr std::array<std::string_view, 3> readers{"kubernetes", "k8s_external", "autopath"};
+    if (config.start.rules.mode != conf::RulesMode::off) return true;
+    return std::ranges::any_of(config.runtime.servers, [&](const conf::ServerConfig& server) {
+        return std::ranges::any_of(server.plugins, [&](const conf::PluginConfig& plugin) {
+            return std::ranges::find(readers, plugin.name) != readers.end();
+        });
+    });
+}
+
 std::vector<conf::OptionTable> plugin_tables() {
     std::vector<conf::OptionTable> tables;
     for (const chain::PluginKind& kind : chain::plugin_kinds()) {
@@ -76,11 +90,41 @@ std::vector<conf::OptionTable> plugin_tables() {
     return tables;
 }
 
+bool is_corefile(std::string_view text, std::string_view file) {
+    const std::string_view name = file.substr(file.rfind('/') + 1);
+    if (name.find("Corefile") != name.npos || name.ends_with(".corefile")) return true;
+    if (name.ends_with(".toml")) return false;
+    // TOML begins with a table or a value, a Corefile with a zone, a snippet or an import.
+    const std::vector<conf::Token> tokens = conf::lex(text);
+    if (tokens.empty()) return false;
+    const bool is_value = tokens.size() > 1 && tokens[1].text.starts_with('=');
+    return !tokens[0].text.starts_with('[') && !is_value &&
+           tokens[0].text.find('=') == std::string::npos;
+}
+
 conf::Compiled compile_text(std::string_view text, std::string_view file) {
-    conf::TomlReading reading = conf::read_toml(text, file);
-    conf::Compiled compiled = conf::compile(reading.document, plugin_tables());
-    compiled.problems.insert(compiled.problems.begin(), reading.problems.begin(),
-                             reading.problems.end());
+    std::vector<conf::Problem> problems;
+    conf::Compiled compiled;
+    std::string sources{text};
+    if (is_corefile(text, file)) {
+        conf::CorefileReading reading = conf::read_corefile(text, file, conf::real_surroundings());
+        if (reading.problems.empty() && reading.document.servers.empty()) {
+            reading.problems.push_back(
+                {{std::string{file}, 0}, "no server block, expected one such as '.:53 { ... }'"});
+        }
+        compiled = conf::compile(reading.document, plugin_tables());
+        compiled.warnings = std::move(reading.warnings);
+        problems = std::move(reading.problems);
+        for (const auto& [path, content] : reading.imported) {
+            sources += '\0' + path + '\0' + content;
+        }
+    } else {
+        conf::TomlReading reading = conf::read_toml(text, file);
+        compiled = conf::compile(reading.document, plugin_tables());
+        problems = std::move(reading.problems);
+    }
+    compiled.sources = std::move(sources);
+    compiled.problems.insert(compiled.problems.begin(), problems.begin(), problems.end());
     conf::sort_by_place(compiled.problems);
     return compiled;
 }

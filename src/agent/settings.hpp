@@ -33,12 +33,18 @@ enum class Source : std::uint8_t { none, manifests, api };
 /// What the configuration names; the API server of the pod's environment if it names nothing.
 Source source_of(const conf::StartConfig& start) noexcept;
 
+/// Whether anything in `config` asks for the objects of a cluster.
+bool needs_services(const conf::Config& config);
+
 /// The option tables of all plugins, in chain order.
 std::vector<conf::OptionTable> plugin_tables();
 
 /// Reads and compiles `overrides.config_path` and lays the overrides over it. A file that cannot be
 /// read is a problem like any other.
 conf::Compiled load_settings(const Overrides& overrides);
+
+/// Whether a file is a Corefile and not TOML: by its name, else by how it begins.
+bool is_corefile(std::string_view text, std::string_view file);
 
 /// The same from text, as if it stood in a file called `file`; no overrides.
 conf::Compiled compile_text(std::string_view text, std::string_view file);

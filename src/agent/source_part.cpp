@@ -37,6 +37,22 @@ private:
     kube::ManifestSource source_;
 };
 
+/// Nobody asks for objects: there are none, at once.
+class NoSource final : public SourcePart {
+public:
+    explicit NoSource(SourceSetup setup) : settled_{std::move(setup.settled)} {}
+
+    Status start() override {
+        settled_();
+        return {};
+    }
+    bool listed() const override { return true; }
+    Readiness readiness(bool, bool) const override { return {}; }
+
+private:
+    std::function<void()> settled_;
+};
+
 }  // namespace
 
 std::unique_ptr<SourcePart> make_manifest_source(SourceSetup setup) {
@@ -46,6 +62,9 @@ std::unique_ptr<SourcePart> make_manifest_source(SourceSetup setup) {
 Result<std::unique_ptr<SourcePart>> make_source(SourceSetup setup) {
     if (source_of(setup.config.start) == Source::manifests) {
         return make_manifest_source(std::move(setup));
+    }
+    if (!needs_services(setup.config)) {
+        return std::unique_ptr<SourcePart>{std::make_unique<NoSource>(std::move(setup))};
     }
     return make_api_source(std::move(setup));
 }

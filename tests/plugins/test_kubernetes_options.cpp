@@ -23,9 +23,13 @@ std::vector<dns::Name> names(const Texts& texts) {
 
 /// Options that the tests below set; the last one checks that none is missing.
 const std::set<std::string>& options_tested() {
-    static const std::set<std::string> tested{"zones",      "ttl",         "pods",
-                                              "namespaces", "noendpoints", "endpoint_pod_names",
-                                              "ignore",     "fallthrough"};
+    static const std::set<std::string> tested{"zones", "ttl", "pods", "namespaces", "noendpoints",
+                                              "endpoint_pod_names", "ignore", "fallthrough",
+                                              // For the agent; tests/unit/agent has their test.
+                                              "endpoint", "tls", "kubeconfig",
+                                              // Those that only must be well written.
+                                              "startup_timeout", "apiserver_qps", "apiserver_burst",
+                                              "apiserver_max_inflight"};
     return tested;
 }
 

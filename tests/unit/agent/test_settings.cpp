@@ -86,7 +86,10 @@ TEST_CASE("a change of any option that needs a restart is named, alone") {
                           other_value(option.type) + '\n');
             CHECK_FALSE(before == after);
             const std::vector<std::string_view> changed = changed_fields(before.start, after.start);
-            if (table.name == "log") {
+            const bool is_runtime = table.name == "log" || table.name == "reload" ||
+                                    option.name == "lameduck" ||
+                                    option.name == "ready_continuously";
+            if (is_runtime) {
                 CHECK(changed.empty());
             } else {
                 CHECK(changed == std::vector<std::string_view>{name});
@@ -180,23 +183,23 @@ TEST_CASE("a reload gives what may change and refuses the rest by name") {
     const conf::Config running = load_settings(overrides).config;
 
     file.write("[log]\nlevel = \"error\"\n[[server]]\nzones = [\"a\"]\nkubernetes = {ttl = 9}\n");
-    const Result<conf::RuntimeConfig> good = prepare_reload(running, overrides);
+    const Result<Reload> good = prepare_reload(running, overrides);
     REQUIRE(good.has_value());
-    CHECK(good->log_level == log::Level::error);
-    CHECK(good->servers[0].plugins[0].options.seconds("ttl") == 9);
+    CHECK(good->runtime.log_level == log::Level::error);
+    CHECK(good->runtime.servers[0].plugins[0].options.seconds("ttl") == 9);
 
     file.write("[dns]\nport = 1\ntcp_idle = \"9s\"\n");
-    const Result<conf::RuntimeConfig> restart = prepare_reload(running, overrides);
+    const Result<Reload> restart = prepare_reload(running, overrides);
     REQUIRE_FALSE(restart.has_value());
     CHECK(restart.error().text == "a restart is needed to change dns.port, dns.tcp_idle");
 
     file.write("[[server]]\nzones = [\"a\"]\nkubernetes = {pods = \"verified\"}\n");
-    const Result<conf::RuntimeConfig> pods = prepare_reload(running, overrides);
+    const Result<Reload> pods = prepare_reload(running, overrides);
     REQUIRE_FALSE(pods.has_value());
     CHECK(pods.error().text == "a restart is needed to change kubernetes.pods");
 
     file.write("[dns]\nprot = 1\n[x]\n");
-    const Result<conf::RuntimeConfig> wrong = prepare_reload(running, overrides);
+    const Result<Reload> wrong = prepare_reload(running, overrides);
     REQUIRE_FALSE(wrong.has_value());
     CHECK(wrong.error().text == "2 problems in the configuration");
 }
@@ -209,4 +212,38 @@ TEST_CASE("what the command line overrides may change in the file") {
     const conf::Config running = load_settings(overrides).config;
     file.write("[dns]\nport = 2\n");
     CHECK(prepare_reload(running, overrides).has_value());
+}
+
+TEST_CASE("the kubernetes plugin of a Corefile names the API server") {
+    const auto api_of = [](const std::string& body) {
+        const conf::Compiled compiled =
+            compile_text("a {\n kubernetes {\n" + body + "\n }\n}\n", "Corefile");
+        for (const conf::Problem& problem : compiled.problems) FAIL_CHECK(problem.to_string());
+        return compiled.config.start.api;
+    };
+    conf::ApiConfig expected;
+    CHECK(api_of("") == expected);
+    expected.kubeconfig = "/k";
+    CHECK(api_of("kubeconfig /k") == expected);
+    expected.context = "c";
+    CHECK(api_of("kubeconfig /k c") == expected);
+    expected = {};
+    expected.endpoint = "https://a:6443";
+    expected.authority = "/ca";
+    CHECK(api_of("endpoint https://a:6443 https://b\ntls /ca") == expected);
+    expected.certificate = "/cert";
+    expected.key = "/key";
+    CHECK(api_of("endpoint https://a:6443\ntls /cert /key /ca") == expected);
+    CHECK(source_of(
+              compile_text("a {\n kubernetes {\n kubeconfig /k\n}\n}", "Corefile").config.start) ==
+          Source::api);
+}
+
+TEST_CASE("only who asks for objects needs a source of them") {
+    const auto needs = [](const char* toml) {
+        return needs_services(compile_text(toml, "t.toml").config);
+    };
+    CHECK(needs(""));
+    CHECK(needs("[rules]\nmode = \"iptables\"\n[[server]]\nzones = \".\"\nwhoami = true"));
+    CHECK_FALSE(needs("[[server]]\nzones = \".\"\nwhoami = true"));
 }

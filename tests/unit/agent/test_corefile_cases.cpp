@@ -1,0 +1,129 @@
+// tests/config/corefile-cases/<directive>.txt: what a server block may say, and whether CoreDNS
+// takes it. A directive that is served must agree with its file; one that is not is refused by
+// name, all of it. `== accept, we refuse: why` (or the other way round) is a difference that is
+// meant.
+
+#include "agent/commands.hpp"
+#include "agent/settings.hpp"
+#include "conf/directives.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+using namespace nameplane;
+using namespace nameplane::agent;
+
+namespace {
+
+const std::filesystem::path folder = NAMEPLANE_SOURCE_ROOT "/tests/config/corefile-cases";
+
+struct Case {
+    std::string directive;
+    std::string text;
+    bool accepted_there = false;
+    bool differs = false;
+    unsigned line = 0;
+};
+
+std::vector<Case> cases_of(const std::filesystem::path& path) {
+    std::ifstream file{path};
+    REQUIRE(file.good());
+    std::vector<Case> cases;
+    unsigned number = 0;
+    for (std::string line; std::getline(file, line);) {
+        ++number;
+        if (line.starts_with("== ")) {
+            const bool accepted = line.starts_with("== accept");
+            cases.push_back(
+                {path.stem().string(), {}, accepted, line.find(", we ") != line.npos, number});
+        } else {
+            REQUIRE_FALSE(cases.empty());
+            cases.back().text += line + '\n';
+        }
+    }
+    return cases;
+}
+
+std::vector<Case> all_cases() {
+    std::vector<Case> all;
+    for (const auto& entry : std::filesystem::directory_iterator{folder}) {
+        if (entry.path().extension() != ".txt") continue;
+        for (Case& one : cases_of(entry.path())) all.push_back(std::move(one));
+    }
+    return all;
+}
+
+// What is wrong with a server block of `text`; empty: nothing.
+std::string complaints_about(const std::string& text) {
+    const conf::Compiled compiled = compile_text(". {\n" + text + "}\n", "Corefile");
+    std::string all;
+    for (const conf::Problem& problem : compiled.problems) all += problem.to_string() + '\n';
+    if (!all.empty()) return all;
+    const Status made = try_plugins(compiled.config);
+    return made ? all : made.error().text;
+}
+
+bool is_served(std::string_view directive) {
+    const auto has = [&](std::span<const conf::OptionTable> tables) {
+        return std::ranges::find(tables, directive, &conf::OptionTable::name) != tables.end();
+    };
+    return has(plugin_tables()) || has(conf::directive_tables());
+}
+
+// Cases name files by relative paths.
+class InFolderOfFiles {
+public:
+    InFolderOfFiles() { std::filesystem::current_path(folder / "files"); }
+    ~InFolderOfFiles() { std::filesystem::current_path(before_); }
+    InFolderOfFiles(const InFolderOfFiles&) = delete;
+    InFolderOfFiles& operator=(const InFolderOfFiles&) = delete;
+
+private:
+    std::filesystem::path before_ = std::filesystem::current_path();
+};
+
+}  // namespace
+
+TEST_CASE("server blocks are taken and refused as by CoreDNS") {
+    const InFolderOfFiles here;
+    const std::vector<Case> cases = all_cases();
+    CHECK(cases.size() > 700);
+    std::size_t compared = 0;
+    for (const Case& one : cases) {
+        INFO(one.directive << ".txt:" << one.line << '\n' << one.text);
+        const std::string said = complaints_about(one.text);
+        INFO(said);
+        if (!is_served(one.directive)) {
+            CHECK(said.find(one.directive + ": not served") != said.npos);
+            continue;
+        }
+        ++compared;
+        const bool accepted = said.empty();
+        CHECK(accepted == (one.accepted_there != one.differs));
+    }
+    WARN(compared << " of " << cases.size() << " cases are of directives that are served");
+}
+
+TEST_CASE("every directive of CoreDNS is served or refused by name") {
+    for (const char* const name :
+         {"root",        "metadata",  "geoip",    "cancel",       "proxyproto",  "quic",
+          "grpc_server", "https",     "https3",   "timeouts",     "multisocket", "reload",
+          "nsid",        "bufsize",   "bind",     "debug",        "trace",       "ready",
+          "health",      "pprof",     "shed",     "prometheus",   "errors",      "log",
+          "dnstap",      "local",     "dns64",    "any",          "chaos",       "loadbalance",
+          "tsig",        "rewrite",   "autopath", "acl",          "cache",       "header",
+          "dnssec",      "tls",       "minimal",  "template",     "transfer",    "hosts",
+          "route53",     "azure",     "clouddns", "k8s_external", "kubernetes",  "file",
+          "auto",        "secondary", "etcd",     "loop",         "forward",     "grpc",
+          "erratic",     "whoami",    "on",       "sign",         "view",        "nomad"}) {
+        INFO(name);
+        const bool is_known = is_served(name) || !conf::why_not_served(name).empty();
+        CHECK(is_known);
+    }
+}
