@@ -18,7 +18,7 @@ std::string_view kept(std::string_view text, Arena& arena) noexcept {
 }
 
 // Types without a name have none in Go's table either.
-std::string_view text_of(dns::Type type) noexcept {
+std::string_view known_text(dns::Type type) noexcept {
     using enum dns::Type;
     switch (type) {
     case a: return "A";
@@ -49,7 +49,7 @@ std::string_view text_of(dns::Type type) noexcept {
     return {};
 }
 
-std::string_view text_of(dns::Class klass) noexcept {
+std::string_view known_text(dns::Class klass) noexcept {
     switch (klass) {
     case dns::Class::in: return "IN";
     case dns::Class::ch: return "CH";
@@ -89,10 +89,15 @@ dns::Class QueryData::klass() const noexcept {
     return query_.klass() == dns::Class::any ? rule_.klass : query_.klass();
 }
 
-std::string_view QueryData::address_text() const noexcept {
+std::string_view QueryData::text_of(const IpAddress& address) const noexcept {
     std::array<char, 46> text;
-    const std::size_t size = query_.client().address.write_text(text);
+    const std::size_t size = address.write_text(text);
     return kept({text.data(), size}, query_.arena());
+}
+std::string_view QueryData::text_of(std::uint16_t port) const noexcept {
+    std::array<char, 8> text;
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), port);
+    return kept({text.data(), static_cast<std::size_t>(end - text.data())}, query_.arena());
 }
 
 bool QueryData::group(std::string_view name, Value& value) const noexcept {
@@ -106,6 +111,24 @@ bool QueryData::group(std::string_view name, Value& value) const noexcept {
     for (std::size_t i = 0; pattern_ != nullptr && i < group_count_; ++i) {
         // Of two groups with one name the last counts.
         if (pattern_->group_names()[i] == name) value = Value::of(groups_[i]);
+    }
+    return true;
+}
+
+bool QueryData::variable(std::string_view name, Value& value) const noexcept {
+    value = {};
+    const auto& known = rule_.environment.variables;
+    for (std::size_t i = 0; i < variables_.size(); ++i) {
+        if (known[i].name != name) continue;
+        const expression::Value& found = variables_[i];
+        switch (found.type) {
+        case expression::Type::nothing:
+        case expression::Type::list: break;
+        case expression::Type::boolean: value = Value::of(found.boolean); break;
+        case expression::Type::integer: value = Value::of(found.integer); break;
+        case expression::Type::real: value = Value::of(found.real); break;
+        case expression::Type::text: value = Value::of(found.text); break;
+        }
     }
     return true;
 }
@@ -127,6 +150,7 @@ bool QueryData::field(Path path, Value& value) const noexcept {
     const std::string_view name = path[0];
     if (path.size() == 2) {
         if (name == "Group") return group(path[1], value);
+        if (name == "Var") return variable(path[1], value);
         if (name == "Question") return question(path[1], value);
         if (name == "Message" && path[1] == "Id") {
             value = Value::of(std::int64_t{query_.id()});
@@ -140,13 +164,13 @@ bool QueryData::field(Path path, Value& value) const noexcept {
     } else if (name == "Zone") {
         value = Value::of(std::string_view{rule_.zone_texts[zone_]});
     } else if (name == "Class") {
-        value = Value::of(text_of(klass()));
+        value = Value::of(known_text(klass()));
     } else if (name == "Type") {
-        value = Value::of(text_of(type()));
+        value = Value::of(known_text(type()));
     } else if (name == "Match") {
         value = Value::of(std::span{groups_}.first(group_count_));
     } else if (name == "Remote") {
-        value = Value::of(address_text());
+        value = Value::of(text_of(query_.client().address));
     } else if (name == "Regex") {
         value = Value::of(pattern_ == nullptr ? std::string_view{".*"}
                                               : std::string_view{pattern_->text()});
@@ -154,6 +178,73 @@ bool QueryData::field(Path path, Value& value) const noexcept {
         return false;
     }
     return true;
+}
+
+Verdict QueryData::decide() noexcept {
+    if (rule_.variables.empty() && rule_.conditions.empty()) return Verdict::yes;
+    const auto room = query_.arena().array<expression::Value>(rule_.variables.size());
+    if (room.size() != rule_.variables.size()) return Verdict::failed;
+    for (std::size_t i = 0; i < room.size(); ++i) {
+        // Those before it are there.
+        if (!rule_.variables[i].run(*this, room.first(i), query_.arena(), room[i])) {
+            return Verdict::failed;
+        }
+    }
+    variables_ = room;
+    for (const expression::Expression& condition : rule_.conditions) {
+        expression::Value value;
+        if (!condition.run(*this, variables_, query_.arena(), value)) return Verdict::failed;
+        if (value.type != expression::Type::boolean || !value.boolean) return Verdict::no;
+    }
+    return Verdict::yes;
+}
+
+bool QueryData::call(int id, std::span<const expression::Value> arguments, Arena&,
+                     expression::Value& result) const noexcept {
+    using ExprValue = expression::Value;
+    const auto text = [&](std::string_view value) { result = ExprValue::of(value); };
+    const auto number = [&](std::int64_t value) { result = ExprValue::of(value); };
+    switch (static_cast<QueryFunction>(id)) {
+    case QueryFunction::name: text(name_); return true;
+    case QueryFunction::type: text(known_text(query_.type())); return true;
+    case QueryFunction::klass: text(known_text(query_.klass())); return true;
+    case QueryFunction::proto:
+        text(query_.transport() == Transport::tcp ? "tcp" : "udp");
+        return true;
+    case QueryFunction::size: number(static_cast<std::int64_t>(query_.octets())); return true;
+    case QueryFunction::client_ip: text(text_of(query_.client().address)); return true;
+    case QueryFunction::port: text(text_of(query_.client().port)); return true;
+    case QueryFunction::id: number(query_.id()); return true;
+    case QueryFunction::opcode: number(0); return true;
+    case QueryFunction::dnssec_ok: result = ExprValue::of(query_.dnssec_ok()); return true;
+    case QueryFunction::bufsize:
+        number(query_.transport() == Transport::tcp ? 65535 : query_.udp_size());
+        return true;
+    case QueryFunction::server_ip: text(text_of(query_.server().address)); return true;
+    case QueryFunction::server_port: text(text_of(query_.server().port)); return true;
+    case QueryFunction::metadata: text(meta(arguments[0].text)); return true;
+    case QueryFunction::incidr: {
+        const auto address = IpAddress::parse(arguments[0].text);
+        const auto network = Cidr::parse(arguments[1].text);
+        if (!address || !network) return false;
+        result = ExprValue::of(network->contains(*address));
+        return true;
+    }
+    case QueryFunction::group_by_name: {
+        Value value;
+        group(arguments[0].text, value);
+        text(value.text);
+        return true;
+    }
+    case QueryFunction::group_by_number: {
+        const std::int64_t number_of_group = arguments[0].integer;
+        const bool there =
+            number_of_group >= 0 && static_cast<std::uint64_t>(number_of_group) < group_count_;
+        text(there ? groups_[static_cast<std::size_t>(number_of_group)] : std::string_view{});
+        return true;
+    }
+    }
+    return false;
 }
 
 std::string_view QueryData::meta(std::string_view label) const noexcept {

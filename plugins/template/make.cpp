@@ -27,6 +27,7 @@ public:
 
     Rule read() {
         if (!read_head()) return {};
+        rule_.environment.functions = query_functions();
         for (const Statement& line : statement_.body) {
             where_ = line.where;
             read_line(line.words);
@@ -91,13 +92,59 @@ private:
                               : what == "additional" ? Part::additional
                                                      : Part::authority;
             for (std::size_t i = 1; i < words.size(); ++i) add_record(part, what, words[i]);
-        } else if (what == "var" || what == "expr") {
-            wrong("'" + what + "', which this version does not have, expected patterns instead");
+        } else if (what == "var") {
+            add_variable(words);
+        } else if (what == "expr") {
+            if (auto condition = expression_of("expr", words, 1)) {
+                rule_.conditions.push_back(std::move(*condition));
+            }
         } else {
             wrong("'" + what +
-                  "', expected 'match', 'answer', 'additional', 'authority', "
+                  "', expected 'match', 'var', 'expr', 'answer', 'additional', 'authority', "
                   "'rcode', 'ederror' or 'fallthrough'");
         }
+    }
+
+    /// The words from `first` on as an expression; nothing if they are none.
+    std::optional<expression::Expression> expression_of(const std::string& what,
+                                                        const std::vector<std::string>& words,
+                                                        std::size_t first) {
+        std::string text;
+        for (std::size_t i = first; i < words.size(); ++i)
+            text += (i > first ? " " : "") + words[i];
+        auto expression = expression::Expression::parse(text, rule_.environment);
+        if (expression) return std::move(*expression);
+        wrong(what + ": " + expression.error().text);
+        return std::nullopt;
+    }
+
+    static bool is_name(const std::string& word) {
+        constexpr std::string_view letters =
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+        constexpr std::string_view digits = "0123456789";
+        return !word.empty() && letters.find(word[0]) != std::string_view::npos &&
+               std::ranges::all_of(word, [&](char c) {
+                   return letters.find(c) != std::string_view::npos ||
+                          digits.find(c) != std::string_view::npos;
+               });
+    }
+
+    void add_variable(const std::vector<std::string>& words) {
+        const std::string& name = words[1];
+        if (words.size() < 3) return wrong("var: '" + name + "', expected an expression behind it");
+        if (!is_name(name)) {
+            return wrong("var: '" + name + "', expected letters, digits and '_'");
+        }
+        const auto& environment = rule_.environment;
+        const bool taken =
+            expression::is_reserved(name) ||
+            std::ranges::count(environment.functions, name, &expression::Function::name) != 0 ||
+            std::ranges::count(environment.variables, name, &expression::Variable::name) != 0;
+        if (taken) return wrong("var: '" + name + "', expected a name that means nothing yet");
+        auto value = expression_of("var", words, 2);
+        if (!value) return;
+        rule_.environment.variables.push_back({name, value->type()});
+        rule_.variables.push_back(std::move(*value));
     }
 
     void add_pattern(const std::string& text) {
@@ -181,6 +228,31 @@ private:
 };
 
 }  // namespace
+
+std::vector<expression::Function> query_functions() {
+    using enum expression::Type;
+    const auto function = [](std::string_view name, std::vector<expression::Type> parameters,
+                             expression::Type result, QueryFunction id) {
+        return expression::Function{name, std::move(parameters), result, static_cast<int>(id)};
+    };
+    return {function("name", {}, text, QueryFunction::name),
+            function("type", {}, text, QueryFunction::type),
+            function("class", {}, text, QueryFunction::klass),
+            function("proto", {}, text, QueryFunction::proto),
+            function("size", {}, integer, QueryFunction::size),
+            function("client_ip", {}, text, QueryFunction::client_ip),
+            function("port", {}, text, QueryFunction::port),
+            function("id", {}, integer, QueryFunction::id),
+            function("opcode", {}, integer, QueryFunction::opcode),
+            function("do", {}, boolean, QueryFunction::dnssec_ok),
+            function("bufsize", {}, integer, QueryFunction::bufsize),
+            function("server_ip", {}, text, QueryFunction::server_ip),
+            function("server_port", {}, text, QueryFunction::server_port),
+            function("metadata", {text}, text, QueryFunction::metadata),
+            function("incidr", {text, text}, boolean, QueryFunction::incidr),
+            function("group", {text}, text, QueryFunction::group_by_name),
+            function("group", {integer}, text, QueryFunction::group_by_number)};
+}
 
 std::size_t type_slot(dns::Type type) noexcept {
     const auto* const found = std::ranges::find(types_known, type);

@@ -2,6 +2,7 @@
 // rule: one `template` directive, and what its records see of a query.
 
 #include "plugins/template/go_template.hpp"
+#include <nameplane/base/expression.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/pattern.hpp>
 #include <nameplane/conf/statement.hpp>
@@ -38,6 +39,10 @@ struct Rule {
     std::vector<dns::Name> zones;
     std::vector<std::string> zone_texts;  ///< of the same zones
     std::vector<Pattern> patterns;        ///< empty: every name matches
+    /// What expressions may name: functions of the query, and the variables in their order.
+    expression::Environment environment;
+    std::vector<expression::Expression> variables;
+    std::vector<expression::Expression> conditions;  ///< all must be true
     std::vector<RecordTemplate> records;
     dns::Rcode rcode = dns::Rcode::no_error;
     std::vector<std::uint8_t> extended_error;  ///< data of the EDNS option; empty: none
@@ -53,15 +58,46 @@ std::size_t type_slot(dns::Type type) noexcept;
 /// Reads one directive; what is wrong is added to `mistakes`.
 Rule read_rule(const Statement& statement, Setup& setup, Mistakes& mistakes);
 
+/// What expressions may ask of a query.
+enum class QueryFunction : int {
+    name,
+    type,
+    klass,
+    proto,
+    size,
+    client_ip,
+    port,
+    id,
+    opcode,
+    dnssec_ok,
+    bufsize,
+    server_ip,
+    server_port,
+    metadata,
+    incidr,
+    group_by_name,
+    group_by_number,
+};
+
+/// The functions that expressions may call, without the variables.
+std::vector<expression::Function> query_functions();
+
+/// Whether a query that a pattern matches is meant.
+enum class Verdict : std::uint8_t { yes, no, failed };
+
 /// A query as templates see it. Lives while the query is answered.
-class QueryData final : public Data {
+class QueryData final : public Data, public expression::Functions {
 public:
     QueryData(const Rule& rule, std::size_t zone, Query& query) noexcept;
 
     /// Whether a pattern of the rule matches; its groups are then there.
     bool match() noexcept;
+    /// Works the rule's variables out and asks its conditions. After match().
+    Verdict decide() noexcept;
     bool field(Path path, Value& value) const noexcept override;
     std::string_view meta(std::string_view label) const noexcept override;
+    bool call(int id, std::span<const expression::Value> arguments, Arena& arena,
+              expression::Value& result) const noexcept override;
 
     std::size_t zone() const noexcept { return zone_; }
     dns::Type type() const noexcept;
@@ -69,8 +105,10 @@ public:
 
 private:
     bool group(std::string_view name, Value& value) const noexcept;
+    bool variable(std::string_view name, Value& value) const noexcept;
     bool question(std::string_view name, Value& value) const noexcept;
-    std::string_view address_text() const noexcept;
+    std::string_view text_of(const IpAddress& address) const noexcept;
+    std::string_view text_of(std::uint16_t port) const noexcept;
 
     const Rule& rule_;
     std::size_t zone_;
@@ -79,6 +117,7 @@ private:
     const Pattern* pattern_ = nullptr;
     std::size_t group_count_ = 0;
     std::array<std::string_view, Pattern::groups_max> groups_;
+    std::span<expression::Value> variables_;
 };
 
 }  // namespace nameplane::plugins::templating

@@ -35,8 +35,9 @@ Step Template::ask(Query& query, Reply& reply) const noexcept {
         const std::size_t zone = zone_of(rule, query.name());
         if (zone == rule.zones.size()) continue;
         QueryData data{rule, zone, query};
-        if (data.match()) return answer(rule, data, query, reply);
-        if (rule.fallthrough.takes(query.name())) continue;
+        const templating::Verdict verdict = data.match() ? data.decide() : templating::Verdict::no;
+        if (verdict == templating::Verdict::yes) return answer(rule, data, query, reply);
+        if (verdict == templating::Verdict::no && rule.fallthrough.takes(query.name())) continue;
         reply.rcode = dns::Rcode::serv_fail;
         return Step::done;
     }

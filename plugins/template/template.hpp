@@ -18,8 +18,8 @@
 
 namespace nameplane::plugins {
 
-/// The first rule that matches answers. One whose zone, class and type fit, but none of whose
-/// patterns matches, is SERVFAIL unless it says `fallthrough`.
+/// The first rule that matches answers. One whose zone, class and type fit, but not its patterns
+/// and conditions, is SERVFAIL unless it says `fallthrough`.
 class Template final : public Plugin {
 public:
     static constexpr Syntax syntax{.repeats = true, .free_body = true};
@@ -34,8 +34,6 @@ private:
         Reply* answer = nullptr;
         dns::NameView name;
     };
-    enum class Fit : std::uint8_t { no, unmatched, matched };
-
     Template(std::vector<templating::Rule> rules, metrics::Registry& metrics)
         : rules_{std::move(rules)}, metrics_{&metrics} {}
     Step answer(const templating::Rule& rule, const templating::QueryData& data, Query& query,

@@ -149,7 +149,69 @@ TEST_CASE("template: what is wrong is said") {
           "Corefile:7: template: match: '(', expected a pattern (missing ): ()\n"
           "Corefile:8: template: ederror: expected a code of RFC 8914 and perhaps a reason\n"
           "Corefile:9: template: ederror: expected a code of RFC 8914 and perhaps a reason\n"
-          "Corefile:10: template: 'notavailable', expected 'match', 'answer', 'additional', "
-          "'authority', 'rcode', 'ederror' or 'fallthrough'\n"
+          "Corefile:10: template: 'notavailable', expected 'match', 'var', 'expr', 'answer', "
+          "'additional', 'authority', 'rcode', 'ederror' or 'fallthrough'\n"
           "Corefile:11: template: 'a..b', expected a zone");
+}
+
+TEST_CASE("template: variables and conditions") {
+    const TemplateCase cases[] = {
+        {"template IN A {\n var a 1\n var b a + 1\n var c b * 10\n answer \"{{ .Name }} 60 IN A "
+         "10.{{ .Var.a }}.{{ .Var.b }}.{{ .Var.c }}\"\n}",
+         "a.example.", "A", "NOERROR", "a.example. 60 IN A 10.1.2.20"},
+        {"template IN A {\n match ^(?P<a>[0-9]+)-([0-9]+)[.]\n var a group('a')\n var b group(2)\n"
+         " var w group(0)\n answer \"{{ .Var.w }}x 60 IN A 10.0.{{ .Var.a }}.{{ .Var.b }}\"\n}",
+         "12-34.example.", "A", "NOERROR", "12-34.x. 60 IN A 10.0.12.34"},
+        {"template IN TXT {\n match ^(?P<a>[a-z]+)[.]\n var m group('none') + group(9)\n"
+         " answer \"{{ .Name }} 60 IN TXT empty={{ eq .Var.m `` }}\"\n}",
+         "a.example.", "TXT", "NOERROR", "a.example. 60 IN TXT \"empty=true\""},
+        {"template IN A {\n var l incidr(client_ip(), '192.0.2.0/24')\n answer \"{{ .Name }} 60 IN "
+         "A {{ if .Var.l }}10.0.0.1{{ else }}10.0.0.2{{ end }}\"\n}",
+         "a.example.", "A", "NOERROR", "a.example. 60 IN A 10.0.0.1"},
+        {"template IN A {\n expr name() == 'a.example.'\n expr type() == 'A' and proto() == 'udp'\n"
+         " expr do() == false && id() > 0 && size() == 27 && bufsize() == 512\n"
+         " expr class() == 'IN' && port() == '4242' && server_port() == '53'\n"
+         " expr server_ip() == '192.0.2.53' && opcode() == 0 && metadata('a/b') == ''\n}",
+         "a.example.", "A", "NOERROR"},
+        {"template IN A {\n expr name() == 'b.example.'\n}", "a.example.", "A", "SERVFAIL"},
+        {"template IN A {\n expr name() == 'b.example.'\n fallthrough\n}", "a.example.", "A",
+         "next"},
+        {"template IN A {\n expr name() == 'b.example.'\n fallthrough other\n}", "a.example.", "A",
+         "SERVFAIL"},
+        {"template IN A {\n expr 1\n fallthrough\n}", "a.example.", "A", "next"},
+        {"template IN A {\n match ^(?P<n>[a-z0-9]+)[.]\n var num int(group('n'))\n expr num > 1\n"
+         " answer \"{{ .Name }} 60 IN A 10.0.0.{{ .Var.num }}\"\n fallthrough\n}",
+         "2.example.", "A", "NOERROR", "2.example. 60 IN A 10.0.0.2"},
+        {"template IN A {\n match ^(?P<n>[a-z0-9]+)[.]\n var num int(group('n'))\n fallthrough\n}",
+         "x.example.", "A", "SERVFAIL"},
+        {"template IN A {\n expr incidr(name(), '10.0.0.0/8')\n fallthrough\n}", "x.example.", "A",
+         "SERVFAIL"},
+        {"template IN TXT {\n answer \"{{ .Name }} 60 IN TXT {{ .Var.none }}\"\n}", "a.example.",
+         "TXT", "NOERROR", "a.example. 60 IN TXT \"<no\" \"value>\""},
+    };
+    for (const TemplateCase& row : cases) {
+        INFO("row at line " << row.at.line() << ": " << row.lines);
+        Stage stage{row.lines};
+        const StageAnswer answer = stage.ask(row.name, row.type);
+        CHECK((stage.heard() ? "next" : answer.rcode) == row.rcode);
+        CHECK(answer.answers() == row.answers);
+    }
+}
+
+TEST_CASE("template: variables and conditions that are none say why") {
+    CHECK(mistakes_in("template ANY ANY {\n var\n var a\n var 1a 1\n var name 1\n var len 1\n"
+                      " var a 1 +\n var a b + 1\n var a 1\n var a 2\n var c 'x' + a\n expr\n"
+                      " expr name() ==\n expr invalid expression\n}") ==
+          "Corefile:2: template: 'var', expected more behind it\n"
+          "Corefile:3: template: var: 'a', expected an expression behind it\n"
+          "Corefile:4: template: var: '1a', expected letters, digits and '_'\n"
+          "Corefile:5: template: var: 'name', expected a name that means nothing yet\n"
+          "Corefile:6: template: var: 'len', expected a name that means nothing yet\n"
+          "Corefile:7: template: var: the end, expected a value\n"
+          "Corefile:8: template: var: 'b', expected a variable or a function\n"
+          "Corefile:10: template: var: 'a', expected a name that means nothing yet\n"
+          "Corefile:11: template: var: '+' of string and int, expected types that go together\n"
+          "Corefile:12: template: 'expr', expected more behind it\n"
+          "Corefile:13: template: expr: the end, expected a value\n"
+          "Corefile:14: template: expr: 'invalid', expected a variable or a function");
 }
