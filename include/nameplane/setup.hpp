@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace nameplane {
@@ -40,6 +41,13 @@ struct Setup {
     LineLog* line_log = nullptr;
     /// Whether the published snapshot is synced; safe from any thread.
     std::function<bool()> services_synced;
+    /// Folder that relative paths of the block are meant in; empty: the working folder.
+    std::string_view root;
+    /// `path` as the block means it.
+    std::string path_of(std::string_view path) const {
+        if (root.empty() || path.starts_with('/')) return std::string{path};
+        return std::string{root} + '/' + std::string{path};
+    }
     /// What the plugins of the configuration before this one left; nullptr: none.
     Heirlooms* heirlooms = nullptr;
 };

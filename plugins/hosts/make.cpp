@@ -21,13 +21,13 @@ struct CloseFile {
 class SettingsReader {
 public:
     SettingsReader(const Statement& statement, const Setup& setup, Mistakes& mistakes)
-        : statement_{statement}, mistakes_{mistakes} {
+        : statement_{statement}, setup_{setup}, mistakes_{mistakes} {
         settings_.zones.assign(setup.zones.begin(), setup.zones.end());
     }
 
     Hosts::Settings read() {
         const std::vector<std::string>& words = statement_.words;
-        if (!words.empty()) read_path(words[0]);
+        if (!words.empty()) read_path(setup_.path_of(words[0]));
         if (words.size() > 1) settings_.zones = zones(words, 1, statement_.where);
         for (const Statement& line : statement_.body) read_line(line);
         if (settings_.fallthrough_unsupported && !settings_.fallthrough.given()) {
@@ -112,6 +112,7 @@ private:
     }
 
     const Statement& statement_;
+    const Setup& setup_;
     Mistakes& mistakes_;
     Hosts::Settings settings_;
 };

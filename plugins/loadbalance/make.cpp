@@ -113,7 +113,11 @@ Result<PluginPtr> Loadbalance::make(const Options& given, Setup& setup) {
     SettingsReader reader{mistakes};
     for (const Statement& statement : given.statements()) reader.read(statement);
     if (mistakes.any()) return mistakes.to_error();
-    std::unique_ptr<Loadbalance> plugin{new Loadbalance{std::move(reader).settings(), setup}};
+    Settings read_settings = std::move(reader).settings();
+    if (read_settings.weighted) {
+        read_settings.weight_file = setup.path_of(read_settings.weight_file);
+    }
+    std::unique_ptr<Loadbalance> plugin{new Loadbalance{std::move(read_settings), setup}};
     const Settings& settings = plugin->settings_;
     if (!settings.weighted) return PluginPtr{std::move(plugin)};
 

@@ -118,6 +118,7 @@ Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building
     }
     Setup mine = building.setup;
     mine.zones = names;
+    mine.root = server.root;
     if (!places.front().empty()) mine.server_label = building.layout.labels[places[0][0]];
     Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine, building.mistakes);
     if (!chain) return chain.error();

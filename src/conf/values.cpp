@@ -19,12 +19,39 @@ template <class T> std::optional<T> parse_number(std::string_view text) noexcept
     return number;
 }
 
-struct Unit {
+constexpr std::uint64_t ns_a_ms = 1'000'000;
+
+struct TimeUnit {
     std::string_view name;
-    std::uint64_t milliseconds;
+    std::uint64_t nanoseconds;
 };
-constexpr std::array<Unit, 4> units{{{"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
-constexpr std::uint64_t duration_ms_max = 100ULL * 366 * 24 * 3'600'000;
+constexpr std::array<TimeUnit, 7> time_units{{{"h", 3'600'000 * ns_a_ms},
+                                              {"m", 60'000 * ns_a_ms},
+                                              {"s", 1000 * ns_a_ms},
+                                              {"ms", ns_a_ms},
+                                              {"us", 1000},
+                                              {"\u00b5s", 1000},
+                                              {"ns", 1}}};
+constexpr std::uint64_t duration_ns_max = 100ULL * 366 * 24 * 3'600'000 * ns_a_ms;
+
+// "1.5" of `unit` nanoseconds, what is less than one of them left out.
+std::optional<std::uint64_t> times(std::string_view number, std::uint64_t unit) noexcept {
+    const std::size_t point = number.find('.');
+    std::string_view fraction =
+        point == std::string_view::npos ? std::string_view{} : number.substr(point + 1);
+    const std::string_view whole = number.substr(0, point);
+    if (whole.empty() && fraction.empty()) return std::nullopt;
+    const std::optional<std::uint64_t> count =
+        whole.empty() ? std::optional<std::uint64_t>{0} : parse_number<std::uint64_t>(whole);
+    if (!count || *count > duration_ns_max / unit) return std::nullopt;
+    std::uint64_t total = *count * unit;
+    for (; !fraction.empty(); fraction.remove_prefix(1)) {
+        if (fraction.front() == '.') return std::nullopt;
+        unit /= 10;
+        total += unit * static_cast<std::uint64_t>(fraction.front() - '0');
+    }
+    return total;
+}
 
 std::vector<std::string> split_at_spaces(std::string_view text) {
     std::vector<std::string> words;
@@ -213,30 +240,32 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) n
     std::uint64_t total = 0;
     std::size_t next_unit = 0;
     while (!text.empty()) {
-        const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-        const auto number = parse_number<std::uint64_t>(text.substr(0, digits));
-        text.remove_prefix(digits);
-        const std::size_t letters = std::min(text.find_first_of("0123456789"), text.size());
-        const auto* const unit =
-            std::find_if(units.begin() + next_unit, units.end(),
-                         [&](const Unit& known) { return known.name == text.substr(0, letters); });
-        if (!number || unit == units.end()) return std::nullopt;
-        if (*number > duration_ms_max / unit->milliseconds) return std::nullopt;
-        total += *number * unit->milliseconds;
-        next_unit = static_cast<std::size_t>(unit - units.begin()) + 1;
-        text.remove_prefix(letters);
+        const std::size_t number_end = std::min(text.find_first_not_of("0123456789."), text.size());
+        const std::string_view number = text.substr(0, number_end);
+        text.remove_prefix(number_end);
+        const std::size_t unit_end = std::min(text.find_first_of("0123456789."), text.size());
+        const auto* const unit = std::find_if(
+            time_units.begin() + next_unit, time_units.end(),
+            [&](const TimeUnit& known) { return known.name == text.substr(0, unit_end); });
+        if (unit == time_units.end()) return std::nullopt;
+        const std::optional<std::uint64_t> amount = times(number, unit->nanoseconds);
+        if (!amount) return std::nullopt;
+        total += *amount;
+        if (total > duration_ns_max) return std::nullopt;
+        next_unit = static_cast<std::size_t>(unit - time_units.begin()) + 1;
+        text.remove_prefix(unit_end);
     }
-    if (total > duration_ms_max) return std::nullopt;
-    return std::chrono::milliseconds{total};
+    return std::chrono::milliseconds{(total + ns_a_ms - 1) / ns_a_ms};
 }
 
 std::string duration_text(std::chrono::milliseconds duration) {
     auto left = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
     std::string text;
-    for (const Unit& unit : units) {
-        if (left < unit.milliseconds) continue;
-        text += std::to_string(left / unit.milliseconds) + std::string{unit.name};
-        left %= unit.milliseconds;
+    for (const TimeUnit& unit : time_units) {
+        const std::uint64_t milliseconds = unit.nanoseconds / ns_a_ms;
+        if (milliseconds == 0 || left < milliseconds) continue;
+        text += std::to_string(left / milliseconds) + std::string{unit.name};
+        left %= milliseconds;
     }
     return text.empty() ? "0s" : text;
 }

@@ -13,8 +13,8 @@
 
 namespace nameplane::conf {
 
-/// "1h", "1m30s", "250ms": whole numbers with falling units h, m, s, ms. Nothing for any other
-/// text and beyond a hundred years.
+/// "1h", "1m30s", "1.5s", "250us": numbers with falling units h, m, s, ms, us, ns, rounded up to
+/// whole milliseconds. Nothing for any other text and beyond a hundred years.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept;
 /// The shortest text that parse_duration() reads back as the same: "1m30s"; "0s" for zero.
 std::string duration_text(std::chrono::milliseconds duration);

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import unittest
 
 import nameplane
@@ -129,6 +130,39 @@ class Life(CorefileTest):
         self.write("ttl", "ttl 20\n")
         agent.wait_for(r" reload\.done\b")
         self.assertEqual(self.ttl(agent), 20)
+
+    def test_no_query_is_lost_over_twenty_reloads(self):
+        agent = self.start_corefile(WHOAMI % (0, ""))
+        wrong = []
+        ended = threading.Event()
+
+        def ask_on():
+            while not ended.is_set():
+                for ask in (agent.udp, agent.tcp):
+                    reply = ask("a.example")
+                    if reply.rcode != "NOERROR" or len(reply.additional) != 2:
+                        wrong.append(reply)
+
+        askers = [threading.Thread(target=ask_on) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        try:
+            for i in range(1, 21):
+                self.write("Corefile", WHOAMI % (i, ""))
+                agent.process.send_signal(signal.SIGUSR1)
+                agent.wait_for(r" reload\.done\b")
+                self.assertEqual(self.ttl(agent), i)
+        finally:
+            ended.set()
+            for asker in askers:
+                asker.join()
+        self.assertEqual(wrong, [])
+
+    def test_relative_paths_are_meant_in_the_root(self):
+        os.mkdir(os.path.join(self.folder, "zones"))
+        self.write("zones/table", "192.0.2.7 a.example\n")
+        agent = self.start_corefile(". {\n    root %s/zones\n    hosts table\n}\n" % self.folder)
+        self.assertEqual(agent.udp("a.example").data("A"), ["192.0.2.7"])
 
     def test_ports_that_change_need_a_restart(self):
         agent = self.start_corefile(WHOAMI % (10, ""))

@@ -154,11 +154,19 @@ TEST_CASE("defaults stand in the option's type") {
     CHECK(default_of(PortRange{"1-2"}) == Options::Value{Ports{1, 2}});
 }
 
-TEST_CASE("durations are whole numbers with falling units") {
+TEST_CASE("durations are numbers with falling units") {
+    CHECK(parse_duration("1.5h") == std::chrono::minutes{90});
+    CHECK(parse_duration("0.5s") == 500ms);
+    CHECK(parse_duration(".25s1.5ms") == 252ms);
+    CHECK(parse_duration("1.s") == 1s);
+    CHECK(parse_duration("1us") == 1ms);
+    CHECK(parse_duration("2ms1\u00b5s") == 3ms);
+    CHECK(parse_duration("3000000ns") == 3ms);
+    CHECK(parse_duration("0.0000000000000000000000001s") == 0ms);
     CHECK(parse_duration("1h2m3s4ms") == std::chrono::milliseconds{3'723'004});
     CHECK(parse_duration("0s") == 0ms);
-    for (const char* wrong : {"", "1", "s", "1s1m", "1s1s", "1.5s", "-1s", "1 s", "1d", "1s ",
-                              "18446744073709551616ms", "999999999h"}) {
+    for (const char* wrong : {"", "1", "s", "1s1m", "1s1s", ".s", "1..5s", "1.5.5s", "1.5", "-1s",
+                              "1 s", "1d", "1s ", "18446744073709551616ms", "999999999h"}) {
         INFO(wrong);
         CHECK_FALSE(parse_duration(wrong).has_value());
     }
