@@ -172,7 +172,10 @@ Rewrite::Outcome Rewrite::change_option(const Rule& rule, Query& query) const no
     if (!changed || remember(rule, query) != Outcome::done) return Outcome::bad_name;
     Note* const kept = note(query);
     kept->applied[kept->applied_count - 1].replaced = old.has_value();
-    kept->applied[kept->applied_count - 1].old = old.value_or(Octets{});
+    // The message that it lies in may be gone when the answer comes.
+    if (old && rule.revert) {
+        kept->applied[kept->applied_count - 1].old = copy_to(query.arena(), *old);
+    }
     query.set_edns(*changed);
     return Outcome::done;
 }
