@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <string_view>
 
 namespace nameplane::agent {
 
@@ -73,6 +74,26 @@ std::string remark_of(const FreshnessInputs& inputs, const Freshness& so_far) {
     return "kubernetes: the first list of " + missing_kinds(inputs.kinds) + " is awaited" + error;
 }
 
+/// What is wrong, without which request met it: "list nodes: forbidden ..." is "forbidden ...".
+std::string_view reason_of(std::string_view error) noexcept {
+    const std::size_t at = error.find(": ");
+    return at == std::string_view::npos ? error : error.substr(at + 2);
+}
+
+/// What else is wrong than with the kind that is worst off, so that all of it can be mended at once.
+void add_other_errors(const std::vector<KindHealth>& kinds, std::vector<std::string>& remarks) {
+    const KindHealth* worst = worst_kind(kinds);
+    if (worst == nullptr) return;
+    std::vector<std::string_view> said{reason_of(worst->error)};
+    for (const KindHealth& kind : kinds) {
+        if (kind.current || kind.error.empty()) continue;
+        const std::string_view reason = reason_of(kind.error);
+        if (std::ranges::find(said, reason) != said.end()) continue;
+        said.push_back(reason);
+        remarks.push_back("kubernetes: " + kind.error);
+    }
+}
+
 }  // namespace
 
 Freshness freshness_of(const FreshnessInputs& inputs) {
@@ -89,6 +110,7 @@ Freshness freshness_of(const FreshnessInputs& inputs) {
     if (std::string remark = remark_of(inputs, all); !remark.empty()) {
         all.readiness.remarks.push_back(std::move(remark));
     }
+    add_other_errors(inputs.kinds, all.readiness.remarks);
     return all;
 }
 

@@ -98,12 +98,15 @@ private:
     std::string kind_text() const { return std::string{services::to_string(kind_)}; }
     void not_current(const std::string& error);
 
+    static constexpr std::size_t told_max = 8;
+
     Kind kind_;
     Shared& shared_;
     std::size_t health_;
     RefusedObjects refused_;
     bool listed_ = false;
     std::optional<Monotonic> trouble_since_;
+    std::set<std::string> told_;  // errors of the trouble that were logged
     std::array<metrics::Counter*, 5> events_{};  ///< by ApiEventType
     metrics::Counter& watch_restarts_ =
         shared_.metrics.counter("nameplane_api_watch_restarts_total",
@@ -168,14 +171,16 @@ void KindPart::watching() {
     if (!trouble_since_) return;
     const std::chrono::duration<double> lasted = shared_.clock.now() - *trouble_since_;
     trouble_since_.reset();
+    told_.clear();
     NP_LOG_INFO("api.recovered", "kind", services::to_string(kind_), "after_seconds",
                 lasted.count());
 }
 
 void KindPart::trouble(const std::string& error) {
     not_current(error);
-    if (trouble_since_) return;
-    trouble_since_ = shared_.clock.now();
+    // One trouble may turn into another: no connection, then a token that is no good any more.
+    if (told_.size() >= told_max || !told_.insert(error).second) return;
+    if (!trouble_since_) trouble_since_ = shared_.clock.now();
     if (listed_)
         NP_LOG_WARNING("api.watch_lost", "kind", services::to_string(kind_), "error", error);
     else
