@@ -48,7 +48,9 @@ Result<kube::ApiAccess> access_of(const conf::ApiConfig& api) {
 
 kube::ApiSourceOptions source_options(const conf::Config& config) {
     kube::ApiSourceOptions options;
-    options.node_name = local_node_name(config.start.node);
+    // Only rules depend on the Node; who serves names alone needs no right to read it.
+    if (config.start.rules.mode != conf::RulesMode::off)
+        options.node_name = local_node_name(config.start.node);
     options.pods = needs_pods(config.runtime);
     options.headless_slices = !config.start.api.headless_forward;
     // Names know no proxy: only who writes nothing but rules can do without those Services.
