@@ -71,17 +71,18 @@ class Api:
         if connection is None:
             connection = self._local.connection = self._connect(self.timeout)
         headers = dict(self.headers)
+        octets = None
         if body is not None:
-            body = json.dumps(body).encode()
+            octets = json.dumps(body).encode()
             headers["Content-Type"] = content_type
         try:
-            connection.request(method, path, body, headers)
+            connection.request(method, path, octets, headers)
             response = connection.getresponse()
             return (response.status, response.read())
         except AWAY:
             connection.close()
             self._local.connection = None
-            if kept and method == "GET":  # a kept connection may have been closed long ago
+            if kept:  # by a server that was killed since, most likely
                 return self.request(method, path, body, content_type)
             raise
 

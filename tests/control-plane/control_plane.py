@@ -203,8 +203,9 @@ class ControlPlane:
     def kubeconfig(self, name, user, port=None, cluster=None):
         """Writes a kubeconfig of one user; `cluster` adds to or replaces what it says of the
         server."""
-        entry = {"server": "https://127.0.0.1:%d" % (port or self.port),
-                 "certificate-authority": self.certificates.path("ca.crt"), **(cluster or {})}
+        entry = {"server": "https://127.0.0.1:%d" % (port or self.port), **(cluster or {})}
+        if not {"certificate-authority-data", "insecure-skip-tls-verify"} & entry.keys():
+            entry.setdefault("certificate-authority", self.certificates.path("ca.crt"))
         value = {"apiVersion": "v1", "kind": "Config", "current-context": "test",
                  "clusters": [{"name": "test", "cluster": entry}],
                  "users": [{"name": "test", "user": user}],
