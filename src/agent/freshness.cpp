@@ -80,7 +80,8 @@ std::string_view reason_of(std::string_view error) noexcept {
     return at == std::string_view::npos ? error : error.substr(at + 2);
 }
 
-/// What else is wrong than with the kind that is worst off, so that all of it can be mended at once.
+/// What else is wrong than with the kind that is worst off, so that all of it can be mended at
+/// once.
 void add_other_errors(const std::vector<KindHealth>& kinds, std::vector<std::string>& remarks) {
     const KindHealth* worst = worst_kind(kinds);
     if (worst == nullptr) return;

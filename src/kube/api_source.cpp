@@ -106,7 +106,7 @@ private:
     RefusedObjects refused_;
     bool listed_ = false;
     std::optional<Monotonic> trouble_since_;
-    std::set<std::string> told_;  // errors of the trouble that were logged
+    std::set<std::string> told_;                 // errors of the trouble that were logged
     std::array<metrics::Counter*, 5> events_{};  ///< by ApiEventType
     metrics::Counter& watch_restarts_ =
         shared_.metrics.counter("nameplane_api_watch_restarts_total",

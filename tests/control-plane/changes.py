@@ -19,6 +19,7 @@ class Worker:
         (self.api, self.random, self.number) = (api, random.Random(seed), number)
         self.namespaces = ["random-%d-%d" % (number, i) for i in range(NAMESPACES)]
         (self.services, self.slices) = (set(), set())  # that should be there
+        self.deleted = set()  # namespaces that are going or gone
         self.used = set()  # names that have been there
         self.done = 0
         self.refused = 0
@@ -29,9 +30,9 @@ class Worker:
 
     def change(self):
         """One change; what the server refuses does not count."""
-        actions = [(self._create_service, 26), (self._patch_service, 18), (self._delete_service, 12),
-                   (self._create_slice, 18), (self._patch_slice, 18), (self._delete_slice, 7.7),
-                   (self._delete_namespace, 0.1), (self._restore_namespace, 0.2)]
+        actions = [(self._create_service, 20), (self._patch_service, 15), (self._delete_service, 16),
+                   (self._create_slice, 18), (self._patch_slice, 18), (self._delete_slice, 12.7),
+                   (self._delete_namespace, 0.1), (self._restore_namespace, 0.3)]
         action = self.random.choices([action for (action, _) in actions],
                                      [weight for (_, weight) in actions])[0]
         self._try(action)
@@ -54,7 +55,16 @@ class Worker:
     # -- what there is to choose from --
 
     def _place(self):
-        return (self.random.choice(self.namespaces), "s%d" % self.random.randrange(NAMES))
+        living = [name for name in self.namespaces if name not in self.deleted]
+        return (self.random.choice(living or self.namespaces), "s%d" % self.random.randrange(NAMES))
+
+    def _free_place(self):
+        """Where most likely no Service is; now and then there is."""
+        for _ in range(20):
+            place = self._place()
+            if place not in self.services:
+                break
+        return place
 
     def _known(self, objects):
         """One that is there, as far as we know; now and then any."""
@@ -89,16 +99,19 @@ class Worker:
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
     def _restore_namespace(self):
-        self._create_namespace(self.random.choice(self.namespaces))
+        name = self.random.choice(sorted(self.deleted) or self.namespaces)
+        self._create_namespace(name)  # refused as long as it is going
+        self.deleted.discard(name)
 
     def _delete_namespace(self):
-        name = self.random.choice(self.namespaces)
+        (name, _) = self._place()
         self.api.delete("Namespace", None, name)
+        self.deleted.add(name)
         for known in (self.services, self.slices):
             known -= {key for key in known if key[0] == name}
 
     def _create_service(self):
-        (namespace, name) = self._place()
+        (namespace, name) = self._free_place()
         spec = {"ports": self._ports()}
         kind = self.random.choice(("ClusterIP", "ClusterIP", "dual", "headless", "NodePort",
                                    "LoadBalancer", "ExternalName"))
@@ -140,8 +153,11 @@ class Worker:
         return ("%s-%s" % (service, ending), ending == "6")
 
     def _create_slice(self):
-        (namespace, service) = self._place()
-        (name, is_ipv6) = self._slice_name(service)
+        for _ in range(20):
+            (namespace, service) = self._place()
+            (name, is_ipv6) = self._slice_name(service)
+            if (namespace, name) not in self.slices:
+                break
         self.slices.add((namespace, name))
         self.api.create({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
                          "metadata": {"name": name, "namespace": namespace,

@@ -86,9 +86,10 @@ class ClusterTest(unittest.TestCase):
         return path
 
     def start_agent(self, *arguments, kubeconfig=None, manifests=None, rules=True, more="", more_rules="",
-                    config=None, environment=None):
+                    config=None, environment=None, state_file=""):
         """An agent with the API as its source, without waiting for anything. `more` are further
-        tables of its configuration."""
+        tables of its configuration; a kubeconfig of "" leaves the source to these and to
+        `environment`."""
         folder = tempfile.mkdtemp(dir=self.folder)
         if config is None:
             config = os.path.join(folder, "nameplane.toml")
@@ -98,8 +99,10 @@ class ClusterTest(unittest.TestCase):
             pathlib.Path(config).write_text(text, encoding="utf-8")
         if manifests is not None:
             arguments = ("--manifests", manifests, *arguments)
-        elif kubeconfig != "":
-            arguments = ("--kubeconfig", kubeconfig or self.plane.admin_kubeconfig, *arguments)
+        else:
+            if kubeconfig != "":
+                arguments = ("--kubeconfig", kubeconfig or self.plane.admin_kubeconfig, *arguments)
+            arguments = ("--state-file", state_file, *arguments)
         prefix = [] if environment is None else \
             ["env", *("%s=%s" % item for item in environment.items())]
         agent = nameplane.Agent(["--listen", "127.0.0.1", "--config", config, *arguments], folder,
@@ -130,6 +133,23 @@ class ClusterTest(unittest.TestCase):
                     "\n".join(agent.read_lines()[-30:])))
             time.sleep(0.2)
 
+    def await_name(self, agent, name, namespace="default", seconds=SETTLE_S):
+        """Until the agent answers with the clusterIP that the API has; gives it back."""
+        address = self.api.get("Service", namespace, name)["spec"]["clusterIP"]
+        question = "%s.%s.svc.cluster.local" % (name, namespace)
+        await_true("%s is answered" % question,
+                   lambda: agent.udp(question).data("A") == [address], seconds)
+        return address
+
+    def anchor(self, agent, name="anchor"):
+        """A Service with an endpoint that nothing in a test changes, asked for all the time."""
+        self.api.create(self.service(name))
+        self.api.create(self.slice(name + "-a", name, ["10.244.9.9"]))
+        address = self.await_name(agent, name)
+        asker = expected.Asker(agent, name + ".default.svc.cluster.local", address)
+        self.addCleanup(asker.stop)
+        return asker
+
     def service(self, name, namespace="default", **spec):
         """A Service object; ports and selector by default."""
         spec.setdefault("ports", [{"name": "http", "port": 80, "targetPort": 8080}])
@@ -157,9 +177,10 @@ class ClusterTest(unittest.TestCase):
                                                "terminationGracePeriodSeconds": 0}}}}
 
     def endpoints(self, service, namespace="default"):
-        """Addresses that the API has for a Service now, each slice a list."""
+        """Addresses that are ready for a Service by the API now, each slice a list."""
         (slices, _) = self.api.list("EndpointSlice", namespace)
         return sorted(([address for endpoint in one.get("endpoints") or ()
+                        if endpoint["conditions"].get("ready") is not False
                         for address in endpoint["addresses"]] for one in slices
                        if one["metadata"].get("labels", {}).get("kubernetes.io/service-name") ==
                        service), key=len)

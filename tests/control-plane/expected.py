@@ -52,13 +52,13 @@ def is_headless(service):
     return service["spec"].get("clusterIP") == "None"
 
 
-def headless_endpoints(service, slices):
-    """(address, port) pairs by port's name and protocol, and all addresses, of what is published."""
-    late = service["spec"].get("publishNotReadyAddresses", False)
+def headless_endpoints(slices):
+    """(address, port) pairs by port's name and protocol, and all addresses, of what is ready; where
+    what is not ready is to be published, the controller says of all that it is ready."""
     (addresses, ports) = (set(), collections.defaultdict(set))
     for one in slices:
         for endpoint in one.get("endpoints") or ():
-            if not late and endpoint.get("conditions", {}).get("ready") is False:
+            if endpoint.get("conditions", {}).get("ready") is False:
                 continue
             for address in endpoint["addresses"][:1]:
                 addresses.add(address)
@@ -86,7 +86,7 @@ def expected_names(cluster):
         if is_headless(service):
             meta = service["metadata"]
             (addresses, ports) = headless_endpoints(
-                service, cluster.slices_of[meta["namespace"], meta["name"]])
+                cluster.slices_of[meta["namespace"], meta["name"]])
             rcode = "NOERROR" if addresses else "NXDOMAIN"
             for (kind, found) in by_family(addresses).items():
                 wanted[name, kind] = (rcode, found)
