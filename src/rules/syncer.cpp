@@ -33,9 +33,10 @@ struct FamilySync {
     Planner planner;
     std::unique_ptr<RuleWriter> writer;
     FamilyMetrics metrics;
-    SnapshotPtr written;  ///< whose rules are in; nullptr: none yet
-    bool full = true;     ///< the next apply trusts nothing
-    std::string refused;  ///< why the last apply failed; empty: it did not
+    SnapshotPtr written;     ///< whose rules are in; nullptr: none yet
+    bool full = true;        ///< the next apply trusts nothing
+    bool suspected = false;  ///< somebody else may have changed our rules
+    std::string refused;     ///< why the last apply failed; empty: it did not
     std::uint64_t refusals = 0;
     /// Up to which plan stale flows are forgotten.
     std::optional<Plan> flows_of;
@@ -95,6 +96,8 @@ private:
     void run();
     void sync(const SnapshotPtr& snapshot);
     bool sync_family(FamilySync& family, const SnapshotPtr& snapshot, const NodeFacts& node);
+    static bool notices_disturbance(FamilySync& family);
+    static void tell_of_repair(FamilySync& family, const Applied& applied);
     void refuse(FamilySync& family, const Error& error);
     void recover(FamilySync& family);
     bool forget_flows(FamilySync& family, const Plan& plan, const NodeFacts& node);
@@ -127,7 +130,8 @@ void Syncer::State::run() {
     bool due = false;
     full_at_ = Steady::now() + options_.full_sync;
     while (!box_.closed()) {
-        const auto until = failures_ != 0 ? retry_at_ : full_at_;
+        const auto until =
+            failures_ != 0 ? retry_at_ : std::min(full_at_, Steady::now() + options_.look);
         const auto wait = std::chrono::ceil<milliseconds>(until - Steady::now());
         if (auto next = box_.take(std::max(wait, milliseconds{0}))) {
             snapshot = std::move(*next);
@@ -146,9 +150,26 @@ void Syncer::State::run() {
             full_at_ = now + options_.full_sync;
             due = true;
         }
+        for (auto& family : families_) due = notices_disturbance(*family) || due;
         if (due || failures_ != 0) sync(snapshot);
         due = false;
     }
+}
+
+bool Syncer::State::notices_disturbance(FamilySync& family) {
+    if (family.full || !family.writer->disturbed()) return false;
+    family.full = true;
+    family.suspected = true;
+    return true;
+}
+
+/// Others' changes need not have touched our rules: it was so if there was something to write.
+void Syncer::State::tell_of_repair(FamilySync& family, const Applied& applied) {
+    if (!std::exchange(family.suspected, false) || !applied.wrote) return;
+    family.metrics.disturbed.add_shared();
+    NP_LOG_WARNING("rules.disturbed", "family", to_string(family.family), "writer",
+                   family.writer->name(), "rules", applied.rules_written, "chains",
+                   applied.chains_written);
 }
 
 void Syncer::State::sync(const SnapshotPtr& snapshot) {
@@ -188,6 +209,7 @@ bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
     family.metrics.nat_rules.set(static_cast<double>(applied->nat_rules));
     family.metrics.filter_rules.set(static_cast<double>(applied->filter_rules));
     recover(family);
+    tell_of_repair(family, *applied);
     observe_latency(family, *snapshot);
     family.written = snapshot;
     if (applied->wrote) {

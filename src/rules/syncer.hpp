@@ -8,6 +8,9 @@
 // Removed endpoints need not go ahead of added ones: a commit replaces a table in one step, so both
 // take effect at the same moment.
 //
+// Rules that somebody else changed or flushed are noticed by looking several times a second (which
+// costs next to nothing, see RuleWriter::disturbed) and put right at once.
+//
 // A snapshot whose source has not listed everything yet is waited out: rules from half a list would
 // take away Services that are only not listed yet.
 
@@ -34,6 +37,8 @@ struct SyncerOptions {
     std::chrono::milliseconds retry_first{100};
     std::chrono::milliseconds retry_max{30'000};
     std::chrono::milliseconds full_sync{3'600'000};
+    /// How often writers are asked whether somebody else changed our rules.
+    std::chrono::milliseconds look{250};
     bool forget_stale_flows = true;  ///< conntrack entries of UDP flows to endpoints that went
     /// From 0 to below 1, for the jitter of retries; empty: the machine's.
     std::function<double()> random;

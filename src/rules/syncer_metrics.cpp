@@ -45,6 +45,9 @@ FamilyMetrics::FamilyMetrics(metrics::Registry& registry, Family family)
     : failures{registry.counter("kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
                                 "Rounds that the kernel, the lock or a permission refused.",
                                 {{"ip_family", label_of(family)}})},
+      disturbed{registry.counter("nameplane_rules_disturbed_total",
+                                 "Times that somebody else changed or flushed our rules.",
+                                 {{"ip_family", label_of(family)}})},
       programming{
           registry.histogram("kubeproxy_network_programming_duration_seconds",
                              "From a change of endpoints until their rules were in the kernel.",

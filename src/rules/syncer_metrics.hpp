@@ -20,6 +20,7 @@ struct SyncMetrics {
 struct FamilyMetrics {
     FamilyMetrics(metrics::Registry& registry, Family family);
     metrics::Counter& failures;
+    metrics::Counter& disturbed;
     metrics::Histogram& programming;
     metrics::Gauge& nat_rules;
     metrics::Gauge& filter_rules;

@@ -28,8 +28,9 @@ public:
     /// at all. Errc::again: somebody was in between or holds the lock, call again.
     /// `full`: do not trust what we remember of the kernel, compare everything.
     virtual Result<Applied> apply(const Plan& plan, bool full) = 0;
-    /// Whether somebody else changed our rules since the last apply(), as far as can be told without
-    /// reading them all: asked several times a second. The next apply() then compares everything.
+    /// Whether somebody else changed our rules since the last apply(), as far as can be told
+    /// without reading them all: asked several times a second. The next apply() then compares
+    /// everything.
     virtual bool disturbed() { return false; }
     /// Takes everything of ours away and nothing else.
     virtual Status clean() = 0;

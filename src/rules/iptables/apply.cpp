@@ -3,10 +3,13 @@
 #include "rules/iptables/apply_pass.hpp"
 #include "rules/iptables/lock.hpp"
 #include "rules/iptables/table.hpp"
+#include "rules/iptables/watch.hpp"
 #include <nameplane/base/log.hpp>
 
 #include <malloc.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,10 +25,12 @@ constexpr std::size_t trim_from_rules = 5'000;
 class IptablesWriter final : public RuleWriter {
 public:
     IptablesWriter(Family family, IptablesOptions options)
-        : family_{family}, options_{std::move(options)} {}
+        : family_{family}, options_{std::move(options)},
+          watches_{TableWatch{family, TableName::nat}, TableWatch{family, TableName::filter}} {}
 
     Result<Applied> apply(const Plan& plan, bool full) override;
     Status clean() override;
+    bool disturbed() override;
     std::string_view name() const noexcept override { return "iptables"; }
 
 private:
@@ -42,6 +47,7 @@ private:
     Family family_;
     IptablesOptions options_;
     std::optional<Features> features_;
+    std::array<TableWatch, 2> watches_;
     // What the kernel holds since the last apply that succeeded.
     bool valid_ = false;
     std::vector<Record> records_;
@@ -86,7 +92,7 @@ Result<Applied> IptablesWriter::apply(const Plan& plan, bool full) {
     if (auto probed = probe(); !probed) return std::move(probed).error();
     auto lock = XtablesLock::take(options_.lock_path, options_.lock_wait);
     if (!lock) return std::move(lock).error();
-    full = full || !remembers(plan);
+    full = full || !remembers(plan) || disturbed();
     Result<Applied> applied = Error{Errc::internal, "not tried"};
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
         bool drifted = false;
@@ -94,8 +100,16 @@ Result<Applied> IptablesWriter::apply(const Plan& plan, bool full) {
         if (applied || (!drifted && applied.error().code != Errc::again)) break;
         full = true;
     }
+    if (applied && (applied->wrote || full)) {
+        for (TableWatch& watch : watches_) watch.remember();
+    }
     if (applied && applied->nat_rules > trim_from_rules) ::malloc_trim(0);
     return applied;
+}
+
+bool IptablesWriter::disturbed() {
+    return valid_ &&
+           std::ranges::any_of(watches_, [](TableWatch& watch) { return watch.changed(); });
 }
 
 Result<Applied> IptablesWriter::apply_once(const Plan& plan, bool full, bool& drifted) {

@@ -30,7 +30,18 @@ public:
             --failures_;
             return Error{Errc::again, "somebody holds the lock"};
         }
-        return Applied{.version = plan.version, .nat_rules = 7, .filter_rules = 3};
+        const bool repaired = full && std::exchange(disturbed_, false);
+        return Applied{
+            .version = plan.version, .wrote = repaired, .nat_rules = 7, .filter_rules = 3};
+    }
+    /// Somebody else changes our rules; the next whole apply repairs that.
+    void disturb() {
+        const std::lock_guard lock{mutex_};
+        disturbed_ = true;
+    }
+    bool disturbed() {
+        const std::lock_guard lock{mutex_};
+        return disturbed_;
     }
     void fail(int times) {
         const std::lock_guard lock{mutex_};
@@ -58,6 +69,7 @@ private:
     std::deque<Call> calls_;
     int failures_ = 0;
     bool held_ = false;
+    bool disturbed_ = false;
 };
 
 class FakeWriter final : public RuleWriter {
@@ -66,6 +78,7 @@ public:
     Result<Applied> apply(const Plan& plan, bool full) override {
         return kernel_.apply(plan, full);
     }
+    bool disturbed() override { return kernel_.disturbed(); }
     Status clean() override { return {}; }
     std::string_view name() const noexcept override { return "fake"; }
 
@@ -258,6 +271,20 @@ TEST_CASE("everything is compared again after a while") {
     bench.kernels[0]->call(1);
     CHECK(bench.kernels[0]->call(2).full);
     CHECK(bench.kernels[0]->call(3).full);
+}
+
+TEST_CASE("what somebody else changed is compared at once, and counted if it was ours") {
+    Bench bench;
+    bench.list();
+    bench.add("one", 1);
+    bench.wait_applied(bench.offer());
+    bench.kernels[0]->disturb();
+    CHECK(bench.kernels[0]->call(2).full);
+    // The round is over when the next change is in.
+    bench.add("two", 2);
+    bench.wait_applied(bench.offer());
+    CHECK_FALSE(bench.kernels[0]->call(3).full);
+    CHECK(value_of(bench.registry, "nameplane_rules_disturbed_total", "IPv4") == 1);
 }
 
 TEST_CASE("other node facts are a reason to plan again") {
