@@ -108,9 +108,9 @@ void add_run_options(CLI::App& app, Given& given) {
     app.add_option("--threads", given.threads, "threads that answer; 0 is one a processor")
         ->type_name("N")
         ->check(number_up_to(metrics::cells_max));
-    app.add_option("--rules", given.rules, "who writes Service rules: off or iptables")
+    app.add_option("--rules", given.rules, "Service rules by: off, iptables, nftables, auto")
         ->type_name("MODE")
-        ->check(one_of({"off", "iptables"}));
+        ->check(one_of({"off", "iptables", "nftables", "auto"}));
     app.add_option("--node-name", given.node_name, "name of this machine's Node")
         ->type_name("NAME");
     app.add_option("--log-level", given.log_level, "debug, info, warning, error or off")
@@ -172,10 +172,7 @@ Overrides overrides_of(const Given& given, const CLI::App& app) {
     if (has("--port")) overrides.port = given.port;
     if (has("--log-level")) overrides.log_level = log::parse_level(given.log_level);
     if (has("--node-name")) overrides.node_name = given.node_name;
-    if (has("--rules")) {
-        overrides.rules =
-            given.rules == "iptables" ? conf::RulesMode::iptables : conf::RulesMode::off;
-    }
+    if (has("--rules")) overrides.rules = conf::rules_mode(given.rules);
     for (const std::string& text : given.listen)
         overrides.listen.push_back(*IpAddress::parse(text));
     return overrides;

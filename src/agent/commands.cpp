@@ -1,12 +1,12 @@
 #include "agent/commands.hpp"
 
 #include "agent/node.hpp"
-#include "agent/rule_writers.hpp"
 #include "chain/builder.hpp"
 #include "conf/print.hpp"
 #include "kube/folder.hpp"
 #include "kube/manifests.hpp"
 #include "kube/node_facts.hpp"
+#include "rules/backend.hpp"
 #include "rules/iptables/render.hpp"
 #include "rules/nftables/render.hpp"
 #include "rules/plan_text.hpp"
@@ -177,8 +177,7 @@ int run_render(const RenderCommand& command) {
 int run_cleanup() {
     int code = exit_ok;
     for (const Family family : {Family::ipv4, Family::ipv6}) {
-        Result<std::unique_ptr<rules::RuleWriter>> writer = make_rule_writer(family);
-        const Status clean = writer ? (*writer)->clean() : Status{std::move(writer).error()};
+        const Status clean = rules::clean_everything(family);
         if (clean) continue;
         complain(std::string{to_string(family)} + ": " + clean.error().text);
         code = exit_failed;

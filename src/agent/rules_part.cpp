@@ -46,9 +46,7 @@ struct RulesPart::State {
     void start_syncer() {
         std::vector<rules::SyncTarget> targets;
         for (const rules::PlanSettings& each : settings) {
-            Result<std::unique_ptr<rules::RuleWriter>> writer = make_rule_writer(each.family);
-            NP_CHECK(writer.has_value(), "the writer's options are our own");
-            targets.push_back({each, std::move(writer).value()});
+            targets.push_back({each, make_rule_writer(each.family, config.mode)});
         }
         rules::SyncerOptions options;
         options.full_sync = config.full_sync;

@@ -156,7 +156,7 @@ private:
         const Table given = table("rules");
         const Options& options = given.options;
         RulesConfig& rules = start().rules;
-        rules.mode = options.word("mode") == "iptables" ? RulesMode::iptables : RulesMode::off;
+        rules.mode = rules_mode(options.word("mode"));
         rules.masquerade_bit = static_cast<std::uint8_t>(options.integer("masquerade_bit"));
         rules.masquerade_all = options.flag("masquerade_all");
         rules.detect_local =
@@ -240,6 +240,12 @@ private:
 };
 
 }  // namespace
+
+RulesMode rules_mode(std::string_view word) noexcept {
+    if (word == "iptables") return RulesMode::iptables;
+    if (word == "nftables") return RulesMode::nftables;
+    return word == "auto" ? RulesMode::automatic : RulesMode::off;
+}
 
 Compiled compile(const Document& document, std::span<const OptionTable> plugins) {
     return Compiler{document, plugins}.compile();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,7 +50,9 @@ struct ApiConfig {
     friend bool operator==(const ApiConfig&, const ApiConfig&) = default;
 };
 
-enum class RulesMode : std::uint8_t { off, iptables };
+enum class RulesMode : std::uint8_t { off, iptables, nftables, automatic };
+/// For "off", "iptables", "nftables" and "auto".
+RulesMode rules_mode(std::string_view word) noexcept;
 enum class DetectLocalMode : std::uint8_t {
     cluster_cidr,
     node_cidr,

@@ -55,7 +55,8 @@ constexpr std::array node_options{
     Option{"name", Text{""}, "name of this machine's Node; empty is the host name"}};
 
 constexpr std::array rules_options{
-    Option{"mode", OneOf{{"off", "iptables"}, "off"}, "who writes Service rules into the kernel"},
+    Option{"mode", OneOf{{"off", "iptables", "nftables", "auto"}, "off"},
+           "who writes Service rules into the kernel"},
     Option{"masquerade_bit", Integer{0, 31, RulesConfig{}.masquerade_bit},
            "bit of the packet mark that asks for masquerading"},
     Option{"masquerade_all", Flag{RulesConfig{}.masquerade_all},

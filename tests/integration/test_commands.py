@@ -48,7 +48,7 @@ class Commands(nameplane.AgentTest):
         self.assertEqual((code, text), (2, ""))
         self.assertEqual(error.splitlines(), [
             "nameplane: %s:2: unknown option 'prot', did you mean 'port'?" % path,
-            "nameplane: %s:4: mode: '5', expected one of 'off' 'iptables'" % path])
+            "nameplane: %s:4: mode: '5', expected one of 'off' 'iptables' 'nftables' 'auto'" % path])
         self.assertEqual(self.run_command("check", "/does/not/exist")[0], 2)
 
     def test_check_refuses_what_a_run_would_refuse(self):

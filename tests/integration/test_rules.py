@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 import nameplane
@@ -104,6 +105,30 @@ class Rules(nameplane.AgentTest):
         self.assertNotIn("KUBE-", "\n".join(left))
         self.assertIn("-A OUTPUT -d 192.0.2.1/32 -j ACCEPT", self.rules())
 
+    def test_auto_takes_nftables_from_iptables_and_repairs(self):
+        agent = self.agent().started()
+        agent.wait_for(r" agent\.ready\b")
+        self.assertIn("--to-destination 10.244.0.5:8080", self.rules())
+        self.assertEqual(agent.stop(), 0)
+        config = self.write("auto.toml", CONFIG.replace("iptables", "auto") % "60s")
+        agent = self.start("--config", config, prefix=self.namespace.prefix).started()
+        agent.wait_for(r" agent\.ready\b")
+        table = self.namespace.run("nft", "list", "table", "ip", "nameplane")
+        self.assertIn('10.96.0.1 . tcp . 80 . 0 comment "demo/web:http" : 10.244.0.5 . 8080', table)
+        self.assertNotIn("KUBE-SVC", self.rules())
+        self.namespace.run("nft", "flush ruleset")
+        begin = time.monotonic()
+        agent.wait_for(r" rules\.disturbed family=ipv4\b")
+        # Looked at four times a second; a busy machine is given its time.
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertEqual(self.namespace.run("nft", "list", "table", "ip", "nameplane"), table)
+        self.assertEqual(agent.stop(), 0)
+        self.assertEqual(self.namespace.run("nft", "list", "table", "ip", "nameplane"), table)
+        self.namespace.run("nft", "add table ip kube-proxy")
+        self.namespace.run(nameplane.BINARY, "cleanup")
+        self.assertNotIn("nameplane", self.namespace.run("nft", "list", "tables"))
+        self.assertNotIn("kube-proxy", self.namespace.run("nft", "list", "tables"))
+
     def test_names_are_served_when_the_kernel_refuses(self):
         # Everything but the right to change the network.
         agent = self.agent("100ms", ("setpriv", "--bounding-set=-net_admin",
@@ -146,7 +171,7 @@ class Rules(nameplane.AgentTest):
 def missing():
     if os.geteuid() != 0:
         return "not root"
-    for tool in ("unshare", "nsenter", "ip", "setpriv", "iptables-legacy", "iptables-legacy-save"):
+    for tool in ("unshare", "nsenter", "ip", "setpriv", "iptables-legacy", "iptables-legacy-save", "nft"):
         if shutil.which(tool) is None:
             return tool + " is not installed"
     probe = subprocess.run(["unshare", "--net", "iptables-legacy-save", "-t", "nat"],

@@ -90,6 +90,32 @@ TEST_CASE("a change writes its elements and nothing else") {
     }
 }
 
+TEST_CASE("a large table that somebody touched is written anew, whole") {
+    const Family family = Family::ipv4;
+    std::vector<std::string> endpoints;
+    for (int i = 0; i < 510; ++i) {
+        endpoints.push_back("10.244." + std::to_string(i / 250) + "." +
+                            std::to_string(i % 250 + 1));
+    }
+    std::vector<rules::PortPlan> ports;
+    for (int i = 0; i < 100; ++i) {
+        ports.push_back(
+            port_plan("ns/s" + std::to_string(i), "10.96.1." + std::to_string(i), endpoints));
+    }
+    const rules::Plan plan = plan_of(ports, settings_of(family));
+    REQUIRE(plan.endpoint_count > 50'000);
+    const Netns netns = Netns::make("nftlarge");
+    NetnsWriter writer{netns, make_nftables_writer(family)};
+    must(writer.apply(plan));
+    CHECK_FALSE(writer.disturbed());
+    netns.sh("nft 'flush map ip nameplane service-ips; add element ip nameplane cluster-ips "
+             "{ 203.0.113.1 }; flush chain ip nameplane services'");
+    CHECK(writer.disturbed());
+    CHECK(must(writer.apply(plan)).rules_written > 50'000);
+    CHECK_FALSE(must(writer.apply(plan, true)).wrote);
+    CHECK_FALSE(writer.disturbed());
+}
+
 TEST_CASE("endpoints to none and back, a Service gone and back: as if written from nothing") {
     for (const Family family : families) {
         CAPTURE(to_string(family));
@@ -120,6 +146,9 @@ TEST_CASE("endpoints to none and back, a Service gone and back: as if written fr
         steps.push_back(plan);
         for (const rules::Plan& step : steps) {
             CHECK(must(writer.apply(step)).wrote);
+            // Chains that are not needed any more go when everything is compared; nothing else is
+            // left.
+            CHECK(must(writer.apply(step, true)).rules_written == 0);
             const Netns fresh = Netns::make("nftfresh");
             NetnsWriter other{fresh, make_nftables_writer(family)};
             must(other.apply(step));

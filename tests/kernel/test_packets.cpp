@@ -13,10 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <thread>
 
 using namespace nameplane;
 using namespace nameplane::test;
@@ -268,6 +271,86 @@ TEST_CASE("session affinity keeps a client with its pod") {
         const std::string first = Lab::connect(lab().client(), to).pod;
         REQUIRE_FALSE(first.empty());
         for (int i = 0; i < 20; ++i) CHECK(Lab::connect(lab().client(), to).pod == first);
+    }
+}
+
+TEST_CASE("session affinity outlives a restart, a full write, and its pod by nothing") {
+    if (!with_nftables) return;  // xt_recent keeps a list for each endpoint
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        auto port = service(family, 1, {0, 1, 2, 3});
+        port.affinity_timeout_s = 60;
+        port.node_port = 30001;
+        Rules rules{family, {port}};
+        for (const SocketAddress& to :
+             {at(Lab::cluster_ip(family, 1), 80), at(Lab::node_address(family), 30001)}) {
+            CAPTURE(to.to_string());
+            const std::string first = Lab::connect(lab().client(), to).pod;
+            REQUIRE_FALSE(first.empty());
+            NetnsWriter restarted = writer_for(family);
+            const auto again = restarted.apply(rules.plan, true);
+            REQUIRE(again);
+            CHECK(again->rules_written == 0);
+            for (int i = 0; i < 10; ++i) CHECK(Lab::connect(lab().client(), to).pod == first);
+            // Its pod goes: another one answers, and from then on only that.
+            auto fewer = port;
+            std::erase_if(fewer.cluster_endpoints, [&](const auto& endpoint) {
+                return endpoint.address ==
+                       ip(Lab::pod_address(family, static_cast<std::size_t>(first.back() - '0')));
+            });
+            rules.apply(with_service(rules.plan, 0, fewer));
+            const std::string next = Lab::connect(lab().client(), to).pod;
+            REQUIRE_FALSE(next.empty());
+            CHECK(next != first);
+            for (int i = 0; i < 10; ++i) CHECK(Lab::connect(lab().client(), to).pod == next);
+            rules.apply(with_service(rules.plan, 0, port));
+            CHECK(Lab::connect(lab().client(), to).pod == next);
+        }
+    }
+}
+
+TEST_CASE("node ports on localhost, and nothing there from outside") {
+    const Family family = Family::ipv4;
+    auto port = service(family, 1, {0, 1});
+    port.node_port = 30001;
+    const Rules rules{family, {port}};
+    lab().node().sh("sysctl -qw net.ipv4.conf.all.route_localnet=1");
+    const Answer answer = Lab::connect(lab().node(), at("127.0.0.1", 30001));
+    CHECK(answer.pod.starts_with("pod-"));
+    lab().node().sh("sysctl -qw net.ipv4.conf.all.route_localnet=0");
+}
+
+TEST_CASE("while Services come and go, no connection to another one fails") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        Rules rules{family, {service(family, 1, {0, 1, 2}), service(family, 2, {1})}};
+        std::atomic<bool> stop = false;
+        std::atomic<int> failed = 0;
+        std::atomic<int> connections = 0;
+        std::thread client{[&] {
+            while (!stop) {
+                const Answer answer =
+                    Lab::connect(lab().client(), at(Lab::cluster_ip(family, 1), 80));
+                failed += answer.pod.empty() ? 1 : 0;
+                ++connections;
+            }
+        }};
+        for (unsigned i = 0; i < 150; ++i) {
+            auto changing = service(family, 2, {i % 4, (i + 1) % 4});
+            if (i % 3 == 0) set_endpoints(changing, {});
+            if (i % 5 == 0) changing.node_port = 30002;
+            if (i % 7 == 0) changing.affinity_timeout_s = 100 + i % 2;
+            rules.apply(with_service(rules.plan, 1, changing));
+        }
+        stop = true;
+        client.join();
+        CHECK(failed == 0);
+        CHECK(connections > 0);
+        NetnsWriter fresh = writer_for(family);
+        const auto compared = fresh.apply(rules.plan, true);
+        REQUIRE(compared);
+        // At most chains that once chose among so many endpoints.
+        CHECK(compared->rules_written == 0);
     }
 }
 

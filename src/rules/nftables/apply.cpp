@@ -1,11 +1,11 @@
 #include "rules/nftables/apply.hpp"
 
 #include "rules/nftables/content.hpp"
+#include "rules/nftables/encode.hpp"
 #include "rules/nftables/kernel_table.hpp"
 #include "rules/nftables/monitor.hpp"
 #include "rules/nftables/netlink.hpp"
 #include "rules/nftables/update.hpp"
-#include <nameplane/base/log.hpp>
 
 #include <linux/if.h>
 #include <malloc.h>
@@ -22,6 +22,13 @@ namespace {
 constexpr int attempts_max = 3;
 /// From this many elements on, nobody listens while they are written, and memory is given back.
 constexpr std::size_t many_elements = 5'000;
+/// With more endpoints than this, a table that somebody touched is written anew rather than listed:
+/// that must be over within a second.
+constexpr std::size_t listed_endpoints_max = 50'000;
+
+bool is_surprise(Errc code) {
+    return code == Errc::again || code == Errc::not_found || code == Errc::conflict;
+}
 
 class NftablesWriter final : public RuleWriter {
 public:
@@ -36,7 +43,7 @@ public:
 private:
     Status connect();
     bool remembers(const Plan& plan) const;
-    Result<Applied> apply_whole(const Plan& plan);
+    Result<Applied> apply_whole(const Plan& plan, bool urgent);
     Result<Applied> apply_changes(const Plan& plan);
     Status commit(Update& update);
     Status commit_unheard(Update& update);
@@ -89,14 +96,13 @@ Result<Applied> NftablesWriter::apply(const Plan& plan, bool full) {
                      "no interface can be called \"" + plan.settings.detector_name + "\""};
     }
     if (auto connected = connect(); !connected) return std::move(connected).error();
-    full = full || disturbed() || !remembers(plan);
-    if (full && valid_ && disturbed_) {
-        NP_LOG_WARNING("rules.disturbed", "family", to_string(family_), "writer", name());
-    }
+    const bool urgent = valid_ && disturbed();
+    full = full || urgent || !remembers(plan);
     Result<Applied> applied = Error{Errc::internal, "not tried"};
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
-        applied = full ? apply_whole(plan) : apply_changes(plan);
-        if (applied || applied.error().code != Errc::again) break;
+        applied = full ? apply_whole(plan, urgent) : apply_changes(plan);
+        // What we remember of the kernel is not so any more: somebody was there.
+        if (applied || !is_surprise(applied.error().code)) break;
         full = true;
     }
     if (!applied) {
@@ -110,7 +116,8 @@ Result<Applied> NftablesWriter::apply(const Plan& plan, bool full) {
     return applied;
 }
 
-Result<Applied> NftablesWriter::apply_whole(const Plan& plan) {
+/// `urgent`: somebody touched the table that we had put right.
+Result<Applied> NftablesWriter::apply_whole(const Plan& plan, bool urgent) {
     forget();
     // What comes from now on is seen by the next check.
     (void)monitor_.disturbed(netlink_->port_id());
@@ -121,7 +128,9 @@ Result<Applied> NftablesWriter::apply_whole(const Plan& plan) {
     }
     auto table = KernelTable::read(*netlink_, family_);
     if (!table) return std::move(table).error();
-    auto update = update_whole(*netlink_, plan, content_, usage_, *table);
+    const bool replace = urgent && plan.endpoint_count > listed_endpoints_max;
+    auto update = update_whole(*netlink_, plan, content_, usage_, *table,
+                               replace ? Listing::replace : Listing::compare);
     if (!update) return std::move(update).error();
     if (!update->empty()) {
         if (auto done = commit(*update); !done) return std::move(done).error();
@@ -182,8 +191,8 @@ std::unique_ptr<RuleWriter> make_nftables_writer(Family family, NftablesOptions 
 Status remove_table(Family family, std::string_view name) {
     auto netlink = Netlink::open();
     if (!netlink) return std::move(netlink).error();
-    Batch batch;
-    delete_table(batch, family, name);
+    Batch batch{name};
+    delete_table(batch, family);
     auto removed = netlink->commit(batch);
     // A kernel without nf_tables has no table either.
     if (!removed &&

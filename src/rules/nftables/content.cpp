@@ -44,9 +44,7 @@ void Usage::count(const Element& element, int by) {
 
 std::vector<Pick> Usage::picks() const {
     std::vector<Pick> used;
-    for (const auto& [pick, count] : picks_) {
-        if (count > 0) used.push_back(pick);
-    }
+    for (const auto& [pick, count] : picks_) used.push_back(pick);
     return used;
 }
 
@@ -56,6 +54,13 @@ Timeouts Usage::timeouts() const {
         if (count > 0) used.insert(timeout);
     }
     return used;
+}
+
+std::vector<Chain> chains_for(const PlanSettings& settings, const Usage& usage) {
+    std::vector<Chain> chains;
+    for (const Pick& pick : usage.picks()) chains.push_back(render_pick(pick));
+    for (Chain& chain : render_base(settings, usage.timeouts())) chains.push_back(std::move(chain));
+    return chains;
 }
 
 void Content::clear() {

@@ -36,11 +36,13 @@ struct Claim {
     friend bool operator==(const Claim&, const Claim&) = default;
 };
 
-/// How many elements need a chain. Chains without any may go.
+/// How many elements need a chain.
 class Usage {
 public:
     void count(const Element& element, int by);
-    /// Chains in use: first those that others go to.
+    /// Chains that are or once were in use: first those that others go to. One that no element
+    /// needs any more stays until the table is compared as a whole: to bind a new chain to a map,
+    /// the kernel looks at all of its elements, and what was needed once is needed again.
     std::vector<Pick> picks() const;
     Timeouts timeouts() const;
 
@@ -98,6 +100,9 @@ private:
     References hairpins_;
     std::uint32_t pass_ = 0;
 };
+
+/// All chains that a table with such elements needs.
+std::vector<Chain> chains_for(const PlanSettings& settings, const Usage& usage);
 
 /// Every element of a plan, in the plan's order.
 void for_each_element(const Plan& plan, Content& content, const ElementSink& sink);

@@ -241,6 +241,17 @@ void ElementMessages::put(MapId map, std::span<const std::uint8_t> key,
 void ElementMessages::close(MapId map) {
     Octets8& list = open_[static_cast<std::size_t>(map)];
     if (list.empty()) return;
+    write_message(map, list);
+    list.clear();
+}
+
+void ElementMessages::put_all(MapId map) {
+    close(map);
+    write_message(map, {});
+    ++count_;
+}
+
+void ElementMessages::write_message(MapId map, const Octets8& list) {
     Octets8& message = done_.emplace_back();
     message.reserve(list.size() + 256);
     std::array<char, 64> head;
@@ -256,14 +267,15 @@ void ElementMessages::close(MapId map) {
     const auto text = [&](std::uint16_t type, std::string_view value) {
         writer.put(type, std::string{value}.c_str(), value.size() + 1);
     };
-    text(NFTA_SET_ELEM_LIST_TABLE, table_name);
+    text(NFTA_SET_ELEM_LIST_TABLE, table_);
     text(NFTA_SET_ELEM_LIST_SET, info(map).name);
-    const std::size_t nest = writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS);
-    message.insert(message.end(), list.begin(), list.end());
-    writer.end(nest);
+    if (!list.empty()) {
+        const std::size_t nest = writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS);
+        message.insert(message.end(), list.begin(), list.end());
+        writer.end(nest);
+    }
     const auto length = static_cast<std::uint32_t>(message.size());
     std::memcpy(message.data(), &length, sizeof length);
-    list.clear();
 }
 
 void ElementMessages::move_to(Batch& batch) {

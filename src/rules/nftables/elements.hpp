@@ -19,11 +19,14 @@ namespace nameplane::rules::nftables {
 /// Collects elements to add (or to delete) and packs those of a map together.
 class ElementMessages {
 public:
-    ElementMessages(Family family, bool adding) : family_{family}, adding_{adding} {}
+    ElementMessages(Family family, bool adding, std::string_view table = table_name)
+        : family_{family}, adding_{adding}, table_{table} {}
 
     /// To delete, only the key counts.
     void put(const Element& element);
     void put(MapId map, std::span<const std::uint8_t> key, std::span<const std::uint8_t> key_end);
+    /// Deletes all elements of a map, after those that were put before.
+    void put_all(MapId map);
     std::size_t count() const noexcept { return count_; }
     /// Hands everything over to `batch`.
     void move_to(Batch& batch);
@@ -32,9 +35,11 @@ private:
     using Octets8 = std::vector<std::uint8_t>;
     Octets8& room_in(MapId map);
     void close(MapId map);
+    void write_message(MapId map, const Octets8& list);
 
     Family family_;
     bool adding_;
+    std::string table_;
     std::size_t count_ = 0;
     std::array<Octets8, map_count> open_;  ///< the elements of one message a map
     std::vector<Octets8> done_;

@@ -29,8 +29,6 @@ using ChainPtr = std::unique_ptr<nftnl_chain, Freer<nftnl_chain, nftnl_chain_fre
 using SetPtr = std::unique_ptr<nftnl_set, Freer<nftnl_set, nftnl_set_free>>;
 using TablePtr = std::unique_ptr<nftnl_table, Freer<nftnl_table, nftnl_table_free>>;
 
-const std::string table_text{table_name};
-
 std::uint32_t address_size(Family family) {
     return family == Family::ipv4 ? 4 : 16;
 }
@@ -61,10 +59,10 @@ std::uint32_t register_at(std::uint32_t unit) {
 /// Builds one rule out of statements.
 class RuleBuilder {
 public:
-    RuleBuilder(const std::string& chain, Family family)
+    RuleBuilder(const std::string& table, const std::string& chain, Family family)
         : rule_{nftnl_rule_alloc()}, family_{family} {
         nftnl_rule_set_u32(rule_.get(), NFTNL_RULE_FAMILY, family_number(family));
-        nftnl_rule_set_str(rule_.get(), NFTNL_RULE_TABLE, table_text.c_str());
+        nftnl_rule_set_str(rule_.get(), NFTNL_RULE_TABLE, table.c_str());
         nftnl_rule_set_str(rule_.get(), NFTNL_RULE_CHAIN, chain.c_str());
     }
 
@@ -304,8 +302,8 @@ private:
     Family family_;
 };
 
-RulePtr build(const Rule& rule, const std::string& chain, Family family) {
-    RuleBuilder builder{chain, family};
+RulePtr build(const Rule& rule, const std::string& table, const std::string& chain, Family family) {
+    RuleBuilder builder{table, chain, family};
     for (const Statement& statement : rule.statements) std::visit(builder, statement);
     builder.comment(rule.comment);
     return builder.take();
@@ -471,7 +469,7 @@ std::size_t endpoint_size(Family family) {
 
 void add_table(Batch& batch, Family family) {
     const TablePtr table{nftnl_table_alloc()};
-    nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_text.c_str());
+    nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, batch.table().c_str());
     nftnl_udata_buf* buffer = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
     nftnl_udata_put_strz(buffer, NFTNL_UDATA_TABLE_COMMENT, "Service rules of Nameplane");
     nftnl_table_set_data(table.get(), NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(buffer),
@@ -481,15 +479,15 @@ void add_table(Batch& batch, Family family) {
               [&](nlmsghdr* header) { nftnl_table_nlmsg_build_payload(header, table.get()); });
 }
 
-void delete_table(Batch& batch, Family family, std::string_view name) {
+void delete_table(Batch& batch, Family family) {
     batch.add(family, NFT_MSG_DELTABLE, 0, [&](nlmsghdr* header) {
-        mnl_attr_put_strz(header, NFTA_TABLE_NAME, std::string{name}.c_str());
+        mnl_attr_put_strz(header, NFTA_TABLE_NAME, batch.table().c_str());
     });
 }
 
 void add_map(Batch& batch, Family family, const MapInfo& map) {
     const SetPtr set{nftnl_set_alloc()};
-    nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, table_text.c_str());
+    nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, batch.table().c_str());
     nftnl_set_set_str(set.get(), NFTNL_SET_NAME, map.name.data());
     nftnl_set_set_u32(set.get(), NFTNL_SET_ID, static_cast<std::uint32_t>(map.id) + 1);
     nftnl_set_set_u32(set.get(), NFTNL_SET_FLAGS, set_flags(map));
@@ -528,7 +526,7 @@ void add_chain(Batch& batch, Family family, const Chain& chain) {
                                                  NF_INET_FORWARD, NF_INET_LOCAL_OUT,
                                                  NF_INET_POST_ROUTING};
     const ChainPtr made{nftnl_chain_alloc()};
-    nftnl_chain_set_str(made.get(), NFTNL_CHAIN_TABLE, table_text.c_str());
+    nftnl_chain_set_str(made.get(), NFTNL_CHAIN_TABLE, batch.table().c_str());
     nftnl_chain_set_str(made.get(), NFTNL_CHAIN_NAME, chain.name.c_str());
     if (chain.base) {
         nftnl_chain_set_str(made.get(), NFTNL_CHAIN_TYPE, chain.base->nat ? "nat" : "filter");
@@ -543,7 +541,7 @@ void add_chain(Batch& batch, Family family, const Chain& chain) {
 
 void add_rules(Batch& batch, Family family, const Chain& chain) {
     for (const Rule& rule : chain.rules) {
-        const RulePtr made = build(rule, chain.name, family);
+        const RulePtr made = build(rule, batch.table(), chain.name, family);
         batch.add(family, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
                   [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, made.get()); });
     }
@@ -551,21 +549,21 @@ void add_rules(Batch& batch, Family family, const Chain& chain) {
 
 void flush_chain(Batch& batch, Family family, const std::string& chain) {
     batch.add(family, NFT_MSG_DELRULE, 0, [&](nlmsghdr* header) {
-        mnl_attr_put_strz(header, NFTA_RULE_TABLE, table_text.c_str());
+        mnl_attr_put_strz(header, NFTA_RULE_TABLE, batch.table().c_str());
         mnl_attr_put_strz(header, NFTA_RULE_CHAIN, chain.c_str());
     });
 }
 
 void delete_chain(Batch& batch, Family family, const std::string& chain) {
     batch.add(family, NFT_MSG_DELCHAIN, 0, [&](nlmsghdr* header) {
-        mnl_attr_put_strz(header, NFTA_CHAIN_TABLE, table_text.c_str());
+        mnl_attr_put_strz(header, NFTA_CHAIN_TABLE, batch.table().c_str());
         mnl_attr_put_strz(header, NFTA_CHAIN_NAME, chain.c_str());
     });
 }
 
 void delete_set(Batch& batch, Family family, const std::string& set) {
     batch.add(family, NFT_MSG_DELSET, 0, [&](nlmsghdr* header) {
-        mnl_attr_put_strz(header, NFTA_SET_TABLE, table_text.c_str());
+        mnl_attr_put_strz(header, NFTA_SET_TABLE, batch.table().c_str());
         mnl_attr_put_strz(header, NFTA_SET_NAME, set.c_str());
     });
 }
@@ -573,7 +571,7 @@ void delete_set(Batch& batch, Family family, const std::string& set) {
 std::vector<std::string> fingerprints(const Chain& chain, Family family) {
     std::vector<std::string> texts;
     for (const Rule& rule : chain.rules) {
-        texts.push_back(fingerprint(build(rule, chain.name, family).get()));
+        texts.push_back(fingerprint(build(rule, {}, chain.name, family).get()));
     }
     return texts;
 }

@@ -12,7 +12,7 @@
 namespace nameplane::rules::nftables {
 
 void add_table(Batch& batch, Family family);
-void delete_table(Batch& batch, Family family, std::string_view name);
+void delete_table(Batch& batch, Family family);
 void add_map(Batch& batch, Family family, const MapInfo& map);
 /// An empty chain; its rules come when all chains are there.
 void add_chain(Batch& batch, Family family, const Chain& chain);

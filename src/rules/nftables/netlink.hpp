@@ -3,6 +3,7 @@
 // batch whole or not at all. Rule thread only.
 
 #include "base/fd.hpp"
+#include "rules/nftables/rule.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 
@@ -10,6 +11,8 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 struct nlmsghdr;
@@ -19,10 +22,13 @@ namespace nameplane::rules::nftables {
 /// NFPROTO_IPV4 or NFPROTO_IPV6.
 std::uint8_t family_number(Family family) noexcept;
 
-/// Messages of one transaction, in order.
+/// Messages of one transaction on one table, in order.
 class Batch {
 public:
     using Octet = std::uint8_t;
+
+    explicit Batch(std::string_view table = table_name) : table_{table} {}
+    const std::string& table() const noexcept { return table_; }
 
     /// Appends a message; `build` adds the attributes, at most message_size_max octets.
     void add(Family family, std::uint16_t type, std::uint16_t flags,
@@ -39,6 +45,7 @@ public:
 
 private:
     friend class Netlink;
+    std::string table_;
     std::vector<std::vector<Octet>> parts_;
     bool sealed_ = false;
 };

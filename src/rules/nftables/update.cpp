@@ -17,14 +17,6 @@
 namespace nameplane::rules::nftables {
 namespace {
 
-/// All chains that a table with such elements needs.
-std::vector<Chain> chains_for(const PlanSettings& settings, const Usage& usage) {
-    std::vector<Chain> chains;
-    for (const Pick& pick : usage.picks()) chains.push_back(render_pick(pick));
-    std::ranges::move(render_base(settings, usage.timeouts()), std::back_inserter(chains));
-    return chains;
-}
-
 // --- from plan to plan ---
 
 /// Services that only one of two plans has. Most stand at the same place in both.
@@ -243,6 +235,14 @@ Status change_elements(Netlink& netlink, Update& update, const Plan& plan, Conte
     return {};
 }
 
+void replace_elements(Update& update, const Plan& plan, Content& content,
+                      const KernelTable& table) {
+    for (const MapInfo& map : all_maps()) {
+        if (!map.dynamic && table.sets.contains(std::string{map.name})) update.remove_all(map.id);
+    }
+    for_each_element(plan, content, [&](const Element& element) { update.add(element); });
+}
+
 // --- affinity ---
 
 /// Reads addresses and ports out of an element of the affinity map.
@@ -360,7 +360,7 @@ Update update_changes(const Plan& before, const Plan& after, Content& content, U
 }
 
 Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content, Usage& usage,
-                            const KernelTable& table) {
+                            const KernelTable& table, Listing listing) {
     const Family family = plan.settings.family;
     Update update{family};
     usage = {};
@@ -369,11 +369,15 @@ Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content
     if (can_stay(table, chains, family)) {
         change_sets(update, table, family);
         change_chains(update, chains, table, family);
+        if (listing == Listing::replace) {
+            replace_elements(update, plan, content, table);
+            return update;
+        }
         auto changed = change_elements(netlink, update, plan, content, table);
         if (!changed) return std::move(changed).error();
         return update;
     }
-    if (table.exists) delete_table(update.frame(), family, table_name);
+    if (table.exists) delete_table(update.frame(), family);
     add_table(update.frame(), family);
     for (const MapInfo& map : all_maps()) add_map(update.frame(), family, map);
     update.add_chains(chains);

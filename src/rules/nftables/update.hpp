@@ -24,6 +24,7 @@ public:
     void remove(MapId map, const KernelElement& element) {
         gone_.put(map, element.key, element.key_end);
     }
+    void remove_all(MapId map) { gone_.put_all(map); }
     void add(const Element& element) { come_.put(element); }
     void add_chains(const std::vector<Chain>& chains);
     void remove_chain(const std::string& chain);
@@ -53,9 +54,16 @@ private:
 
 /// From `before`, which `content` and `usage` hold, to `after`, which they hold then.
 Update update_changes(const Plan& before, const Plan& after, Content& content, Usage& usage);
+/// What becomes of the elements that the kernel has.
+enum class Listing : std::uint8_t {
+    compare,  ///< they are listed, only the difference is written
+    /// All are written anew: the kernel lists a map in a time that grows with the square of its
+    /// size.
+    replace,
+};
 /// From what the kernel has to `plan`, which `content` holds; `usage` is counted.
 Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content, Usage& usage,
-                            const KernelTable& table);
+                            const KernelTable& table, Listing listing);
 /// Removes what the affinity map remembers of endpoints that `content` does not have. What times
 /// out meanwhile is no error.
 Status purge_affinity(Netlink& netlink, Family family, const Content& content);

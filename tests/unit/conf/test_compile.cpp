@@ -193,7 +193,7 @@ prot = 5
 port = 65536
 [rule]
 [rules]
-mode = "nftables"
+mode = "ipvs"
 detect_local_mode = "bridge_interface"
 cluster_cidr = ["10.0.0.0/8", "10.2.0.0/16"]
 [admin]
@@ -213,7 +213,7 @@ zones = "OK."
            "t.toml:2: unknown option 'prot', did you mean 'port'?",
            "t.toml:3: port: '65536', expected a number from 0 to 65535",
            "t.toml:4: unknown table 'rule', did you mean 'rules'?",
-           "t.toml:6: mode: 'nftables', expected one of 'off' 'iptables'",
+           "t.toml:6: mode: 'ipvs', expected one of 'off' 'iptables' 'nftables' 'auto'",
            "t.toml:7: detect_local_mode: 'bridge_interface' has no value, expected "
            "bridge_interface to be set as well",
            "t.toml:8: cluster_cidr: several networks of ipv4, expected at most one of each family",

@@ -1,0 +1,112 @@
+#include "rules/backend.hpp"
+
+#include "rules/iptables/apply.hpp"
+#include "rules/nftables/apply.hpp"
+#include <nameplane/base/log.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+namespace nameplane::rules {
+namespace {
+
+constexpr std::string_view kube_proxy_table = "kube-proxy";
+
+/// Whether this network namespace has iptables of the family at all. Asking through libiptc would
+/// make the tables, and every packet would go through them from then on.
+bool has_iptables(Family family) {
+    const char* path = family == Family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
+                                              : "/proc/thread-self/net/ip6_tables_names";
+    std::FILE* file = std::fopen(path, "re");
+    if (file == nullptr) return false;
+    const bool any = std::fgetc(file) != EOF;
+    std::fclose(file);
+    return any;
+}
+
+std::unique_ptr<RuleWriter> iptables_writer(Family family, const BackendOptions& options) {
+    auto made = iptables::make_iptables_writer(family, {.lock_path = options.xtables_lock_path});
+    NP_CHECK(made.has_value(), "the lock's path is not empty");
+    return std::move(*made);
+}
+
+Status clean_iptables(Family family, const BackendOptions& options) {
+    if (!has_iptables(family)) return {};
+    return iptables_writer(family, options)->clean();
+}
+
+/// All that can be tried is tried; the first error is told.
+Status first_error(const std::vector<Status>& all) {
+    const auto failed = std::ranges::find_if(all, [](const Status& each) { return !each; });
+    return failed == all.end() ? Status{} : *failed;
+}
+
+class Takeover final : public RuleWriter {
+public:
+    Takeover(Family family, Backend backend, BackendOptions options)
+        : family_{family}, backend_{backend}, options_{std::move(options)} {}
+
+    Result<Applied> apply(const Plan& plan, bool full) override {
+        choose();
+        auto applied = writer_->apply(plan, full);
+        if (applied && !alone_) remove_others();
+        return applied;
+    }
+    bool disturbed() override { return writer_ && writer_->disturbed(); }
+    Status clean() override { return clean_everything(family_, options_); }
+    std::string_view name() const noexcept override {
+        return writer_ ? writer_->name() : std::string_view{"not chosen yet"};
+    }
+
+private:
+    void choose() {
+        if (writer_) return;
+        bool nftables = backend_ == Backend::nftables;
+        if (backend_ == Backend::automatic) {
+            const Status probed = nftables::probe_nftables(family_);
+            nftables = probed.has_value();
+            NP_LOG_INFO("rules.backend", "family", to_string(family_), "backend",
+                        nftables ? "nftables" : "iptables", "reason",
+                        nftables ? "the kernel takes all of it" : probed.error().text);
+        }
+        writer_ =
+            nftables ? nftables::make_nftables_writer(family_) : iptables_writer(family_, options_);
+    }
+
+    void remove_others() {
+        std::vector<Status> removed;
+        if (writer_->name() == "nftables") {
+            removed.push_back(clean_iptables(family_, options_));
+        } else {
+            removed.push_back(nftables::remove_table(family_, "nameplane"));
+        }
+        removed.push_back(nftables::remove_table(family_, kube_proxy_table));
+        const Status done = first_error(removed);
+        alone_ = done.has_value();
+        if (done || std::exchange(told_, true)) return;
+        NP_LOG_WARNING("rules.leftovers", "family", to_string(family_), "error", done.error());
+    }
+
+    Family family_;
+    Backend backend_;
+    BackendOptions options_;
+    std::unique_ptr<RuleWriter> writer_;
+    bool alone_ = false;
+    bool told_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<RuleWriter> make_backend(Family family, Backend backend, BackendOptions options) {
+    return std::make_unique<Takeover>(family, backend, std::move(options));
+}
+
+Status clean_everything(Family family, const BackendOptions& options) {
+    return first_error({clean_iptables(family, options),
+                        nftables::remove_table(family, "nameplane"),
+                        nftables::remove_table(family, kube_proxy_table)});
+}
+
+}  // namespace nameplane::rules
