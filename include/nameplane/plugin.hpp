@@ -69,6 +69,12 @@ public:
         return std::nullopt;
     }
 
+    /// Whether admits() may say no; asked once.
+    virtual bool filters() const noexcept { return false; }
+    /// Before a chain is walked: whether its server block is meant for this query. If not, the next
+    /// block of the same zone is asked, and then those of shorter zones.
+    virtual bool admits(Query&) const noexcept { return true; }
+
     /// Whether queries of other classes than IN may enter a chain with this plugin in it. Its
     /// other plugins then meet them, too.
     virtual bool takes_all_classes() const noexcept { return false; }

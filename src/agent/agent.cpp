@@ -255,6 +255,7 @@ struct Agent::Parts {
     Status bind_names() {
         Result<std::shared_ptr<const chain::Chains>> built = build_chains(config.runtime);
         if (!built) return std::move(built).error();
+        (*built)->announce(nullptr);
         chains.emplace(std::move(built).value());
         const conf::DnsConfig& dns = config.start.dns;
         if (listening.empty()) return {};
@@ -274,6 +275,7 @@ struct Agent::Parts {
         if (!next) return reload_refused(next.error());
         Result<std::shared_ptr<const chain::Chains>> built = build_chains(next->runtime);
         if (!built) return reload_refused(noted(built.error()));
+        (*built)->announce(chains->newest().get());
         chains->publish(std::move(built).value());
         log::set_level(next->runtime.log_level);
         config.runtime = std::move(next->runtime);

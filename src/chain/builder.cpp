@@ -11,21 +11,39 @@
 
 namespace nameplane::chain {
 
+namespace {
+
+bool filters(const Zone& zone) noexcept {
+    return zone.chain != nullptr && zone.chain->filters();
+}
+
+}  // namespace
+
 Result<Router> Router::make(std::span<const Zone> zones) {
     Router router;
     const std::size_t slots = std::bit_ceil(zones.size() * 2 + 1);
     router.zones_ = std::make_unique<Zone[]>(zones.size());
     router.slots_ = std::make_unique<std::uint32_t[]>(slots);
     router.slot_mask_ = slots - 1;
+    std::vector<Zone*> last_of_slot(slots, nullptr);
     for (std::uint32_t i = 0; i < zones.size(); ++i) {
         const dns::NameView name = zones[i].name;
         const std::size_t slot = router.slot_of(name);
-        if (router.slots_[slot] != 0) {
+        Zone& zone = router.zones_[i] = zones[i];
+        Zone*& last = last_of_slot[slot];
+        if (last == nullptr) {
+            router.slots_[slot] = i + 1;
+        } else if (!filters(*last)) {
             return Error{Errc::conflict, "zone " + name.to_string() + " stands twice"};
+        } else {
+            last->next = &zone;
         }
-        router.zones_[i] = zones[i];
-        router.slots_[slot] = i + 1;
+        last = &zone;
         router.label_counts_.set(name.label_count());
+    }
+    for (Zone* const last : last_of_slot) {
+        if (last == nullptr || !filters(*last) || last->name.view().is_root()) continue;
+        last->next = router.find(last->name.view().parent());
     }
     return router;
 }
@@ -126,6 +144,7 @@ Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building
         for (const std::size_t listener : places[i]) {
             const Traffic& counts = traffic(building, listener, names[i].to_string());
             building.zones[listener].push_back({names[i], chain->get(), &counts});
+            note_enabled(building, listener, names[i].to_string(), **chain);
         }
     }
     chains_.push_back(std::move(*chain));
@@ -139,6 +158,27 @@ const Traffic& Chains::traffic(const Building& building, std::size_t listener, s
         counts = std::make_unique<Traffic>(building.setup.metrics, label, zone);
     }
     return *counts;
+}
+
+void Chains::note_enabled(const Building& building, std::size_t listener, const std::string& zone,
+                          const Chain& chain) {
+    for (const Link& link : chain.links()) {
+        enabled_.push_back(&building.setup.metrics.gauge(
+            "coredns_plugin_enabled",
+            "A metric that indicates whether a plugin is enabled on per "
+            "server and zone basis.",
+            {{"server", building.layout.labels[listener]},
+             {"zone", zone},
+             {"view", std::string{building.setup.view}},
+             {"name", std::string{link.name}}}));
+    }
+}
+
+void Chains::announce(const Chains* before) const {
+    if (before != nullptr) {
+        for (metrics::Gauge* const gauge : before->enabled_) gauge->set(0);
+    }
+    for (metrics::Gauge* const gauge : enabled_) gauge->set(1);
 }
 
 const Zone* Chains::parent_of(const Router& router, const Zone& zone, dns::NameView name) noexcept {

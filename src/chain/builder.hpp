@@ -4,6 +4,7 @@
 
 #include "chain/chain.hpp"
 #include "chain/router.hpp"
+#include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
 #include <nameplane/conf/statement.hpp>
 #include <nameplane/dns/name.hpp>
@@ -60,6 +61,8 @@ public:
     const Traffic& dropped(std::size_t listener = 0) const noexcept { return *dropped_[listener]; }
     /// Plugin::begin() of all; on the worker's thread.
     void begin(WorkerContext& worker) const;
+    /// These serve now, in the place of `before` (nullptr: of nothing): coredns_plugin_enabled.
+    void announce(const Chains* before) const;
     /// Names of plugins that are not ready.
     std::vector<std::string_view> not_ready() const;
 
@@ -68,13 +71,16 @@ private:
     struct Building;
     Status add(const conf::ServerConfig& server, std::size_t block, Building& building);
     const Traffic& traffic(const Building& building, std::size_t listener, std::string zone);
+    void note_enabled(const Building& building, std::size_t listener, const std::string& zone,
+                      const Chain& chain);
     static const Zone* parent_of(const Router& router, const Zone& zone,
                                  dns::NameView name) noexcept;
 
     std::vector<std::unique_ptr<const Chain>> chains_;
     std::map<std::pair<std::string, std::string>, std::unique_ptr<const Traffic>> traffic_;
     std::vector<const Traffic*> dropped_;  // by listener
-    std::vector<Router> routers_;          // by listener
+    std::vector<metrics::Gauge*> enabled_;
+    std::vector<Router> routers_;  // by listener
 };
 
 }  // namespace nameplane::chain

@@ -11,8 +11,17 @@ Chain::Chain(std::span<Link> links) {
     NP_CHECK(links.size() <= plugins_in_chain_max, "the builder refuses longer chains");
     for (Link& link : links) {
         takes_all_classes_ = takes_all_classes_ || link.plugin->takes_all_classes();
+        filters_ = filters_ || link.plugin->filters();
         links_[size_++] = std::move(link);
     }
+}
+
+bool Chain::admits(Query& query) const noexcept {
+    query.set_metadata_source(this);
+    for (std::size_t at = 0; at < size_; ++at) {
+        if (!links_[at].plugin->admits(query)) return false;
+    }
+    return true;
 }
 
 std::optional<std::string_view> Chain::metadata(Query& query,

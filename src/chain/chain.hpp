@@ -40,6 +40,10 @@ public:
                                              std::string_view label) const noexcept override;
     /// Whether queries of classes other than IN may enter.
     bool takes_all_classes() const noexcept { return takes_all_classes_; }
+    /// Whether admits() may say no.
+    bool filters() const noexcept { return filters_; }
+    /// Whether all plugins admit the query.
+    bool admits(Query& query) const noexcept;
     std::span<const Link> links() const noexcept { return {links_.data(), size_}; }
 
 private:
@@ -53,6 +57,7 @@ private:
     std::array<Link, plugins_in_chain_max> links_;
     std::size_t size_ = 0;
     bool takes_all_classes_ = false;
+    bool filters_ = false;
 };
 
 }  // namespace nameplane::chain

@@ -22,16 +22,20 @@ struct Zone {
     dns::Name name;  ///< lower case
     const Chain* chain = nullptr;
     const Traffic* traffic = nullptr;
+    /// Whom to ask when the chain does not admit a query: the next of the same name, else the next
+    /// shorter zone. Set by Router::make() for chains that filter.
+    const Zone* next = nullptr;
 };
 
 /// Built once, then read by any thread.
 class Router {
 public:
     Router() = default;
-    /// `conflict` if a zone stands twice.
+    /// `conflict` if a zone stands twice, unless the chains of all but the last one filter.
     static Result<Router> make(std::span<const Zone> zones);
 
-    /// The longest zone that `name` (lower case) is equal to or below, or nullptr. No allocation.
+    /// The longest zone that `name` (lower case) is equal to or below, or nullptr; of those with
+    /// the same name the first. No allocation.
     const Zone* find(dns::NameView name) const noexcept;
 
 private:

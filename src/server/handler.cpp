@@ -72,6 +72,9 @@ std::size_t Handler::answer(TakenPtr& taken, const Arrival& arrival,
 std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
                                      std::span<std::uint8_t> out) noexcept {
     const dns::Question& question = taken->question;
+    if (taken->zone != nullptr && taken->zone->chain->filters()) {
+        taken->zone = admitting_zone(*taken, arrival);
+    }
     const chain::Zone* const zone = taken->zone;
     const chain::Traffic& traffic =
         zone == nullptr ? chains_->dropped(arrival.listener) : *zone->traffic;
@@ -100,32 +103,48 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
     return octets;
 }
 
-Step Handler::ask_chain(Taken& taken, const Arrival& arrival) noexcept {
+Query::Parts Handler::parts_of(const Taken& taken, const Arrival& arrival) noexcept {
     const dns::Question& question = taken.question;
+    return {.name = question.name,
+            .asked = question.asked,
+            .type = question.type,
+            .klass = question.klass,
+            .recursion_desired = question.recursion_desired,
+            .checking_disabled = question.checking_disabled,
+            .dnssec_ok = question.edns && question.edns->dnssec_ok,
+            .has_edns = question.edns.has_value(),
+            .udp_size = question.edns ? question.edns->udp_size : std::uint16_t{512},
+            .edns_options =
+                question.edns ? question.edns->options : std::span<const std::uint8_t>{},
+            .id = question.id,
+            .octets = taken.message.size(),
+            .client = arrival.client,
+            .server = arrival.server,
+            .transport = arrival.transport,
+            .worker = worker_,
+            .services = services_,
+            .arena = &current_->arena,
+            .host = arrival.late != nullptr ? this : nullptr,
+            .place = current_};
+}
+
+const chain::Zone* Handler::admitting_zone(const Taken& taken, const Arrival& arrival) noexcept {
+    Query query{parts_of(taken, arrival)};
+    const chain::Zone* zone = taken.zone;
+    while (zone != nullptr) {
+        const bool right_class =
+            taken.question.klass == dns::Class::in || zone->chain->takes_all_classes();
+        if (right_class && zone->chain->admits(query)) break;
+        zone = zone->next;
+    }
+    return zone;
+}
+
+Step Handler::ask_chain(Taken& taken, const Arrival& arrival) noexcept {
     Context& context = *current_;
     context.zone = taken.zone;
     answering_ = &taken;
-    Query& query = context.query.emplace(Query::Parts{
-        .name = question.name,
-        .asked = question.asked,
-        .type = question.type,
-        .klass = question.klass,
-        .recursion_desired = question.recursion_desired,
-        .checking_disabled = question.checking_disabled,
-        .dnssec_ok = question.edns && question.edns->dnssec_ok,
-        .has_edns = question.edns.has_value(),
-        .udp_size = question.edns ? question.edns->udp_size : std::uint16_t{512},
-        .edns_options = question.edns ? question.edns->options : std::span<const std::uint8_t>{},
-        .id = question.id,
-        .octets = taken.message.size(),
-        .client = arrival.client,
-        .server = arrival.server,
-        .transport = arrival.transport,
-        .worker = worker_,
-        .services = services_,
-        .arena = &context.arena,
-        .host = arrival.late != nullptr ? this : nullptr,
-        .place = &context});
+    Query& query = context.query.emplace(parts_of(taken, arrival));
     return taken.zone->chain->walk(query, *context.reply);
 }
 

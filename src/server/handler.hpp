@@ -131,6 +131,9 @@ private:
                              const Arrival& arrival, std::span<std::uint8_t> out) noexcept;
     std::size_t answer_question(TakenPtr& taken, const Arrival& arrival,
                                 std::span<std::uint8_t> out) noexcept;
+    Query::Parts parts_of(const Taken& taken, const Arrival& arrival) noexcept;
+    /// The first of the zones that may answer whose chain admits the query; nullptr: none does.
+    const chain::Zone* admitting_zone(const Taken& taken, const Arrival& arrival) noexcept;
     Step ask_chain(Taken& taken, const Arrival& arrival) noexcept;
     std::size_t encode(const dns::Question& question, const Reply& reply, Transport transport,
                        std::span<std::uint8_t> out) noexcept;

@@ -116,7 +116,10 @@ class Life(CorefileTest):
         agent.wait_for(r" reload\.refused\b")
         self.assertEqual(self.ttl(agent), 20)
         page = agent.get("metrics")[1]
-        self.assertIn("coredns_reload_failed_total 1\n", page)
+        self.assertIn("coredns_reload_failed_total 1", page.splitlines())
+        enabled = [line for line in page.splitlines() if line.startswith("coredns_plugin_enabled{")]
+        self.assertEqual(enabled, ['coredns_plugin_enabled{server="dns://127.0.0.1:0",zone=".",'
+                                   'view="",name="whoami"} 1'])
         infos = [line for line in page.splitlines()
                  if line.startswith("coredns_reload_version_info{") and line.endswith(" 1")]
         self.assertEqual(len(infos), 1, infos)

@@ -1,3 +1,4 @@
+#include "conf/config.hpp"
 #include "message.hpp"
 #include "server/handler.hpp"
 #include "support/ldns_message.hpp"
@@ -230,4 +231,41 @@ TEST_CASE("each answered query is counted in its zone, and timed with its batch"
     CHECK(world.count("coredns_dns_request_duration_seconds", "zone", "dropped") == 1);
     desk.handler.batch_took(0.001);
     CHECK(world.count("coredns_dns_request_duration_seconds") == 3);
+}
+
+TEST_CASE("a block that does not admit a query leaves it to the next one, then to shorter zones") {
+    metrics::Registry metrics{1};
+    const Oddities oddities{metrics};
+    const auto block = [](const char* zone, std::vector<conf::PluginConfig> plugins) {
+        return conf::ServerConfig{.zones = {*dns::Name::parse(zone)},
+                                  .plugins = std::move(plugins)};
+    };
+    const auto answers = [&](const std::vector<conf::ServerConfig>& servers, const char* name) {
+        auto chains = chain::Chains::build(
+            servers,
+            Setup{.zones = {}, .metrics = metrics, .own_addresses = {}, .services_synced = {}});
+        REQUIRE(chains);
+        Handler handler{0, {.udp_size_max = 1232}, oddities};
+        handler.use(**chains, services::ServiceView{});
+        Octets out(1232);
+        out.resize(handler.answer(query(name), over_udp, out));
+        const LdnsMessage answer = read(out);
+        return answer.rcode == refused ? std::size_t{99} : answer.answers.size();
+    };
+    // "echo" answers with one record, "big" with as many as the name says.
+    const conf::ServerConfig picky = block("x.test.", {{"picky", {}}, {"echo", {}}});
+    const conf::ServerConfig same = block("x.test.", {{"big", {}}, {"echo", {}}});
+    const conf::ServerConfig shorter = block("test.", {{"big", {}}});
+    CHECK(answers({picky, same}, "a.x.test") == 1);
+    CHECK(answers({picky, same}, "big3.x.test") == 3);
+    CHECK(answers({picky, shorter}, "a.x.test") == 1);
+    CHECK(answers({picky, shorter}, "big2.x.test") == 2);
+    CHECK(answers({picky}, "big2.x.test") == 99);
+    CHECK(answers({picky, picky, shorter}, "big2.x.test") == 2);
+
+    const auto twice = chain::Chains::build(
+        {same, picky},
+        Setup{.zones = {}, .metrics = metrics, .own_addresses = {}, .services_synced = {}});
+    REQUIRE_FALSE(twice);
+    CHECK(twice.error().text == "zone x.test. stands twice");
 }

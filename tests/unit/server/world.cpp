@@ -17,6 +17,16 @@ namespace nameplane::test {
 
 namespace {
 
+/// Only for names whose first label begins with "a".
+class Picky final : public Plugin {
+public:
+    Step ask(Query&, Reply&) const noexcept override { return Step::next; }
+    bool filters() const noexcept override { return true; }
+    bool admits(Query& query) const noexcept override {
+        return query.name().first_label().starts_with('a') && query.worker() == 0;
+    }
+};
+
 class Dropping final : public Plugin {
 public:
     Step ask(Query& query, Reply&) const noexcept override {
@@ -116,6 +126,7 @@ template <class T> Result<PluginPtr> make(const Options&, Setup&) {
 }
 
 constexpr std::array kinds{
+    chain::PluginKind{"picky", {}, &make<Picky>},
     chain::PluginKind{"dropping", {}, &make<Dropping>},
     chain::PluginKind{"holding", {}, &make_holding},
     chain::PluginKind{"big", {}, &make<Big>},
