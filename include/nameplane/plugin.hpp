@@ -14,7 +14,7 @@
 // docs/plugins.md has an example of each kind.
 //
 // Who builds the reply: the plugin that says done. Who writes the wire, counts and sends: the
-// server, afterwards. Nobody logs. If everybody says next, the client gets REFUSED.
+// server, afterwards. Nobody logs. If everybody says next, the client gets SERVFAIL.
 
 #include <nameplane/query.hpp>
 #include <nameplane/reply.hpp>

@@ -47,6 +47,9 @@ Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) cons
             return {Step::done, at};
         }
     }
+    // As CoreDNS: a block whose plugins all pass a question on has failed it. Without any, the
+    // question is refused.
+    if (size_ != 0) reply.fail();
     return {Step::done, size_};
 }
 
