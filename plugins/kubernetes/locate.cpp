@@ -32,7 +32,9 @@ Kind kind_of_service(const Settings& settings, const Request& request,
         // An address is no name that a CNAME could have.
         const auto& text = entry.service->external_name;
         const bool name = !text.empty() && !IpAddress::parse(text);
-        return request.shape == Shape::service && name ? Kind::external_name : Kind::name_error;
+        // It has neither endpoints nor ports; "_._" asks for none.
+        const bool whole = request.endpoint.empty() && PortFilter{request}.all();
+        return whole && name ? Kind::external_name : Kind::name_error;
     }
     if (head.headless() && settings.headless_elsewhere) return Kind::elsewhere;
     if (settings.ignore_empty_service && !head.headless() && !has_ready_endpoint(entry)) {

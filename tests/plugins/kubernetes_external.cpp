@@ -84,7 +84,7 @@ std::vector<DnsCase> external_name_cases() {
         {"a." + name("external"), "A", nxdomain()},
         {"_http._tcp." + name("external"), "A", nxdomain()},
         {"_http._tcp." + name("external"), "SRV", nxdomain()},
-        {"_._." + name("external"), "A", nxdomain()},
+        {"_._." + name("external"), "A", records({"@ 5 IN CNAME ext.interwebs.test."})},
         {name("to-address"), "A", nxdomain()},
         {name("to-address"), "CNAME", nxdomain()},
         {name("to-address6"), "AAAA", nxdomain()},
