@@ -7,9 +7,8 @@
 #   tools/lib/control_plane.sh [PROGRAM...]    etcd, kube-apiserver, kube-controller-manager and kube-proxy
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tools/lib/go_programs.sh
 
-module=tests/control-plane
-target=$PWD/.cache/control-plane
 programs=("$@")
 [ $# -gt 0 ] || programs=(etcd kube-apiserver kube-controller-manager kube-proxy)
 
@@ -20,39 +19,6 @@ package_of() {
     esac
 }
 
-give_up() {
-    printf '%s\n' "$1" >"$target/why-not"
-    printf 'no control plane for tests: %s\n' "$1"
-    exit 0
-}
-
-# The newest Go there is: one in PATH, or where Go's own archive puts it.
-find_go() {
-    local wanted have go
-    wanted=$(awk '$1 == "go" { print $2 }' "$module/go.mod")
-    for go in go /usr/local/go/bin/go /usr/lib/go-1.*/bin/go; do
-        have=$(GOTOOLCHAIN=local "$go" env GOVERSION 2>/dev/null) || continue
-        [ "$(printf '%s\n' "$wanted" "${have#go}" | sort -V | sed -n 1p)" = "$wanted" ] || continue
-        printf '%s\n' "$go"
-        return
-    done
-    return 1
-}
-
-mkdir -p "$target"
-rm -f "$target/why-not"
-key=$(cat "$module/go.mod" "$module/go.sum" | sha256sum)
-key=${key%% *}
-for program in "${programs[@]}"; do
-    [ -x "$target/$program" ] && [ "$(cat "$target/$program.key" 2>/dev/null)" = "$key" ] && continue
-    go=$(find_go) ||
-        give_up "no Go that is new enough ($module/go.mod says $(awk '$1 == "go" { print $2 }' \
-            "$module/go.mod"); Debian 12 has 1.19): put one into PATH"
-    printf 'building %s\n' "$program"
-    log=$target/$program.build.log
-    (cd "$module" && GOTOOLCHAIN=local CGO_ENABLED=0 nice "$go" build -trimpath -mod=readonly -ldflags "-s -w" \
-        -o "$target/$program.new" "$(package_of "$program")") >"$log" 2>&1 ||
-        give_up "$program cannot be built: $(tail -n 1 "$log")"
-    mv "$target/$program.new" "$target/$program"
-    printf '%s\n' "$key" >"$target/$program.key"
-done
+pairs=()
+for program in "${programs[@]}"; do pairs+=("$program=$(package_of "$program")"); done
+build_go_programs tests/control-plane "$PWD/.cache/control-plane" "control plane" "${pairs[@]}"
