@@ -1,0 +1,222 @@
+"""Every difference from CoreDNS that is meant, as narrow as it can be said. docs/from-coredns.md has
+each under its name with the reason; a test compares. What none of these explains is a failure."""
+
+import dataclasses
+import typing
+
+import compare
+import wire
+
+OWN_SIZE = 1232  # [dns] udp_size_max
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    name: str
+    parts: frozenset  # of compare.PARTS, those that it explains
+    applies: typing.Callable  # of a Case
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A question, both answers, and what is configured: lines of the plugin kubernetes."""
+
+    question: wire.Question
+    ours: wire.Answer
+    theirs: wire.Answer
+    options: tuple = ()
+    whole: wire.Answer | None = None  # our answer by TCP, where one of both was cut
+
+    @property
+    def name(self):
+        return self.question.text
+
+    def is_reverse(self):
+        return self.name.endswith((".in-addr.arpa.", ".ip6.arpa."))
+
+    def falls_through(self):
+        zones = [line.split()[1:] for line in self.options if line.startswith("fallthrough")]
+        return any(not words or any(self.name.endswith(zone + ".") for zone in words)
+                   for words in zones)
+
+
+RULES = []
+
+
+def known(name, *parts):
+    def add(applies):
+        RULES.append(Known(name, frozenset(parts), applies))
+        return applies
+    return add
+
+
+def is_no_data(answer):
+    return answer.rcode == "NOERROR" and not answer.answer and not answer.additional and \
+        [record.kind for record in answer.authority] == ["SOA"]
+
+
+def is_nx(answer):
+    return answer.rcode == "NXDOMAIN" and not answer.answer and \
+        [record.kind for record in answer.authority] == ["SOA"]
+
+
+def nobody(answer):
+    """What a question gets that went on to the next plugin and met none."""
+    return answer.rcode == "SERVFAIL" and not any(answer.sections)
+
+
+def name_error(case, answer):
+    """A name that does not exist: NXDOMAIN, or gone on to nobody."""
+    return nobody(answer) if case.falls_through() else is_nx(answer)
+
+
+# -- messages --
+
+@known("opt-size", "opt")
+def _(case):
+    """Ours says what we take, not what the client said, and always repeats DO."""
+    (ours, theirs) = (case.ours.opt, case.theirs.opt)
+    if not ours or not theirs or ours[0] != OWN_SIZE:
+        return False
+    asked = 0 if case.question.edns.version else case.question.edns.size
+    flags = (0x8000 if case.question.edns.do else 0)
+    return theirs[0] == asked and ours[1:3] == theirs[1:3] and ours[3] == flags and \
+        theirs[3] in (flags, 0 if case.question.edns.version else flags) and \
+        (ours[4] == theirs[4] or only_echoes(case))
+
+
+def only_echoes(case):
+    echoed = {3, 9, 10, 11, 12}
+    return not case.ours.opt[4] and set(case.theirs.opt[4]) <= \
+        {option for option in case.question.edns.options if option[0] in echoed}
+
+
+def owners_as_asked(case, answer):
+    return sum(record.owner == case.question.name for record in answer.answer)
+
+
+@known("case-of-other-names", "answer", "authority", "additional")
+def _(case):
+    """Names in data and owners beside the answer's: equal but for case."""
+    if owners_as_asked(case, case.ours) != owners_as_asked(case, case.theirs):
+        return False
+    if not any(label != label.lower() for label in case.question.name):
+        return False
+    return all(sorted(map(compare.lowered, map(compare.blank_serial, own))) ==
+               sorted(map(compare.lowered, map(compare.blank_serial, other)))
+               for (own, other) in zip(case.ours.sections, case.theirs.sections))
+
+
+@known("cut", "answer", "additional")
+def _(case):
+    """Both cut: which records of a set are left is nobody's promise, how many is, to one or two."""
+    if not (case.ours.flag("TC") and case.theirs.flag("TC")) or case.whole is None:
+        return False
+    whole = set(map(compare.lowered, case.whole.answer))
+    (own, other) = ([compare.lowered(record) for record in answer.answer]
+                    for answer in (case.ours, case.theirs))
+    limit = case.question.edns.size if case.question.edns else 512
+    enough = len(own) >= len(other) - 2 or limit > OWN_SIZE
+    return enough and set(own) <= whole and set(other) <= whole and len(set(own)) == len(own)
+
+
+@known("cut-at-1232", "flags", "answer", "additional")
+def _(case):
+    """We send no datagram that the network would take apart."""
+    edns = case.question.edns
+    return not case.question.tcp and edns is not None and edns.size > OWN_SIZE and \
+        case.ours.flag("TC") and not case.theirs.flag("TC") and case.whole is not None and \
+        [sorted(map(compare.lowered, part)) for part in case.whole.sections] == \
+        [sorted(map(compare.lowered, part)) for part in case.theirs.sections]
+
+
+# -- names and types: RFC 8020, a name is there for all types or for none --
+
+@known("reverse-other-types", "rcode", "flags", "authority")
+def _(case):
+    """A reverse name with a PTR record exists for every type."""
+    return case.is_reverse() and case.question.type != "PTR" and is_no_data(case.ours) and \
+        name_error(case, case.theirs)
+
+
+@known("soa-below-apex", "rcode", "flags", "authority")
+def _(case):
+    """There: NOERROR for SOA, whatever the name."""
+    return case.question.type == "SOA" and is_no_data(case.theirs) and \
+        name_error(case, case.ours)
+
+
+@known("names-without-records", "rcode", "authority", "flags")
+def _(case):
+    """dns.Z, ns.dns.Z, dns-version.Z; for TXT also others that hold nothing, such as namespaces."""
+    fixed = case.name.startswith(("dns.", "ns.dns.", "dns-version."))
+    return (fixed or case.question.type == "TXT") and is_no_data(case.ours) and \
+        name_error(case, case.theirs)
+
+
+@known("upper-case-ns", "rcode", "answer", "authority", "additional", "flags")
+def _(case):
+    """NS of the zone and ns.dns.Z: there only in lower case."""
+    mixed = any(label != label.lower() for label in case.question.name)
+    short = case.name.startswith("ns.dns.") or case.question.type == "NS"
+    return mixed and short and case.ours.rcode == "NOERROR" and \
+        (name_error(case, case.theirs) or is_no_data(case.theirs))
+
+
+# -- records --
+
+@known("pod-srv", "answer", "authority", "additional")
+def _(case):
+    """There: an SRV record with port 0."""
+    return ".pod." in case.name and case.question.type == "SRV" and is_no_data(case.ours) and \
+        [record.data[2] for record in case.theirs.answer] == ["0"]
+
+
+@known("external-inside-without-address", "answer")
+def _(case):
+    """The CNAME stays, with the SOA that lets it be kept."""
+    return case.question.type in ("A", "AAAA") and case.ours.types() and \
+        set(case.ours.types()) == {"CNAME"} and is_no_data(case.theirs) and \
+        [record.kind for record in case.ours.authority] == ["SOA"]
+
+
+@known("pod-names-that-are-no-label", "answer", "additional")
+def _(case):
+    """endpoint_pod_names and a pod's name with a dot in it: there as it is, here the address."""
+    (own, other) = ([compare.lowered(record) for record in answer.answer
+                     if record.kind in ("SRV", "PTR")] for answer in (case.ours, case.theirs))
+    theirs_only = set(other) - set(own)
+    return "endpoint_pod_names" in case.options and len(own) == len(other) and \
+        all("dotted.pod" in record.data[-1] for record in theirs_only)
+
+
+# "malformed-messages": what raw.MESSAGES get here and there, where it is not the same.
+FORMERR = "FORMERR opcode 0 RD 0/0/0/0"
+FINE = "NOERROR opcode 0 AA RD 1/1/0/0"
+FINE_EDNS = "NOERROR opcode 0 AA RD 1/1/0/1"
+MESSAGES = {
+    "an opcode: notify": ("NOTIMP opcode 4  0/0/0/0", "NOERROR opcode 4 AA 1/1/0/0"),
+    "a question without its end": (FORMERR, "REFUSED opcode 0 RD 1/0/0/0"),
+    "a header alone that promises a question": (FORMERR, "SERVFAIL opcode 0 RD 0/0/0/0"),
+    "two answers in the question": (FINE, FORMERR),
+    "two authority records": (FINE, FORMERR),
+    "two OPT": (FORMERR, FINE_EDNS),
+    "three additional records": (FINE_EDNS, FORMERR),
+    "an OPT that is not the root's": (FORMERR, FINE_EDNS),
+    "an OPT cut off": (FORMERR, "FORMERR opcode 0 RD 1/0/0/0"),
+    "an OPT whose option is too long": (FORMERR, "FORMERR opcode 0 RD 1/0/0/0"),
+    "a record that is promised": (FORMERR, FINE),
+}
+
+
+def explain(case, parts):
+    """Names of the rules that explain these parts, and the parts that none does."""
+    if "missing" in parts:
+        return ((), parts)
+    left = set(parts)
+    used = []
+    for rule in RULES:
+        if left & rule.parts and rule.applies(case):
+            left -= rule.parts
+            used.append(rule.name)
+    return (tuple(used), tuple(sorted(left)))

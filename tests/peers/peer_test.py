@@ -1,0 +1,71 @@
+"""What the scripts of this folder share: the same Corefile for both servers, questions asked of both,
+and what differs beyond known.py as a failure."""
+
+import collections
+import dataclasses
+import pathlib
+import sys
+import tempfile
+
+import servers  # finds the folders of the others
+import asking
+import cluster_test
+import compare
+import known
+import wire
+
+SHOWN = 12  # differences in full
+
+
+class PeerTest(cluster_test.unittest.TestCase):
+    """`used` counts the known differences that were met; `compared` all questions."""
+
+    @classmethod
+    def setUpClass(cls):
+        (cls.used, cls.compared) = (collections.Counter(), 0)
+
+    def pair(self, corefile):
+        """Both, ready; they end with the test."""
+        pair = []
+        for kind in (servers.Nameplane, servers.CoreDns):
+            server = kind(pathlib.Path(tempfile.mkdtemp()), corefile)
+            self.addCleanup(server.kill)
+            server.start(wait=False)
+            pair.append(server)
+        for server in pair:
+            server.wait()
+        return pair
+
+    def compare(self, pair, asked, options=()):
+        """Asks both all of it; fails with what nobody meant to differ."""
+        (ours, theirs) = (asking.ask_all(server.port, asked) for server in pair)
+        whole = self.ask_whole(pair[0], asked, (ours, theirs))
+        problems = []
+        for (question, own, other) in zip(asked, ours, theirs):
+            parts = compare.differing(own, other)
+            case = known.Case(question, own, other, tuple(options), whole.get(question))
+            (used, left) = known.explain(case, parts)
+            self.used.update(used)
+            if left:
+                problems.append("%s: %s differ\nours: %s\ntheirs: %s" % (
+                    question, ", ".join(left), own, other))
+        type(self).compared += len(asked)
+        print("%d questions, %d differences not known" % (len(asked), len(problems)), flush=True)
+        if problems:
+            self.fail("%d of %d answers differ\n%s" % (
+                len(problems), len(asked), "\n\n".join(problems[:SHOWN])))
+
+    def ask_whole(self, server, asked, answers):
+        """Answers by TCP to what one of both cut."""
+        cut = [question for (question, *both) in zip(asked, *answers)
+               if any(isinstance(one, wire.Answer) and one.flag("TC") for one in both)]
+        again = [dataclasses.replace(question, tcp=True) for question in cut]
+        return dict(zip(cut, asking.ask_all(server.port, again)))
+
+
+def main():
+    reason = servers.missing()
+    if reason:
+        print("skipped: " + reason)
+        sys.exit(77)
+    cluster_test.main()

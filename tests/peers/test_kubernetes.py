@@ -1,0 +1,73 @@
+"""CoreDNS and Nameplane at the same real API server with the same Corefile, asked the same questions:
+every kind of Service, option by option."""
+
+import peer_test  # finds the folders of the others
+import cluster_test
+import asking
+import known
+import objects
+import questions
+import raw
+import servers
+from cluster_test import await_true
+
+KUBE = ("cluster.local", "in-addr.arpa", "ip6.arpa")
+SETS = {
+    "plain": (("cluster.local",), []),
+    "kubeadm": (KUBE, ["pods insecure", "fallthrough in-addr.arpa ip6.arpa", "ttl 30"]),
+    "verified": (KUBE, ["pods verified", "ttl 3600"]),
+    "pod names": (KUBE, ["endpoint_pod_names", "ttl 0", "pods insecure"]),
+    "no endpoints": (KUBE, ["noendpoints", "pods insecure"]),
+    "no empty": (KUBE, ["ignore empty_service"]),
+    "some namespaces": (KUBE, ["namespaces default data", "pods insecure"]),
+    "all falls through": (KUBE, ["fallthrough", "pods insecure"]),
+    "two zones": (("cluster.local", "sub.cluster.local", "10.in-addr.arpa"), ["pods insecure"]),
+}
+COUNT = 300 if cluster_test.IS_SHORT else 1500
+
+
+class Kubernetes(cluster_test.ClusterTest, peer_test.PeerTest):
+    @classmethod
+    def setUpClass(cls):
+        cluster_test.ClusterTest.setUpClass.__func__(cls)
+        peer_test.PeerTest.setUpClass.__func__(cls)
+        objects.create(cls.api)
+        await_true("Pods have addresses", lambda: all(
+            one["status"].get("podIP") for one in cls.api.list("Pod")[0]))
+
+    def corefile(self, zones, body):
+        kubeconfig = "kubeconfig %s test" % self.plane.admin_kubeconfig
+        return servers.block(zones, ("kubernetes " + " ".join(zones), [*body, kubeconfig]))
+
+    def test_options(self):
+        for (number, (title, (zones, body))) in enumerate(SETS.items()):
+            with self.subTest(title):
+                pair = self.pair(self.corefile(zones, body))
+                try:
+                    self.compare(pair, questions.generate(self.api, number, COUNT), body)
+                finally:
+                    for server in pair:
+                        server.kill()
+        print("%d questions in all; known differences: %s" % (self.compared, dict(self.used)))
+        # A rule that explains nothing any more must go.
+        unused = [rule.name for rule in known.RULES if not self.used[rule.name]]
+        if not cluster_test.IS_SHORT:
+            self.assertEqual(unused, [])
+
+    def test_servers_of_the_zone_by_their_service(self):
+        objects.become_endpoint(self.api)
+        self.addCleanup(self.api.delete, "EndpointSlice", "default", "nodes-0")
+        pair = self.pair(self.corefile(*SETS["kubeadm"]))
+        self.compare(pair, questions.server_names(), SETS["kubeadm"][1])
+
+    def test_messages_that_no_client_should_send(self):
+        pair = self.pair(self.corefile(*SETS["plain"]))
+        (ours, theirs) = (list(map(raw.summary, asking.ask_raw(server.port, raw.MESSAGES.values())))
+                          for server in pair)
+        for (title, own, other) in zip(raw.MESSAGES, ours, theirs):
+            with self.subTest(title):
+                self.assertEqual((own, other), known.MESSAGES.get(title, (other, other)))
+
+
+if __name__ == "__main__":
+    peer_test.main()
