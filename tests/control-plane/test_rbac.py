@@ -79,14 +79,14 @@ class Rbac(cluster_test.ClusterTest):
         agent = self.agent_of("nameplane", rules=False)
         self.await_ready(agent)
         self.await_name(agent, "kubernetes")
-        self.assertNotIn("403", "\n".join(agent.read_lines()))
+        self.assertNotIn("(403)", "\n".join(agent.read_lines()))
         self.assertEqual(agent.stop(), 0)
 
     def test_node_agent_is_ready_with_its_roles(self):
         agent = self.agent_of("nameplane-node")
         self.await_ready(agent)
         self.await_equal(agent)
-        self.assertNotIn("403", "\n".join(agent.read_lines()))
+        self.assertNotIn("(403)", "\n".join(agent.read_lines()))
         self.assertEqual(agent.stop(), 0)
 
     def test_without_services(self):
