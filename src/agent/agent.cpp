@@ -444,7 +444,7 @@ int run_agent(RunCommand command) {
              "pod (KUBERNETES_SERVICE_HOST)"});
     }
     if (!settings.problems.empty()) {
-        for (const conf::Problem& problem : settings.problems) complain(problem.to_string());
+        complain_about_all(settings);
         return exit_usage;
     }
     log::set_level(settings.config.runtime.log_level);

@@ -99,20 +99,28 @@ std::string text_of(const rules::Plan& plan, RenderTo to) {
 
 // What only a plugin knows of its options, it says when it is made.
 Status try_plugins(const conf::Config& config) {
+    std::vector<conf::ServerConfig> servers = config.runtime.servers;
+    std::erase_if(servers, [](const conf::ServerConfig& server) { return server.zones.empty(); });
+    for (conf::ServerConfig& server : servers) {
+        std::erase_if(server.plugins,
+                      [](const conf::PluginConfig& plugin) { return !plugin.whole; });
+    }
     metrics::Registry registry{1};
     const Setup setup{.zones = {}, .metrics = registry, .own_addresses = {}, .services_synced = {}};
-    const std::vector<conf::ServerConfig>& servers = config.runtime.servers;
     auto chains = chain::Chains::build(servers, setup, apart(servers));
     return chains ? Status{} : Status{std::move(chains).error()};
 }
 
+bool complain_about_all(const conf::Compiled& settings) {
+    const bool wrong = complain_about(settings);
+    const Status plugins = try_plugins(settings.config);
+    if (!plugins) complain(plugins.error().text);
+    return wrong || !plugins;
+}
+
 int run_check(const CheckCommand& command) {
     const conf::Compiled settings = load_settings(command.overrides);
-    if (complain_about(settings)) return exit_usage;
-    if (const Status plugins = try_plugins(settings.config); !plugins) {
-        complain(plugins.error().text);
-        return exit_usage;
-    }
+    if (complain_about_all(settings)) return exit_usage;
     for (const conf::Problem& warning : settings.warnings) {
         complain("warning: " + warning.to_string());
     }

@@ -14,8 +14,12 @@ std::vector<std::string> lines_of(std::string_view text);
 /// Each line of `text` to standard error, as "nameplane: line".
 void complain(std::string_view text);
 
-/// Makes all plugins of `config`, to hear what they do not like; nothing runs.
+/// Makes all plugins of `config` whose options are good as far as their tables tell, to hear what
+/// else they do not like; nothing runs.
 Status try_plugins(const conf::Config& config);
+
+/// Says all that is wrong in `settings`, and what its plugins do not like; false: nothing.
+bool complain_about_all(const conf::Compiled& settings);
 
 /// Prints a Corefile as TOML, or TOML as a Corefile.
 int run_convert(const ConvertCommand& command);

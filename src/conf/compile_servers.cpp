@@ -100,7 +100,10 @@ private:
                 check_free_body(given);
                 statements.push_back(statement_of(given));
             } else {
-                plugins.push_back({given.name, read_options(given, kind, problems_)});
+                const std::size_t before = problems_.size();
+                Options options = read_options(given, kind, problems_);
+                const bool whole = problems_.size() == before;
+                plugins.push_back({given.name, std::move(options), whole});
             }
         }
         if (statements.empty()) return;

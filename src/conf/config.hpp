@@ -93,6 +93,7 @@ struct AdminConfig {
 struct PluginConfig {
     std::string name;
     Options options;
+    bool whole = true;  ///< nothing is wrong with the options as far as their table tells
     friend bool operator==(const PluginConfig&, const PluginConfig&) = default;
 };
 /// Where a block stands in its file; makes no difference.

@@ -208,6 +208,24 @@ class Convert(CorefileTest):
         self.assertEqual((code, error), (1, "nameplane: [node]: left out, since a Corefile has no "
                                             "place for it\n"))
 
+    def test_check_says_everything_at_once(self):
+        corefile = self.write("Corefile", """a..b {
+    whoami {
+        ttl 5000
+    }
+}
+. {
+    nonsense
+    kubernetes in-addr.arpa
+    kubernetes
+    import nowhere
+    rewrite
+""")
+        (code, text, error) = self.run_command("check", corefile)
+        self.assertEqual((code, text), (2, ""))
+        self.assertEqual([line.split(":")[2] for line in error.splitlines()],
+                         ["1", "3", "6", "7", "9", "10", "11", "8"], error)
+
     def test_check_warns_of_imports_without_a_file(self):
         corefile = self.write("Corefile", ". {\n    whoami\n    import none/*.x\n}\n")
         (code, text, error) = self.run_command("check", corefile)
