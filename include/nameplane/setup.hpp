@@ -17,6 +17,7 @@
 
 namespace nameplane {
 
+class Clock;
 class Heirlooms;
 
 /// Valid during make() only; what the references name lives as long as the agent.
@@ -50,6 +51,8 @@ struct Setup {
     }
     /// What the plugins of the configuration before this one left; nullptr: none.
     Heirlooms* heirlooms = nullptr;
+    /// What time it is, for tests; nullptr: the machine's. Outlives the plugins.
+    const Clock* clock = nullptr;
 };
 
 }  // namespace nameplane

@@ -160,7 +160,8 @@ std::shared_ptr<const chain::Chains> UpstreamLab::build(std::vector<conf::Plugin
                                                       .metrics = metrics,
                                                       .own_addresses = {},
                                                       .services_synced = {},
-                                                      .heirlooms = &heirlooms});
+                                                      .heirlooms = &heirlooms,
+                                                      .clock = &clock});
     if (!built) FAIL(built.error().text);
     return *built;
 }

@@ -10,6 +10,7 @@
 #include "server/batches.hpp"
 #include "server/handler.hpp"
 #include "support/ldns_message.hpp"
+#include <nameplane/base/clock.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/heirlooms.hpp>
 #include <nameplane/worker.hpp>
@@ -80,6 +81,17 @@ struct Saying {
 };
 Octets answer_to(const ScriptedUpstream::Question& question, const Saying& saying);
 
+/// Stands still but for advance().
+class HandClock final : public Clock {
+public:
+    Monotonic now() const noexcept override { return now_; }
+    WallTime wall() const noexcept override { return std::chrono::system_clock::now(); }
+    void advance(std::chrono::milliseconds time) { now_ += time; }
+
+private:
+    Monotonic now_ = std::chrono::steady_clock::now();
+};
+
 class UpstreamLab final : WorkerContext, server::Late {
 public:
     explicit UpstreamLab(std::vector<conf::PluginConfig> plugins);
@@ -88,6 +100,7 @@ public:
     net::Loop events;
     metrics::Registry metrics{1};
     Heirlooms heirlooms;
+    HandClock clock;  // the plugins' that ask for one
 
     /// Puts a query into the handler; its answer, perhaps there already, has this number.
     struct Ask {

@@ -55,7 +55,10 @@ struct Read {
     bool good = false;
     dns::Name name = *dns::Name::parse("www.example.");
 
-    explicit Read(const Octets& octets, std::size_t arena_octets = 64 << 10) : arena{arena_octets} {
+    Octets octets;  // what the reply's records refer to
+
+    explicit Read(Octets given, std::size_t arena_octets = 64 << 10)
+        : arena{arena_octets}, octets{std::move(given)} {
         good = dns::read_answer(octets, name, arena, reply);
     }
     /// As ldns reads it after our encoder has written it.
