@@ -127,10 +127,7 @@ private:
         settings_.stale_for = static_cast<dns::Ttl>(stale_for->count() / 1000);
         if (stale_for->count() == 0) settings_.serve_stale = false;
         if (words.size() == 1) return;
-        std::string mode = words[1];
-        std::ranges::transform(mode, mode.begin(), [](char c) {
-            return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-        });
+        const std::string mode = lower(words[1]);
         if (mode != "immediate" && mode != "verify") {
             return wrong(line, "serve_stale: '" + words[1] + "', expected immediate or verify");
         }
@@ -182,10 +179,25 @@ private:
     }
 
     void policy() {
-        settings_.prefer_positive = given_.word("serve_stale_policy") == "prefer_positive";
-        if (settings_.prefer_positive && given_.statements("serve_stale").empty()) {
-            mistakes_.add(given_.wrong("serve_stale_policy", "no serve_stale, expected one"));
+        const std::vector<Statement>& lines = given_.statements("serve_stale_policy");
+        for (const Statement& line : lines) {
+            settings_.prefer_positive =
+                line.words.size() == 1 && lower(line.words[0]) == "prefer_positive";
+            if (!settings_.prefer_positive) {
+                wrong(line, "serve_stale_policy: expected prefer_positive");
+            }
         }
+        if (lines.size() > 1) wrong(lines[1], "serve_stale_policy: again, expected it once");
+        if (!lines.empty() && given_.statements("serve_stale").empty()) {
+            wrong(lines[0], "serve_stale_policy: no serve_stale, expected one");
+        }
+    }
+
+    static std::string lower(std::string word) {
+        std::ranges::transform(word, word.begin(), [](char c) {
+            return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        });
+        return word;
     }
 
     static constexpr std::int64_t capacity_max = 4'000'000;

@@ -319,7 +319,7 @@ TEST_CASE("a refresh that failed is not tried again at once") {
 
 TEST_CASE("prefer_positive: a good answer, even stale, goes before a denial") {
     World world{{{"serve_stale", line({"1h", "verify"})},
-                 {"serve_stale_policy", std::string{"prefer_positive"}}}};
+                 {"serve_stale_policy", line({"prefer_positive"})}}};
     world.ask();
     world.lab->clock.advance(400s);
     world.saying = {.flags = nx_domain, .soa = true};
@@ -475,7 +475,7 @@ TEST_CASE("options that cannot be are refused, all at once") {
         CHECK_FALSE(read(option, words));
     }
     const conf::PluginConfig alone =
-        plugin_with("cache", {{"serve_stale_policy", std::string{"prefer_positive"}}});
+        plugin_with("cache", {{"serve_stale_policy", line({"prefer_positive"})}});
     CHECK_FALSE(plugins::caching::read_settings(alone.options, setup));
     const conf::PluginConfig longer = plugin_with("cache", {{"servfail", std::uint64_t{301'000}}});
     CHECK_FALSE(plugins::caching::read_settings(longer.options, setup));
