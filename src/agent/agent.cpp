@@ -20,6 +20,7 @@
 #include "services/store.hpp"
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/log.hpp>
+#include <nameplane/heirlooms.hpp>
 
 #include <unistd.h>
 
@@ -114,6 +115,7 @@ struct Agent::Parts {
         [this](std::uint64_t version) { loop.post([this, version] { rules_applied(version); }); }};
     std::unique_ptr<SourcePart> source;
     std::vector<SocketAddress> listening;  // as the layout of the chains numbers them
+    Heirlooms heirlooms;
     std::optional<Published<chain::Chains>> chains;
     std::unique_ptr<server::Server> server;
     std::unique_ptr<Admin> admin;
@@ -248,7 +250,8 @@ struct Agent::Parts {
                           .headless_elsewhere = config.start.api.headless_forward,
                           .background = &background,
                           .line_log = &line_log,
-                          .services_synced = [this] { return names_synced(); }};
+                          .services_synced = [this] { return names_synced(); },
+                          .heirlooms = &heirlooms};
         return chain::Chains::build(runtime.servers, setup, listeners->layout);
     }
 
