@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Names of others on loopback: cached and forwarded, to NSD as upstream, in one run.
+
+    bench/forward.py [--binary build/plain/src/agent/nameplane] [--coredns FILE] [--names 5000]
+                     [--rounds 5] [--seconds 4] [--threads 1]
+
+With --coredns the same is asked of CoreDNS with the same Corefile, in turn. CPU time is that of the
+server's processes while dnsperf ran, divided by the queries it completed; the upstream's is not in it.
+Needs dnsperf, nsd, dig, taskset."""
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import dns as bench
+
+CASES = {"cached": "    cache 3600\n", "forwarded": ""}
+
+
+def address(i):
+    return f"192.0.{i // 250 % 250}.{i % 250 + 1}"
+
+
+class Upstream:
+    title = "upstream"
+
+    def __init__(self, options, folder):
+        self.port = bench.free_port()
+        with open(folder / "zone", "w", encoding="ascii") as zone:
+            zone.write("$ORIGIN example.\n$TTL 3600\n@ SOA ns hostmaster 1 3600 600 86400 30\n@ NS ns\n"
+                       "ns A 192.0.2.53\n")
+            for i in range(options.names):
+                zone.write(f"name-{i} A {address(i)}\n")
+        config = folder / "nsd.conf"
+        config.write_text(f"""
+server:
+  ip-address: 127.0.0.1@{self.port}
+  server-count: 1
+  zonesdir: "{folder}"
+  username: ""
+  pidfile: "{folder}/nsd.pid"
+  database: ""
+  xfrdfile: "{folder}/xfrd.state"
+  xfrdir: "{folder}"
+  zonelistfile: "{folder}/zone.list"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: "example"
+  zonefile: "zone"
+""")
+        self.process = subprocess.Popen(
+            ["taskset", "-c", options.load_cpus, "nsd", "-d", "-c", str(config)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Server:
+    def __init__(self, title, command, options, folder, plugins, upstream):
+        self.title = title
+        self.port = bench.free_port()
+        corefile = folder / f"{title.replace(' ', '-')}.corefile"
+        corefile.write_text(f".:{self.port} {{\n    bind 127.0.0.1\n{plugins}"
+                            f"    forward . 127.0.0.1:{upstream.port}\n}}\n")
+        self.process = subprocess.Popen(
+            ["taskset", "-c", options.server_cpus, *command(corefile)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "GOMAXPROCS": str(options.threads)})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default="build/plain/src/agent/nameplane")
+    parser.add_argument("--coredns")
+    parser.add_argument("--names", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--load-cpus", default="0")
+    parser.add_argument("--server-cpus", default="1")
+    options = parser.parse_args()
+    for tool in ("dnsperf", "nsd", "dig", "taskset"):
+        if not shutil.which(tool):
+            sys.exit(f"needs {tool}: apt-get install dnsperf nsd bind9-dnsutils util-linux")
+    with tempfile.TemporaryDirectory() as name_of_folder:
+        folder = pathlib.Path(name_of_folder)
+        (folder / "manifests").mkdir()
+        queries = folder / "queries"
+        queries.write_text("".join(f"name-{i}.example A\n" for i in range(options.names)))
+        upstream = Upstream(options, folder)
+        servers = []
+        commands = {"nameplane": lambda corefile: [
+            options.binary, "--config", str(corefile), "--manifests", str(folder / "manifests"),
+            "--threads", str(options.threads)]}
+        if options.coredns:
+            commands["coredns"] = lambda corefile: [options.coredns, "-conf", str(corefile)]
+        try:
+            bench.wait_for_answer(upstream.port, "name-1.example")
+            for case, plugins in CASES.items():
+                for title, command in commands.items():
+                    servers.append(Server(f"{title} {case}", command, options, folder, plugins,
+                                          upstream))
+                    bench.wait_for_answer(servers[-1].port, "name-1.example")
+            for server in servers:
+                bench.measure(server, options, queries)  # the first round fills caches
+            rounds = {s.title: [] for s in servers}
+            for _ in range(options.rounds):
+                for server in servers:
+                    rounds[server.title].append(bench.measure(server, options, queries))
+            print(f"{options.names} names, {options.threads} thread(s), {options.rounds} rounds of "
+                  f"{options.seconds} s in turn, medians")
+            print("| server | CPU us/query | of it user | kQPS | lost | resident MB |")
+            print("|---|---|---|---|---|---|")
+            for server in servers:
+                rows = rounds[server.title]
+
+                def median(key, rows=rows):
+                    return statistics.median(row[key] for row in rows)
+                print(f"| {server.title} | {median('cpu'):.2f} | {median('user'):.2f} | "
+                      f"{median('kqps'):.0f} | {sum(r['lost'] for r in rows)} | "
+                      f"{bench.resident_mb(server.process.pid):.0f} |")
+            for case in CASES if options.coredns else ():
+                ratios = sorted(b["cpu"] / a["cpu"] for a, b in zip(
+                    rounds[f"nameplane {case}"], rounds[f"coredns {case}"]))
+                print(f"{case}, CPU of coredns / nameplane: median "
+                      f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})")
+        finally:
+            for server in [*servers, upstream]:
+                server.process.send_signal(signal.SIGTERM)
+                server.process.wait(timeout=30)
+
+
+if __name__ == "__main__":
+    main()
