@@ -284,19 +284,23 @@ void ElementMessages::move_to(Batch& batch) {
     done_.clear();
 }
 
-void read_elements(const nlmsghdr* message,
+void read_elements(std::span<const std::uint8_t> attributes,
                    const std::function<void(const KernelElement&)>& visit) {
-    const auto* begin =
-        static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)));
-    const auto* end = reinterpret_cast<const std::uint8_t*>(message) + message->nlmsg_len;
-    if (begin >= end) return;
-    for_each_attribute({begin, end}, [&](int type, auto list) {
+    for_each_attribute(attributes, [&](int type, auto list) {
         if (type != NFTA_SET_ELEM_LIST_ELEMENTS) return;
         for_each_attribute(list, [&](int, auto octets) {
             const KernelElement element = read_element(octets);
             if (!element.key.empty()) visit(element);
         });
     });
+}
+
+void read_elements(const nlmsghdr* message,
+                   const std::function<void(const KernelElement&)>& visit) {
+    const auto* begin =
+        static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)));
+    const auto* end = reinterpret_cast<const std::uint8_t*>(message) + message->nlmsg_len;
+    if (begin < end) read_elements({begin, end}, visit);
 }
 
 Fingerprint fingerprint(const Element& element) {

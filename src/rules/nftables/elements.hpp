@@ -56,7 +56,10 @@ struct KernelElement {
     bool has_verdict = false;
 };
 
-/// The elements of one message of a list. What cannot be understood is left out.
+/// The elements among the attributes of a list. What cannot be understood is left out.
+void read_elements(std::span<const std::uint8_t> attributes,
+                   const std::function<void(const KernelElement&)>& visit);
+/// The same of one message.
 void read_elements(const nlmsghdr* message, const std::function<void(const KernelElement&)>& visit);
 
 /// What tells elements apart: where they stand, and what they say there. The comment counts but

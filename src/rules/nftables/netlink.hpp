@@ -36,6 +36,8 @@ public:
     /// Appends ready messages.
     void add(std::vector<Octet> messages);
     bool empty() const noexcept { return parts_.empty(); }
+    /// Whole messages one after the other, in each part.
+    const std::vector<std::vector<Octet>>& parts() const noexcept { return parts_; }
     std::size_t size() const noexcept;
     /// Ends what came so far; truncate() with the result takes away what comes later.
     std::size_t seal();

@@ -1,0 +1,179 @@
+#include "rules/nftables/content.hpp"
+#include "rules/nftables/elements.hpp"
+
+#include <catch2/catch.hpp>
+#include <linux/netlink.h>
+
+#include <algorithm>
+#include <cstring>
+
+using namespace nameplane;
+using namespace nameplane::rules;
+using namespace nameplane::rules::nftables;
+
+namespace {
+
+IpAddress ip(std::string_view text) {
+    return *IpAddress::parse(text);
+}
+
+PortPlan port_plan(std::string name, std::string_view cluster_ip,
+                   const std::vector<std::string>& endpoints) {
+    PortPlan port{.name = std::move(name), .port = 80, .cluster_ip = ip(cluster_ip)};
+    for (const std::string& endpoint : endpoints) {
+        port.cluster_endpoints.push_back({.address = ip(endpoint), .port = 8080});
+    }
+    port.has_endpoints = !endpoints.empty();
+    port.internal = port.external = endpoints.empty() ? Unserved::reject : Unserved::none;
+    return port;
+}
+
+Place external(std::string_view address) {
+    return {.address = ip(address), .port = 80};
+}
+
+std::vector<std::string> texts(const PortPlan& port, Frontend::Kind kind) {
+    std::vector<std::string> all;
+    for_each_frontend(port, [&](const Frontend& frontend) {
+        if (frontend.kind != kind) return;
+        render_frontend(port, frontend, [&](const Element& element) {
+            all.push_back(std::string{info(element.map).name} + " " +
+                          to_text(element, port.cluster_ip.family()));
+        });
+    });
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("a place belongs to who comes first in the plan, whoever came first in time") {
+    auto a = port_plan("ns/a:http", "10.96.0.1", {"10.0.0.1"});
+    auto b = port_plan("ns/b:http", "10.96.0.2", {"10.0.0.2"});
+    auto c = port_plan("ns/c:http", "10.96.0.3", {"10.0.0.3"});
+    for (PortPlan* port : {&a, &b, &c}) port->external_ips = {ip("192.0.2.1")};
+    Content content;
+    content.add(c);
+    content.add(a);
+    content.add(b);
+    const Place place = external("192.0.2.1");
+    CHECK(content.winner(place)->port == &a);
+    content.remove(b);
+    CHECK(content.winner(place)->port == &a);
+    content.remove(a);
+    CHECK(content.winner(place)->port == &c);
+    content.add(b);
+    CHECK(content.winner(place)->port == &b);
+    content.remove(b);
+    content.remove(c);
+    CHECK_FALSE(content.winner(place));
+    CHECK_FALSE(content.has_cluster_ip(ip("10.96.0.1")));
+}
+
+TEST_CASE("changes tell what was, once, however often it changes meanwhile") {
+    const auto old = port_plan("ns/a:http", "10.96.0.1", {"10.0.0.1", "10.0.0.2"});
+    const auto now = port_plan("ns/a:http", "10.96.0.1", {"10.0.0.2", "10.0.0.3"});
+    Content content;
+    content.add(old);
+    Content::Changes changes;
+    content.remove(old, &changes);
+    content.add(now, &changes);
+    REQUIRE(changes.places.size() == 1);
+    CHECK(changes.places.begin()->second->port == &old);
+    CHECK(content.winner(changes.places.begin()->first)->port == &now);
+    CHECK(changes.hairpins.at(ip("10.0.0.1")).was);
+    CHECK_FALSE(content.has_hairpin(ip("10.0.0.1")));
+    CHECK(changes.hairpins.at(ip("10.0.0.2")).was);
+    CHECK(content.has_hairpin(ip("10.0.0.2")));
+    CHECK_FALSE(changes.hairpins.at(ip("10.0.0.3")).was);
+}
+
+TEST_CASE("an endpoint of several Services may meet itself until the last of them goes") {
+    const auto a = port_plan("ns/a:http", "10.96.0.1", {"10.0.0.1"});
+    const auto b = port_plan("ns/b:http", "10.96.0.2", {"10.0.0.1"});
+    Content content;
+    content.add(a);
+    content.add(b);
+    content.remove(a);
+    CHECK(content.has_hairpin(ip("10.0.0.1")));
+    content.remove(b);
+    CHECK_FALSE(content.has_hairpin(ip("10.0.0.1")));
+}
+
+TEST_CASE("source ranges within others are left out: the kernel refuses ranges that overlap") {
+    auto port = port_plan("ns/lb:http", "10.96.0.1", {"10.0.0.1"});
+    port.load_balancer_ips = {ip("198.18.0.1"), ip("203.0.113.1")};
+    port.source_ranges = {*Cidr::parse("203.0.113.0/24"), *Cidr::parse("203.0.113.128/25"),
+                          *Cidr::parse("203.0.113.0/24"), *Cidr::parse("198.51.100.7/32")};
+    port.node_in_source_ranges = true;
+    std::vector<std::string> allowed;
+    for (const std::string& text : texts(port, Frontend::Kind::load_balancer_ip)) {
+        if (text.starts_with("firewall-allowed 198.18.0.1 ")) allowed.push_back(text);
+    }
+    const std::string end = " comment \"ns/lb:http load balancer IP\"";
+    CHECK(allowed ==
+          std::vector<std::string>{"firewall-allowed 198.18.0.1 . tcp . 80 . 203.0.113.0/24" + end,
+                                   "firewall-allowed 198.18.0.1 . tcp . 80 . 198.51.100.7" + end,
+                                   "firewall-allowed 198.18.0.1 . tcp . 80 . 198.18.0.1" + end});
+    port.source_ranges = {*Cidr::parse("0.0.0.0/0")};
+    allowed = texts(port, Frontend::Kind::load_balancer_ip);
+    CHECK(std::ranges::count(allowed, "firewall-allowed 198.18.0.1 . tcp . 80 . 0.0.0.0/0" + end) ==
+          1);
+}
+
+TEST_CASE("a comment is never longer than nft takes") {
+    const std::string name = std::string(63, 'n') + "/" + std::string(63, 's') + ":http";
+    Element element{.map = MapId::service_ips, .name = name, .what = " cluster IP"};
+    CHECK(element.comment().size() == Element::comment_max);
+    CHECK(element.comment().ends_with("..."));
+    element.name = "ns/web";
+    CHECK(element.comment() == "ns/web cluster IP");
+}
+
+TEST_CASE("elements read back from messages say what was written, however many there are") {
+    for (const bool v4 : {true, false}) {
+        auto port = port_plan("ns/web:http", v4 ? "10.96.0.1" : "fd00:96::1", {});
+        port.has_endpoints = true;
+        port.internal = port.external = Unserved::none;
+        for (int i = 0; i < 3'000; ++i) {
+            const std::string last =
+                v4 ? std::to_string(i / 250) + "." + std::to_string(i % 250) : std::to_string(i);
+            port.cluster_endpoints.push_back(
+                {.address = ip((v4 ? "10.244." : "fd00:244::") + last), .port = 8080});
+        }
+        port.load_balancer_ips = {ip(v4 ? "198.18.0.1" : "2001:db8::1")};
+        port.source_ranges = {*Cidr::make(port.cluster_ip, 8)};
+        ElementMessages messages{port.cluster_ip.family(), true};
+        std::vector<Fingerprint> written;
+        const ElementSink sink = [&](const Element& element) {
+            messages.put(element);
+            written.push_back(fingerprint(element));
+        };
+        for_each_frontend(port,
+                          [&](const Frontend& frontend) { render_frontend(port, frontend, sink); });
+        render_shared(port, sink);
+        CHECK(messages.count() == written.size());
+        Batch batch;
+        messages.move_to(batch);
+        std::vector<Fingerprint> read;
+        for (const auto& part : batch.parts()) {
+            nlmsghdr header;
+            std::memcpy(&header, part.data(), sizeof header);
+            REQUIRE(header.nlmsg_len == part.size());
+            // Behind the table's name comes the map's.
+            const std::string name{reinterpret_cast<const char*>(part.data()) + 20 + 16 + 4};
+            const auto map = std::ranges::find(all_maps(), name, &MapInfo::name);
+            REQUIRE(map != all_maps().end());
+            read_elements(reinterpret_cast<const nlmsghdr*>(part.data()),
+                          [&](const KernelElement& element) {
+                              read.push_back(fingerprint(map->id, element));
+                          });
+        }
+        const auto less = [](const Fingerprint& a, const Fingerprint& b) { return a.key < b.key; };
+        std::ranges::sort(written, less);
+        std::ranges::sort(read, less);
+        CHECK(std::ranges::adjacent_find(written, {}, &Fingerprint::key) == written.end());
+        CHECK(std::ranges::equal(written, read, [](const Fingerprint& a, const Fingerprint& b) {
+            return a.key == b.key && a.value == b.value;
+        }));
+    }
+}
