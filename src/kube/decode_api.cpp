@@ -177,6 +177,10 @@ struct ApiDecoder::State {
 };
 
 JsonValue ApiDecoder::State::parse(std::string_view octets, std::string& reason) {
+    if (octets.empty()) {  // which the parser would copy from nowhere
+        reason = "not JSON (nothing)";
+        return {};
+    }
     // The parser takes some 15 octets for one of the longest object it has seen.
     constexpr std::size_t usual_octets = std::size_t{512} * 1024;
     if (parser.capacity() > usual_octets && octets.size() <= usual_octets)
