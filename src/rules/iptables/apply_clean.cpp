@@ -20,7 +20,8 @@ bool is_ours(TableName table, std::string_view chain) {
     switch (table) {
     case TableName::nat: return std::ranges::count(nat, chain) != 0 || is_service_chain(chain);
     case TableName::filter: return std::ranges::count(filter, chain) != 0;
-    case TableName::mangle: return false;
+    case TableName::mangle:
+    case TableName::raw: return false;
     }
     return false;
 }

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_nat.h>
+#include <linux/netfilter/xt_CT.h>
 #include <linux/netfilter/xt_MARK.h>
 #include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_comment.h>
@@ -100,38 +101,43 @@ private:
         put_text(info.comment, sizeof info.comment - 1, match.text);
         put("comment", 0, info);
     }
-    void add(const DportMatch& match) { add_ports(match.port, match.port, true); }
-    void add(const ProtocolMatch&) { add_ports(0, 0xffff, false); }
+    struct Ports {
+        std::uint16_t from = 0;
+        std::uint16_t to = 0xffff;
+    };
+    void add(const DportMatch& match) { add_ports({}, {match.port, match.port}); }
+    void add(const SportMatch& match) { add_ports({match.port, match.port}, {}); }
+    void add(const ProtocolMatch&) { add_ports({}, {}); }
 
-    void add_ports(std::uint16_t from, std::uint16_t to, bool given) {
+    static bool is_given(const Ports& ports) { return ports.from != 0 || ports.to != 0xffff; }
+    template <class Info> static Info port_info(const Ports& source, const Ports& destination) {
+        Info info{};
+        info.spts[0] = source.from;
+        info.spts[1] = source.to;
+        info.dpts[0] = destination.from;
+        info.dpts[1] = destination.to;
+        return info;
+    }
+    void add_ports(const Ports& source, const Ports& destination) {
         if (!rule_.protocol) {
             wrong_ = "a port without a protocol";
             return;
         }
         switch (*rule_.protocol) {
-        case services::Protocol::tcp: {
-            xt_tcp info{};
-            info.spts[1] = 0xffff;
-            info.dpts[0] = from;
-            info.dpts[1] = to;
-            put("tcp", 0, info);
-            return;
-        }
-        case services::Protocol::udp: {
-            xt_udp info{};
-            info.spts[1] = 0xffff;
-            info.dpts[0] = from;
-            info.dpts[1] = to;
-            put("udp", 0, info);
-            return;
-        }
+        case services::Protocol::tcp: return put("tcp", 0, port_info<xt_tcp>(source, destination));
+        case services::Protocol::udp: return put("udp", 0, port_info<xt_udp>(source, destination));
         case services::Protocol::sctp: {
             xt_sctp_info info{};
             for (auto& flag : info.flag_info) flag.chunktype = 0xff;
-            if (given) {
-                info.dpts[0] = from;
-                info.dpts[1] = to;
-                info.flags = XT_SCTP_DEST_PORTS;
+            if (is_given(source)) {
+                info.spts[0] = source.from;
+                info.spts[1] = source.to;
+                info.flags |= XT_SCTP_SRC_PORTS;
+            }
+            if (is_given(destination)) {
+                info.dpts[0] = destination.from;
+                info.dpts[1] = destination.to;
+                info.flags |= XT_SCTP_DEST_PORTS;
             }
             put("sctp", 0, info);
             return;
@@ -248,6 +254,12 @@ private:
         info.mark = set.value;
         info.mask = set.exclusive ? 0 : set.value;
         put("MARK", 2, info);
+    }
+    /// The kernel calls it CT; the second bit is only for iptables to print the older name.
+    void target(const NoTrack&) {
+        xt_ct_target_info_v1 info{};
+        info.flags = XT_CT_NOTRACK | XT_CT_NOTRACK_ALIAS;
+        put("CT", 2, info);
     }
 
     void put_head(std::size_t target_offset) {

@@ -91,6 +91,10 @@ private:
         put_protocol_match();
         add(" --dport {}", match.port);
     }
+    void put(const SportMatch& match) {
+        put_protocol_match();
+        add(" --sport {}", match.port);
+    }
     void put(const ProtocolMatch&) { put_protocol_match(); }
     void put(const RandomMatch& match) {
         add(" -m statistic --mode random --probability {:.10f}", 1.0 / match.n);
@@ -144,6 +148,7 @@ private:
     void put(const SetMark& target) {
         add(" -j MARK {} 0x{:08x}", target.exclusive ? "--xor-mark" : "--or-mark", target.value);
     }
+    void put(const NoTrack&) { out_ += " -j NOTRACK"; }
 
     const Rule& rule_;
     std::string& out_;

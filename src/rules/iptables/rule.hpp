@@ -24,6 +24,11 @@ struct DportMatch {
     std::uint16_t port = 0;
     friend bool operator==(const DportMatch&, const DportMatch&) = default;
 };
+/// `-m tcp --sport N`, likewise.
+struct SportMatch {
+    std::uint16_t port = 0;
+    friend bool operator==(const SportMatch&, const SportMatch&) = default;
+};
 /// `-m tcp` without a port, as in SEP rules.
 struct ProtocolMatch {
     friend bool operator==(const ProtocolMatch&, const ProtocolMatch&) = default;
@@ -58,8 +63,8 @@ struct RecentMatch {
     std::uint32_t seconds = 0;  ///< 0: --set
     friend bool operator==(const RecentMatch&, const RecentMatch&) = default;
 };
-using Match = std::variant<CommentMatch, DportMatch, ProtocolMatch, RandomMatch, StateMatch,
-                           MarkMatch, LocalAddressMatch, RecentMatch>;
+using Match = std::variant<CommentMatch, DportMatch, SportMatch, ProtocolMatch, RandomMatch,
+                           StateMatch, MarkMatch, LocalAddressMatch, RecentMatch>;
 
 // Targets.
 struct NoTarget {
@@ -89,7 +94,11 @@ struct SetMark {
     bool exclusive = false;  ///< xor
     friend bool operator==(const SetMark&, const SetMark&) = default;
 };
-using Target = std::variant<NoTarget, Jump, Verdict, Reject, Dnat, Masquerade, SetMark>;
+/// `-j NOTRACK`: no connection tracking, and hence no translation, for this packet. Table raw only.
+struct NoTrack {
+    friend bool operator==(const NoTrack&, const NoTrack&) = default;
+};
+using Target = std::variant<NoTarget, Jump, Verdict, Reject, Dnat, Masquerade, SetMark, NoTrack>;
 
 struct Rule {
     std::optional<Cidr> source;
@@ -108,7 +117,7 @@ struct Rule {
 
 using Chain = std::vector<Rule>;
 
-enum class TableName : std::uint8_t { filter, nat, mangle };
+enum class TableName : std::uint8_t { filter, nat, mangle, raw };
 
 struct NamedChain {
     std::string name;

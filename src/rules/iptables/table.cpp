@@ -40,6 +40,7 @@ const char* to_string(TableName table) noexcept {
     case TableName::filter: return "filter";
     case TableName::nat: return "nat";
     case TableName::mangle: return "mangle";
+    case TableName::raw: return "raw";
     }
     return "";
 }

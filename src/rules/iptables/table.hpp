@@ -19,7 +19,7 @@ struct xtc_handle;
 
 namespace nameplane::rules::iptables {
 
-/// "filter", "nat", "mangle".
+/// "filter", "nat", "mangle", "raw".
 const char* to_string(TableName table) noexcept;
 
 /// Move-only owner of a libiptc handle. Chain names are C strings, since that is what libiptc
