@@ -1,5 +1,7 @@
 #include "agent/admin.hpp"
 
+#include <nameplane/base/log.hpp>
+
 #include <httplib.h>
 
 #include <atomic>
@@ -121,12 +123,13 @@ Result<std::unique_ptr<Admin>> Admin::bind(const conf::AdminConfig& config, Admi
                               answer_ready(all.pages.ready(), response);
                           });
     }
+    const auto say_metrics = [&all](const httplib::Request&, httplib::Response& response) {
+        response.set_content(all.pages.metrics(), "text/plain; version=0.0.4; charset=utf-8");
+    };
+    if (bound) bound = all.serve(config.metrics, "metrics", say_metrics);
     if (bound) {
-        bound = all.serve(config.metrics, "metrics",
-                          [&all](const httplib::Request&, httplib::Response& response) {
-                              response.set_content(all.pages.metrics(),
-                                                   "text/plain; version=0.0.4; charset=utf-8");
-                          });
+        const Status more = all.serve(all.pages.more_metrics, "metrics", say_metrics);
+        if (!more) NP_LOG_WARNING("admin.less", "error", more.error());
     }
     if (!bound) return std::move(bound).error();
     return std::unique_ptr<Admin>{new Admin{std::move(state)}};

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,7 @@ struct Readiness {
 struct AdminPages {
     std::function<Readiness()> ready;
     std::function<std::string()> metrics;
+    std::optional<SocketAddress> more_metrics;  ///< also here, but not worth failing for
 };
 
 class Admin {

@@ -342,6 +342,7 @@ struct Agent::Parts {
         std::vector<metrics::FamilyReading> families = registry.read();
         std::vector<metrics::FamilyReading> process = process_metrics();
         std::move(process.begin(), process.end(), std::back_inserter(families));
+        if (overrides.setup_errors != nullptr) families.push_back(overrides.setup_errors->read());
         return metrics_text(families);
     }
 
@@ -383,7 +384,8 @@ Result<std::unique_ptr<Agent>> Agent::make(conf::Compiled settings, Overrides ov
     if (Status made = parts->make_source(); !made) return std::move(made).error();
     if (Status bound = parts->bind_names(); !bound) return std::move(bound).error();
     AdminPages pages{.ready = [all = parts.get()] { return all->readiness(); },
-                     .metrics = [all = parts.get()] { return all->metrics_page(); }};
+                     .metrics = [all = parts.get()] { return all->metrics_page(); },
+                     .more_metrics = parts->overrides.more_metrics};
     auto admin = Admin::bind(parts->config.start.admin, std::move(pages));
     if (!admin) return std::move(admin).error();
     parts->admin = std::move(admin).value();
@@ -492,6 +494,7 @@ int run_agent(RunCommand command) {
         std::fflush(stdout);
     }
     NP_LOG_INFO("agent.started");
+    if (command.started) command.started();
     (*agent)->run();
     return exit_ok;
 }

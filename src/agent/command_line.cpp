@@ -17,7 +17,8 @@ constexpr std::string_view description =
     "Answers a cluster's names and programs its Service rules from one service cache.\n";
 constexpr std::string_view footer =
     "Exit codes: 0 done, 1 it did not work, 2 wrong use or configuration.\n"
-    "Every option of FILE is explained in config/nameplane.toml. CoreDNS' flags\nwork, too.";
+    "Every option of FILE is explained in config/nameplane.toml. CoreDNS' flags\nwork, too; with "
+    "-localip, so do those of NodeLocal DNSCache (docs/nodelocal.md).";
 
 // Everything the parser writes into; one field an option.
 struct Given {
@@ -226,8 +227,13 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
         const auto subs = app.get_subcommands();
         return subs.empty() ? app : *subs.front();
     };
+    Result<NodeLocalArguments> taken = take_node_local_flags(arguments);
+    if (!taken) {
+        return SayCommand{"nameplane: " + taken.error().text + "\nTry 'nameplane --help'.\n",
+                          exit_usage};
+    }
     try {
-        std::vector<std::string> ours = with_our_flags(arguments);
+        std::vector<std::string> ours = with_our_flags(std::move(taken->rest));
         std::ranges::reverse(ours);
         app.parse(ours);
     } catch (const CLI::CallForHelp&) {
@@ -243,6 +249,9 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
 
     const Overrides overrides = overrides_of(given, active());
     if (given.plugins) return SayCommand{plugin_list(), exit_ok};
+    if (taken->role && !app.get_subcommands().empty()) {
+        return SayCommand{"nameplane: -localip goes with no command\n", exit_usage};
+    }
     if (check->parsed()) return CheckCommand{overrides};
     if (convert->parsed()) return ConvertCommand{given.file};
     if (cleanup->parsed()) return CleanupCommand{};
@@ -250,7 +259,8 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
         return RenderCommand{overrides, given.node_facts, form_of(given.to),
                              given.family == "ipv6" ? Family::ipv6 : Family::ipv4};
     }
-    return RunCommand{overrides, given.port_file, given.pid_file, given.quiet};
+    return RunCommand{overrides, given.port_file, given.pid_file, given.quiet,
+                      std::move(taken->role)};
 }
 
 }  // namespace nameplane::agent

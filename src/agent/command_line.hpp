@@ -1,9 +1,12 @@
 #pragma once
 // command_line: what was typed, as one of six commands. Knows the words; does nothing.
 
+#include "agent/node_local_flags.hpp"
 #include "agent/settings.hpp"
 #include <nameplane/base/ip.hpp>
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -24,6 +27,8 @@ struct RunCommand {
     std::string port_file;  ///< gets the ports that were bound, one "name port" a line
     std::string pid_file;   ///< gets our process id
     bool quiet = false;     ///< do not print what CoreDNS prints when it has started
+    std::optional<NodeLocal> node_local = std::nullopt;  ///< run as node-cache does
+    std::function<void()> started = nullptr;             ///< called once all sockets are bound
 };
 struct CheckCommand {
     Overrides overrides;

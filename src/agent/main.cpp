@@ -3,6 +3,7 @@
 #include "agent/agent.hpp"
 #include "agent/command_line.hpp"
 #include "agent/commands.hpp"
+#include "agent/node_local.hpp"
 
 #include <cstdio>
 #include <string>
@@ -17,7 +18,9 @@ struct Execute {
         std::fputs(command.text.c_str(), command.code == exit_ok ? stdout : stderr);
         return command.code;
     }
-    int operator()(const RunCommand& command) const { return run_agent(command); }
+    int operator()(const RunCommand& command) const {
+        return command.node_local ? run_node_local(command) : run_agent(command);
+    }
     int operator()(const CheckCommand& command) const { return run_check(command); }
     int operator()(const ConvertCommand& command) const { return run_convert(command); }
     int operator()(const RenderCommand& command) const { return run_render(command); }

@@ -2,6 +2,7 @@
 // settings: the configuration as one run wants it: the file (or the defaults), and over it what the
 // command line says. A reload goes through the same door.
 
+#include "agent/setup_errors.hpp"
 #include "conf/compile.hpp"
 #include "kube/manifests.hpp"
 
@@ -26,6 +27,8 @@ struct Overrides {
     std::optional<std::string> master;      ///< URL of the API server
     std::optional<std::string> context;
     std::optional<std::string> state_file;
+    std::optional<SocketAddress> more_metrics;  ///< a second place for /metrics
+    const SetupErrors* setup_errors = nullptr;  ///< in /metrics, if there is one; outlives the run
 };
 
 /// Where objects come from.
