@@ -65,6 +65,8 @@ public:
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
     [[nodiscard]] Step woken(Query& query, Reply& reply) const noexcept override;
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
+    /// Upstreams may know names of other classes.
+    bool takes_all_classes() const noexcept override { return true; }
     void begin(WorkerContext& worker) const override;
     std::optional<std::string_view> metadata(Query& query,
                                              std::string_view label) const noexcept override;
