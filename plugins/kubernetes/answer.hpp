@@ -31,6 +31,9 @@ public:
     void give(const Found& found) noexcept;
     /// The SOA, into the authority section.
     void add_soa() noexcept;
+    /// Where the CNAMEs that were given lead outside of the zone, in lower case: whoever is behind
+    /// us may know its addresses.
+    const std::optional<dns::NameView>& outside() const noexcept { return outside_; }
 
 private:
     /// Addresses of the query's type; false if there is none.
@@ -76,6 +79,7 @@ private:
     const Zone& zone_;
     Query& query_;
     Reply& reply_;
+    std::optional<dns::NameView> outside_;
 };
 
 }  // namespace nameplane::plugins::kubernetes

@@ -42,7 +42,10 @@ void Answer::external(const Found& found) noexcept {
         if (!target || target->lower.equals(owner)) break;
         owners[length] = owner;
         reply_.answer(record(owner, dns::Type::cname, target->name));
-        if (!target->lower.is_under(zone_.name)) return;  // theirs to resolve who ask
+        if (!target->lower.is_under(zone_.name)) {
+            outside_ = target->lower;
+            return;
+        }
         const auto end = owners.begin() + static_cast<std::ptrdiff_t>(length) + 1;
         const bool loop = std::any_of(
             owners.begin(), end, [&](dns::NameView seen) { return seen.equals(target->lower); });

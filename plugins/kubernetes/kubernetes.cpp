@@ -4,6 +4,8 @@
 #include "plugins/kubernetes/answer.hpp"
 #include "plugins/kubernetes/locate.hpp"
 
+#include <new>
+
 namespace nameplane::plugins {
 
 Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
@@ -27,6 +29,29 @@ Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
     } else {
         counters_.answers->add(query.worker());
     }
+    return answer.outside() ? ask_behind(*answer.outside(), query, reply) : Step::done;
+}
+
+// A pod's resolver follows no CNAME itself: it needs the address in the same answer.
+Step Kubernetes::ask_behind(dns::NameView target, Query& query, Reply& reply) const noexcept {
+    Note* const note = query.keep<Note>(this);
+    void* const memory = query.arena().allocate(sizeof(Reply), alignof(Reply));
+    if (note == nullptr || memory == nullptr) return Step::done;
+    *note = {.answer = new (memory) Reply{reply}, .name = query.name()};
+    reply = Reply{query.arena()};
+    query.ask_instead(target, query.type());
+    return Step::next;
+}
+
+Step Kubernetes::tell(Query& query, Reply& reply) const noexcept {
+    Note* const note = query.kept<Note>(this);
+    if (note == nullptr || note->answer == nullptr) return Step::done;
+    Reply whole = *note->answer;
+    for (const dns::Record& record : reply.answers().records()) whole.answer(record);
+    whole.truncated = whole.truncated || reply.truncated;
+    query.ask_instead(note->name, query.type());
+    *note = {};
+    reply = whole;
     return Step::done;
 }
 

@@ -47,6 +47,8 @@ public:
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
+    /// Puts what those behind know of an ExternalName's target behind its CNAME.
+    [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
     std::uint64_t expects(dns::NameView name) const noexcept override;
     bool ready() const noexcept override { return synced_(); }
 
@@ -59,8 +61,15 @@ private:
         metrics::Counter* fallen_through;
     };
 
+    /// An answer that is not whole yet, and the name that it is for.
+    struct Note {
+        const Reply* answer = nullptr;
+        dns::NameView name;
+    };
+
     Kubernetes(kubernetes::Settings settings, const Counters& counters,
                std::function<bool()> synced);
+    Step ask_behind(dns::NameView target, Query& query, Reply& reply) const noexcept;
     Step refuse_name(const kubernetes::Zone& zone, Query& query, Reply& reply) const noexcept;
 
     kubernetes::Settings settings_;
