@@ -186,13 +186,17 @@ class ClusterTest(unittest.TestCase):
                        service), key=len)
 
 
-def missing():
+def missing_tools():
     if os.geteuid() != 0:
         return "not root"
     for tool in TOOLS:
         if shutil.which(tool) is None:
             return "no " + tool
-    return control_plane.missing()
+    return None
+
+
+def missing():
+    return missing_tools() or control_plane.missing()
 
 
 def enter():

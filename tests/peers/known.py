@@ -61,8 +61,8 @@ def is_nx(answer):
 
 
 def nobody(answer):
-    """What a question gets that went on to the next plugin and met none."""
-    return answer.rcode == "SERVFAIL" and not any(answer.sections)
+    """What a question gets that went on and met no plugin, or an upstream that knows nothing."""
+    return answer.rcode in ("SERVFAIL", "REFUSED") and not any(answer.sections)
 
 
 def name_error(case, answer):
@@ -80,15 +80,40 @@ def _(case):
         return False
     asked = 0 if case.question.edns.version else case.question.edns.size
     flags = (0x8000 if case.question.edns.do else 0)
-    return theirs[0] == asked and ours[1:3] == theirs[1:3] and ours[3] == flags and \
+    sizes = {asked, *(min(asked, int(line.split()[1])) for line in case.options
+                      if line.startswith("bufsize "))}
+    return theirs[0] in sizes and ours[1:3] == theirs[1:3] and ours[3] == flags and \
         theirs[3] in (flags, 0 if case.question.edns.version else flags) and \
         (ours[4] == theirs[4] or only_echoes(case))
 
 
 def only_echoes(case):
+    """What theirs has more is what the client sent, or what the upstream said of EXPIRE."""
     echoed = {3, 9, 10, 11, 12}
-    return not case.ours.opt[4] and set(case.theirs.opt[4]) <= \
-        {option for option in case.question.edns.options if option[0] in echoed}
+    (ours, theirs) = (set(case.ours.opt[4]), set(case.theirs.opt[4]))
+    more = {option for option in theirs - ours if option[0] != 9}
+    less = {option for option in ours - theirs if option[0] != 3}  # bufsize there: NSID emptied
+    return not less and \
+        more <= {option for option in case.question.edns.options if option[0] in echoed}
+
+
+@known("cd-copied", "flags")
+def _(case):
+    """Forwarded answers: RFC 4035 3.2.2 has CD copied; Knot clears it."""
+    cd = wire.FLAGS["CD"]
+    return case.question.cd and case.ours.flag("CD") and \
+        (case.ours.flags ^ case.theirs.flags) & ~15 == cd
+
+
+@known("opt-unasked", "opt")
+def _(case):
+    """acl there: an OPT with DO, whatever the client said."""
+    theirs = case.theirs.opt
+    if theirs is None or not {15} & {code for (code, _) in theirs[4]} or theirs[3] != 0x8000:
+        return False
+    if case.question.edns is None:
+        return case.ours.opt is None
+    return case.ours.opt[4] == theirs[4]
 
 
 def owners_as_asked(case, answer):
@@ -97,8 +122,9 @@ def owners_as_asked(case, answer):
 
 @known("case-of-other-names", "answer", "authority", "additional")
 def _(case):
-    """Names in data and owners beside the answer's: equal but for case."""
-    if owners_as_asked(case, case.ours) != owners_as_asked(case, case.theirs):
+    """Names in data and owners beside the answer's: equal but for case. `rewrite` there: the answer's
+    owners, too."""
+    if owners_as_asked(case, case.ours) < owners_as_asked(case, case.theirs):
         return False
     if not any(label != label.lower() for label in case.question.name):
         return False
@@ -130,23 +156,40 @@ def _(case):
         [sorted(map(compare.lowered, part)) for part in case.theirs.sections]
 
 
+@known("glue-does-not-cut", "flags", "answer", "additional")
+def _(case):
+    """RFC 2181 9: additional records that do not fit are left out, and TC says nothing of them."""
+    own = set(map(compare.lowered, case.ours.additional))
+    return not case.question.tcp and not case.ours.flag("TC") and case.whole is not None and \
+        sorted(map(compare.lowered, case.ours.answer)) == \
+        sorted(map(compare.lowered, case.whole.answer)) and \
+        own < set(map(compare.lowered, case.whole.additional))
+
+
+@known("class-in-only", "flags", "rcode", "answer", "authority", "additional")
+def _(case):
+    """hosts and kubernetes there answer for any class, where chaos or forward let it in."""
+    return case.question.klass != 1 and case.theirs.flag("AA") and not case.ours.answer and \
+        case.name.startswith(("www.example.test.", "web.default.svc.", "cluster.local."))
+
+
 # -- names and types: RFC 8020, a name is there for all types or for none --
 
-@known("reverse-other-types", "rcode", "flags", "authority")
+@known("reverse-other-types", "rcode", "flags", "authority", "opt")
 def _(case):
     """A reverse name with a PTR record exists for every type."""
     return case.is_reverse() and case.question.type != "PTR" and is_no_data(case.ours) and \
         name_error(case, case.theirs)
 
 
-@known("soa-below-apex", "rcode", "flags", "authority")
+@known("soa-below-apex", "rcode", "flags", "authority", "opt")
 def _(case):
     """There: NOERROR for SOA, whatever the name."""
     return case.question.type == "SOA" and is_no_data(case.theirs) and \
         name_error(case, case.ours)
 
 
-@known("names-without-records", "rcode", "authority", "flags")
+@known("names-without-records", "rcode", "authority", "flags", "opt")
 def _(case):
     """dns.Z, ns.dns.Z, dns-version.Z; for TXT also others that hold nothing, such as namespaces."""
     fixed = case.name.startswith(("dns.", "ns.dns.", "dns-version."))
@@ -189,6 +232,9 @@ def _(case):
     return "endpoint_pod_names" in case.options and len(own) == len(other) and \
         all("dotted.pod" in record.data[-1] for record in theirs_only)
 
+
+# Rules that questions about a cluster do not meet.
+ELSEWHERE = {"cd-copied", "opt-unasked", "glue-does-not-cut", "class-in-only"}
 
 # "malformed-messages": what raw.MESSAGES get here and there, where it is not the same.
 FORMERR = "FORMERR opcode 0 RD 0/0/0/0"

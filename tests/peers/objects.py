@@ -133,6 +133,14 @@ SLICES = [
                        endpoint("10.244.22.2", hostname="twin")], "data"),
 ]
 
+# What example.com has of them.
+EXTERNAL_RECORDS = """
+docs 300 A 192.0.2.101
+docs 300 A 192.0.2.102
+docs 300 AAAA 2001:db8::101
+dotted 300 CNAME docs
+"""
+
 PODS = [pod("pod-1"), pod("pod-2", "shop")]
 
 

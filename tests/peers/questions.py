@@ -222,3 +222,13 @@ def server_names():
         ZONE, "ns.dns." + ZONE, "nodes.default.svc." + ZONE, "_dns._udp.nodes.default.svc." + ZONE,
         "1.77.168.192.in-addr.arpa", "2.77.168.192.in-addr.arpa", "in-addr.arpa",
         "192-168-77-1.nodes.default.svc." + ZONE)]
+
+
+def externals():
+    """About ExternalNames and what they lead to."""
+    for text in ("docs", "dotted", "ports", "inside", "chain", "itself", "Docs", "_._.docs", "x.docs"):
+        for kind in (*USUAL, *RARE):
+            name = labels("%s.default.svc.%s" % (text, ZONE))
+            yield Question(name, TYPES[kind])
+            yield Question(name, TYPES[kind], tcp=True)
+            yield Question(name, TYPES[kind], rd=False, edns=Edns(do=True))

@@ -39,7 +39,7 @@ class Server(control_plane.Piece):
         super().__init__(
             self.title,
             [*prefix, *self.program(), "-conf", path, "-dns.port", self.port], folder,
-            lambda: status_of(ready) == 200,
+            lambda: status_of(ready) == 200 and bool(dns_answer(self.port)),
             {**os.environ, "READY": "127.0.0.1:%d" % ready,
              "METRICS": "127.0.0.1:%d" % self.metrics})
 

@@ -13,7 +13,7 @@ run_packages=(
     iproute2 iptables nftables conntrack bind9-dnsutils curl python3-minimal python3 util-linux procps
 )
 test_packages=(
-    knot-dnsutils kmod nsd openssl etcd-server openssl mount nghttp2-server python3-h2
+    knot knot-dnsutils kmod nsd etcd-server openssl mount nghttp2-server python3-h2
 )
 
 # How build/plain is made, by whichever command comes first.

@@ -1,0 +1,104 @@
+"""CoreDNS and Nameplane with the same Corefile in front of the same upstream: plugins that need no
+cluster."""
+
+import pathlib
+import random
+import tempfile
+
+import peer_test  # finds the folders of the others
+import cluster_test
+import questions
+import servers
+import upstream
+from wire import Edns, Question, TYPES, labels
+
+COUNT = 200 if cluster_test.IS_SHORT else 700
+FORWARD = "forward . 127.0.0.1:UPSTREAM"
+SETS = {
+    "forward": [FORWARD],
+    "forward by TCP": [("forward . 127.0.0.1:UPSTREAM", ["force_tcp"])],
+    "forward but for": [("forward . 127.0.0.1:UPSTREAM", ["except www.example.test wild.example.test",
+                                                          "max_concurrent 1000"])],
+    "forward a zone": ["forward example.test 127.0.0.1:UPSTREAM"],
+    "rewrite names": [
+        "rewrite stop name exact web.other.test www.example.test",
+        "rewrite name suffix .inner.test .example.test answer auto",
+        "rewrite name regex (.*)\\.re\\.test {1}.example.test answer auto",
+        "rewrite name substring .cut. .",
+        "rewrite name prefix pre- w", FORWARD],
+    "rewrite others": ["rewrite type AAAA A", "rewrite ttl regex (.*)\\.example\\.test 77", FORWARD],
+    "template": [
+        "template ANY AAAA {\n rcode NOERROR\n }",
+        "template IN A gone.test {\n rcode NXDOMAIN\n authority \"gone.test. 60 IN SOA ns.gone.test. "
+        "h.gone.test. 1 60 60 60 60\"\n }",
+        "template IN A ip.test {\n match \"^ip-(?P<a>[0-9]+)-(?P<b>[0-9]+)[.]ip[.]test[.]$\"\n answer "
+        "\"{{ .Name }} 60 IN A 10.0.{{ .Group.a }}.{{ .Group.b }}\"\n fallthrough\n }", FORWARD],
+    "hosts": [("hosts", ["10.1.1.1 one.hosts.test uno.hosts.test", "10.1.1.2 two.hosts.test",
+                         "fd00::1 one.hosts.test", "192.0.2.99 www.example.test", "ttl 30",
+                         "fallthrough"]), FORWARD],
+    "hosts alone": [("hosts", ["10.1.1.1 one.hosts.test", "fd00::2 six.hosts.test", "no_reverse"])],
+    "hosts of a zone": [("hosts /dev/null hosts.test 10.in-addr.arpa", [
+        "10.1.1.1 one.hosts.test", "10.1.1.9 outside.test", "fallthrough 10.in-addr.arpa"]), FORWARD],
+    "many": ["any", "minimal", "loadbalance", "local", "bufsize 1000", FORWARD],
+    "header": [("header", ["response set ra aa", "response clear rd"]), FORWARD],
+    "acl": [("acl", ["block type TXT", "filter type MX net 127.0.0.0/8", "allow"]), FORWARD],
+    "acl of a zone": [("acl wild.example.test", ["allow type A", "block"]), FORWARD],
+    "dns64": ["dns64", FORWARD],
+    "chaos": ["chaos test-1.0 a.author b.author", FORWARD],
+    "errors only": ["errors"],
+}
+OTHER_NAMES = ["web.other.test", "www.inner.test", "alias3.inner.test", "mail.inner.test",
+               "www.re.test", "four.re.test", "www.cut.example.test", "pre-ww.example.test",
+               "x.gone.test", "gone.test", "ip-1-2.ip.test", "ip-x.ip.test", "ip.test",
+               "one.hosts.test", "uno.hosts.test", "two.hosts.test", "three.hosts.test", "hosts.test",
+               "six.hosts.test", "outside.test", "1.1.1.10.in-addr.arpa", "2.1.1.10.in-addr.arpa",
+               "9.1.1.10.in-addr.arpa", "99.2.0.192.in-addr.arpa", "1.0.0.127.in-addr.arpa",
+               "localhost", "a.localhost", "www.localhost.test", "version.bind", "authors.bind",
+               "hostname.bind", "id.server", "version.server", "", "test", "www.example.net", "com"]
+
+
+def names():
+    found = [labels((name + "." + upstream.ZONE).lstrip(".")) for name in upstream.NAMES]
+    found += [labels(text) for text in OTHER_NAMES]
+    return found + [(b"w\0eird", b"example", b"test"), (b"\xff", b"wild", b"example", b"test"),
+                    (b"A", b"WILD", b"Example", b"TEST")]
+
+
+def generate(seed, count):
+    rng = random.Random(seed)
+    table = [Question(name, TYPES[kind]) for name in names() for kind in ("A", "AAAA", "TXT", "MX")]
+    table += [Question(name, TYPES[kind]) for name in names()
+              for kind in rng.sample(questions.USUAL + questions.RARE, 3)]
+    for name in ("many", "forty", "mx", "text"):
+        for kind in ("A", "MX", "TXT"):
+            base = labels("%s.%s" % (name, upstream.ZONE))
+            table += [Question(base, TYPES[kind], tcp=True),
+                      *(Question(base, TYPES[kind], edns=Edns(size=size))
+                        for size in (512, 800, 1232, 4096))]
+    table += [Question(labels(text), TYPES["TXT"], klass) for klass in (3, 4, 255) for text in
+              ("version.bind", "authors.bind", "hostname.bind", "id.server", "www.example.test")]
+    rng.shuffle(table)
+    rest = questions.random_questions(names(), max(0, count - len(table)), rng)
+    return list(dict.fromkeys([*table, *rest]))
+
+
+class Plugins(peer_test.PeerTest):
+    def test_sets(self):
+        server = upstream.Upstream(pathlib.Path(tempfile.mkdtemp()))
+        self.addCleanup(server.kill)
+        server.start()
+        for (number, (title, plugins)) in enumerate(SETS.items()):
+            text = servers.block(["."], *plugins).replace("UPSTREAM", str(server.port))
+            with self.subTest(title):
+                pair = self.pair(text)
+                try:
+                    self.compare(pair, generate(number, COUNT),
+                                 [line for line in plugins if isinstance(line, str)])
+                finally:
+                    for one in pair:
+                        one.kill()
+        print("%d questions in all; known differences: %s" % (self.compared, dict(self.used)))
+
+
+if __name__ == "__main__":
+    peer_test.main(cluster=False, missing=upstream.missing)
