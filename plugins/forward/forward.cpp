@@ -131,9 +131,11 @@ Step Forward::tell(Query& query, Reply& reply) const noexcept {
     Note* const note = query.kept<Note>(this);
     if (note == nullptr || note->put_aside.empty()) return Step::done;
     note->put_aside = {};
-    const bool nobody = reply.rcode == dns::Rcode::refused && !reply.failed() &&
-                        reply.answers().empty() && reply.error.empty();
-    if (nobody) (void)read(query, reply, *note);
+    // The end of the chain fails without a reason; whoever answered has one, or an answer.
+    if (reply.failed() && reply.error.empty()) {
+        reply = Reply{query.arena()};
+        (void)read(query, reply, *note);
+    }
     return Step::done;
 }
 

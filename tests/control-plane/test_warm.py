@@ -12,7 +12,7 @@ import tcp_proxy
 from cluster_test import IS_SHORT, await_true, run
 from tcp_proxy import Mode
 
-AT_ONCE_S = 5 if IS_SHORT else 1  # from the start of the process; sanitizers take their time
+AT_ONCE_S = 15 if IS_SHORT else 1  # from the start of the process; sanitizers take their time
 
 
 class Warm(cluster_test.ClusterTest):

@@ -119,11 +119,11 @@ def read_tcp(stream):
 class Agent:
     """A running nameplane on loopback with free ports."""
 
-    def __init__(self, arguments, folder, prefix=()):
+    def __init__(self, arguments, folder, prefix=(), port="0"):
         self.port_file = os.path.join(folder, "ports")
         self.lines = []
         self._lines = queue.Queue()
-        command = [*prefix, BINARY, "--port", "0", "--log-level", "debug", "--port-file",
+        command = [*prefix, BINARY, "--port", port, "--log-level", "debug", "--port-file",
                    self.port_file, *arguments]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read_log, daemon=True)

@@ -115,6 +115,10 @@ private:
         mark_ = target.exclusive ? mark_ ^ target.value : mark_ | target.value;
         return Said::nothing;
     }
+    std::optional<Said> act(TableName, const NoTrack&) {
+        FAIL("no Service's rule ends tracking");
+        return Said::nothing;
+    }
 
     // Matches.
 
@@ -143,6 +147,10 @@ private:
     bool holds(const Rule& rule, const DportMatch& match) {
         REQUIRE(rule.protocol.has_value());
         return packet_.port == match.port;
+    }
+    bool holds(const Rule&, const SportMatch&) {
+        FAIL("no Service's rule looks at the source port");
+        return false;
     }
     bool holds(const Rule& rule, const ProtocolMatch&) {
         REQUIRE(rule.protocol.has_value());

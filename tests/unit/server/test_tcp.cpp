@@ -193,7 +193,8 @@ TEST_CASE("beyond the limit the connection that is idle longest makes room") {
             clients.emplace_back(running.at("127.0.0.1"));
             check_asks(i);
         }
-        check_asks(0);  // now number 1 is idle longest
+        check_asks(0);            // now number 1 is idle longest,
+        all_come_round(running);  // and every worker knows
         clients.emplace_back(running.at("127.0.0.1"));
         check_asks(3);
         CHECK(clients[1].is_closed_within(10s));

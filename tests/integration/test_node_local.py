@@ -1,0 +1,435 @@
+"""The agent in the place of node-cache: a node, a pod and the cluster's DNS in network namespaces.
+
+The node translates the cluster DNS address to the DNS pod, as kube-proxy would. Who answered is told
+by the name who.example, which the two have different addresses for. Needs root and the legacy
+iptables tools; exits 77 (skipped) without.
+"""
+
+import ctypes
+import http.client
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import nameplane
+
+CLUSTER_DNS = {4: "10.96.0.10", 6: "fd00:96::10"}
+UPSTREAM = {4: "10.96.4.4", 6: "fd00:96::4"}
+LOCAL = {4: "169.254.20.10", 6: "fd00:20::10"}
+DNS_POD = {4: "10.0.2.2", 6: "fd00:2::2"}
+IPTABLES = {4: "iptables-legacy", 6: "ip6tables-legacy"}
+
+KILLED_S = 2  # a query that is lost waits for half a second
+
+OF_NODE = "192.0.2.9"  # who.example
+OF_CLUSTER = "192.0.2.2"
+
+CLUSTER_COREFILE = """\
+who.example:53 {
+    hosts {
+        192.0.2.2 who.example
+    }
+}
+.:53 {
+    hosts {
+        192.0.2.1 web.cluster.local
+        192.0.2.3 web.stub.example
+        ttl 3600
+    }
+}
+"""
+BASE_COREFILE = """\
+who.example:53 {
+    hosts {
+        192.0.2.9 who.example
+    }
+    bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__
+}
+__PILLAR__DNS__DOMAIN__:53 {
+    errors
+    bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__
+    cache 30
+    forward . __PILLAR__CLUSTER__DNS__ {
+        force_tcp
+    }
+    prometheus 127.0.0.1:9253
+}
+"""
+
+
+# A mount namespace in which /dev/net/tun is no such device.
+WITHOUT_TUN = ("unshare", "--mount", "sh", "-ec",
+               'mount --bind /dev/null /dev/net/tun; exec "$@"', "sh")
+
+
+class Namespace:
+    """A network namespace that lives as long as a process that does nothing."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read _"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.path = "/proc/%d/ns/net" % self.holder.pid
+        self.prefix = ("nsenter", "--net=" + self.path)
+        # New addresses count at once: nobody else can have them.
+        self.sh("for which in all default; do echo 0 > /proc/sys/net/ipv6/conf/$which/accept_dad; done")
+
+    def run(self, *command):
+        return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
+                              timeout=nameplane.WAIT_S).stdout
+
+    def sh(self, script):
+        return self.run("sh", "-ec", script)
+
+    def inside(self, work):
+        """What `work` gives back on a thread in this namespace. Sockets that it makes stay there."""
+        results = []
+
+        def enter():
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(self.path, "rb") as namespace:
+                if libc.setns(namespace.fileno(), 0x40000000) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            results.append(work())
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        return results[0]
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+def connect(node, node_end, number, other):
+    """A cable; the node's end has address .1 of network `number`, the other end .2."""
+    node.sh("ip link add %s type veth peer name eth0 netns %d && ip link set %s up"
+            % (node_end, other.holder.pid, node_end))
+    other.sh("ip link set eth0 up")
+    for (end, name, host) in ((node, node_end, 1), (other, "eth0", 2)):
+        end.sh("ip addr add 10.0.%d.%d/24 dev %s; ip addr add fd00:%d::%d/64 dev %s nodad"
+               % (number, host, name, number, host, name))
+    other.sh("ip route add default via 10.0.%d.1; ip -6 route add default via fd00:%d::1"
+             % (number, number))
+
+
+class NodeLocal(nameplane.AgentTest):
+    family = 4
+
+    def setUp(self):
+        super().setUp()
+        (self.node, self.pod, self.dns) = (self.namespace() for _ in range(3))
+        connect(self.node, "pod", 1, self.pod)
+        connect(self.node, "dns", 2, self.dns)
+        self.node.sh("echo 1 > /proc/sys/net/ipv4/ip_forward;"
+                     "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+        for family in (4, 6):
+            for chain in ("PREROUTING", "OUTPUT"):
+                for address in (CLUSTER_DNS[family], UPSTREAM[family]):
+                    for protocol in ("udp", "tcp"):
+                        target = DNS_POD[family] if family == 4 else "[%s]" % DNS_POD[family]
+                        self.node.run(IPTABLES[family], "-t", "nat", "-A", chain, "-d", address,
+                                      "-p", protocol, "--dport", "53", "-j", "DNAT",
+                                      "--to-destination", target + ":53")
+        # Service addresses lead somewhere: the node's own packets are routed before translation.
+        self.node.sh("ip route add default via 10.0.2.2; ip -6 route add default via fd00:2::2")
+        self.start_cluster_dns()
+
+    def namespace(self):
+        made = Namespace()
+        self.addCleanup(made.close)
+        return made
+
+    def start_cluster_dns(self):
+        corefile = self.write("Cluster.corefile", CLUSTER_COREFILE)
+        self.cluster = nameplane.Agent(["-conf", corefile], self.subfolder(), self.dns.prefix, "53")
+        self.addCleanup(self.cluster.kill)
+        self.cluster.started()
+
+    def subfolder(self):
+        self.folders = getattr(self, "folders", 0) + 1
+        path = os.path.join(self.folder, str(self.folders))
+        os.mkdir(path)
+        return path
+
+    def start_node_cache(self, *arguments, base=BASE_COREFILE, wrap=()):
+        base_file = self.write("Corefile.base", base)
+        self.corefile = os.path.join(self.folder, "node.corefile")
+        local = ",".join((LOCAL[self.family], CLUSTER_DNS[self.family]))
+        variable = "KUBE_DNS_UPSTREAM_SERVICE_HOST=" + UPSTREAM[self.family]
+        agent = nameplane.Agent(
+            ["-localip", local, "-conf", self.corefile, "-basecorefile=" + base_file,
+             "-upstreamsvc", "kube-dns-upstream", "-metrics-listen-address", "127.0.0.1:9353",
+             "-kubednscm", self.folder, *arguments],
+            self.subfolder(), (*self.node.prefix, *wrap, "env", variable), "53")
+        self.addCleanup(agent.kill)
+        self.addCleanup(self.kill_child, agent)
+        return agent
+
+    @staticmethod
+    def kill_child(agent):
+        child = getattr(agent, "child", None)
+        if child is None:
+            return
+        try:
+            os.kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def node_cache(self, *arguments, base=BASE_COREFILE, wrap=()):
+        agent = self.start_node_cache(*arguments, base=base, wrap=wrap)
+        agent.started()
+        agent.wait_for(r" nodelocal\.rules added=24\b")
+        path = "/proc/%d/task/%d/children" % (agent.process.pid, agent.process.pid)
+        with open(path, encoding="ascii") as file:
+            (agent.child,) = (int(word) for word in file.read().split())
+        return agent
+
+    # -- what is seen --
+
+    def ask(self, name="who.example", address=None, tcp=False, wait_s=5, source=None):
+        """The addresses that the pod is told, or None without an answer."""
+        address = address or CLUSTER_DNS[self.family]
+        family = socket.AF_INET if self.family == 4 else socket.AF_INET6
+        kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
+        with (source or self.pod).inside(lambda: socket.socket(family, kind)) as client:
+            client.settimeout(wait_s)
+            query = nameplane.query_bytes(name, "A")
+            try:
+                client.connect((address, 53))
+                if tcp:
+                    client.sendall(struct.pack("!H", len(query)) + query)
+                    return nameplane.read_tcp(client).data("A")
+                client.send(query)
+                return nameplane.Reply(client.recv(65535)).data("A")
+            except (TimeoutError, ConnectionError, OSError):
+                return None
+
+    def seconds_until(self, wanted):
+        """How long it takes until the pod's queries are answered so."""
+        begin = time.monotonic()
+        while self.ask(wait_s=0.5) != [wanted]:
+            self.assertLess(time.monotonic() - begin, nameplane.WAIT_S)
+        return time.monotonic() - begin
+
+    def rules(self):
+        return [line for table in ("raw", "filter")
+                for line in self.node.run(IPTABLES[self.family], "-t", table, "-S").splitlines()
+                if "NodeLocal DNS Cache" in line]
+
+    def has_interface(self):
+        return "nodelocaldns" in self.node.run("ip", "-o", "link")
+
+    def assert_gone(self):
+        self.assertEqual(self.rules(), [])
+        self.assertFalse(self.has_interface())
+
+    def flows(self):
+        return [line for line in
+                self.node.run("conntrack", "-L", "-f", "ipv%d" % self.family).splitlines()
+                if "dst=" + CLUSTER_DNS[self.family] in line]
+
+    def metrics(self):
+        with self.node.inside(lambda: socket.create_connection(("127.0.0.1", 9353))) as stream:
+            connection = http.client.HTTPConnection("127.0.0.1", 9353)
+            connection.sock = stream
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode("utf-8")
+
+    # -- tests --
+
+    def test_pods_are_answered_by_the_node_without_tracking(self):
+        self.assertEqual(self.ask(), [OF_CLUSTER])
+        self.assertEqual(len(self.flows()), 1)
+        self.node.run("conntrack", "-F")
+        agent = self.node_cache()
+        for address in (CLUSTER_DNS[self.family], LOCAL[self.family]):
+            for tcp in (False, True):
+                self.assertEqual(self.ask(address=address, tcp=tcp), [OF_NODE])
+        self.assertEqual(self.ask(source=self.node), [OF_NODE])
+        self.assertEqual(self.ask("web.cluster.local"), ["192.0.2.1"])
+        self.assertEqual(self.flows(), [])
+        page = self.metrics()
+        for kind in ("iptables", "iptables_lock", "interface_add", "interface_check", "configmap"):
+            self.assertIn('coredns_nodecache_setup_errors_total{errortype="%s"} 0' % kind, page)
+        self.assertEqual(agent.stop(), 0)
+        self.assert_gone()
+
+    def test_the_end_by_sigterm_leads_to_the_cluster_dns_at_once(self):
+        agent = self.node_cache()
+        self.assertEqual(self.ask(), [OF_NODE])
+        self.assertEqual(agent.stop(), 0)
+        self.assertEqual(self.ask(), [OF_CLUSTER])
+        self.assertEqual(self.ask(tcp=True), [OF_CLUSTER])
+        self.assert_gone()
+
+    def test_a_killed_agent_leads_to_the_cluster_dns(self):
+        agent = self.node_cache()
+        os.kill(agent.child, signal.SIGKILL)
+        took = self.seconds_until(OF_CLUSTER)
+        print("agent killed: %.3f s" % took)
+        self.assertLess(took, KILLED_S)
+        self.assertEqual(agent.end(), 128 + signal.SIGKILL)
+        self.assert_gone()
+
+    def test_a_killed_guardian_leads_to_the_cluster_dns(self):
+        agent = self.node_cache()
+        agent.process.kill()
+        took = self.seconds_until(OF_CLUSTER)
+        print("guardian killed: %.3f s" % took)
+        self.assertLess(took, KILLED_S)
+        agent.wait_for(r" nodelocal\.torn_down\b")
+        self.assert_gone()
+
+    def kill_both(self, agent):
+        for process in (agent.process.pid, agent.child):
+            os.kill(process, signal.SIGSTOP)
+        for process in (agent.process.pid, agent.child):
+            os.kill(process, signal.SIGKILL)
+        agent.end()
+
+    def test_both_killed_at_once_lead_to_the_cluster_dns_and_the_next_starts_over_the_rest(self):
+        agent = self.node_cache()
+        self.assertEqual(len([line for line in self.rules() if "--dst-type LOCAL" in line]), 10)
+        self.kill_both(agent)
+        took = self.seconds_until(OF_CLUSTER)
+        print("both killed: %.3f s" % took)
+        self.assertLess(took, KILLED_S)
+        self.assertFalse(self.has_interface())
+        self.assertEqual(len(self.rules()), 24)
+        agent = self.node_cache()
+        self.assertEqual(self.ask(), [OF_NODE])
+        self.assertEqual(len(self.rules()), 24)
+        self.assertEqual(agent.stop(), 0)
+        self.assert_gone()
+
+    def test_without_tun_the_guardian_takes_away_a_killed_agents_interface(self):
+        agent = self.node_cache(wrap=WITHOUT_TUN)
+        agent.wait_for(r" nodelocal\.interface_stays ", seen=True)
+        self.assertFalse(any("--dst-type LOCAL" in line for line in self.rules()))
+        self.assertEqual(self.ask(), [OF_NODE])
+        os.kill(agent.child, signal.SIGKILL)
+        self.assertLess(self.seconds_until(OF_CLUSTER), KILLED_S)
+        agent.end()
+        self.assert_gone()
+        # The end of both leaves what the next one takes away and makes anew.
+        self.kill_both(self.node_cache(wrap=WITHOUT_TUN))
+        self.assertTrue(self.has_interface())
+        self.assertEqual(len(self.rules()), 24)
+        agent = self.node_cache()
+        self.assertEqual(self.ask(), [OF_NODE])
+        self.assertEqual(agent.stop(), 0)
+        self.assert_gone()
+
+    def test_a_failed_bind_leaves_nothing(self):
+        holder = self.node.inside(lambda: socket.socket(socket.AF_INET6))
+        self.addCleanup(holder.close)
+        holder.bind(("::", 53))
+        holder.listen()
+        agent = self.start_node_cache()
+        self.assertEqual(agent.end(), 1)
+        self.assertTrue(any(" agent.failed " in line for line in agent.lines), agent.lines)
+        self.assert_gone()
+        self.assertEqual(self.ask(), [OF_CLUSTER])
+
+    def test_skipteardown_leaves_both_and_the_next_takes_them_over(self):
+        agent = self.node_cache("-skipteardown")
+        self.assertEqual(agent.stop(), 0)
+        self.assertEqual(len(self.rules()), 24)
+        self.assertTrue(self.has_interface())
+        self.assertFalse(any("--dst-type LOCAL" in line for line in self.rules()))
+        agent = self.start_node_cache()
+        agent.started()
+        agent.wait_for(r" nodelocal\.rules added=24\b")
+        self.assertEqual(self.ask(), [OF_NODE])
+        self.assertEqual(agent.stop(), 0)
+        self.assert_gone()
+
+    def test_without_interface_and_rules_nothing_is_touched(self):
+        self.node.sh("ip link add mine type bridge; ip addr add %s dev mine; ip addr add %s dev mine"
+                     % (LOCAL[self.family], CLUSTER_DNS[self.family]))
+        agent = self.start_node_cache("-setupinterface=false", "-setupiptables=false").started()
+        self.assertEqual(self.ask(address=LOCAL[self.family]), [OF_NODE])
+        self.assert_gone()
+        self.assertEqual(agent.stop(), 0)
+        self.assertIn("mine", self.node.run("ip", "-o", "link"))
+
+    def test_what_somebody_takes_away_is_put_back(self):
+        agent = self.node_cache("-syncinterval", "1")
+        self.node.run(IPTABLES[self.family], "-t", "raw", "-F")
+        agent.wait_for(r" nodelocal\.rules added=16\b")
+        self.node.sh("ip link del nodelocaldns")
+        agent.wait_for(r" nodelocal\.interface ")
+        self.seconds_until(OF_NODE)
+
+    def test_stub_domains_of_the_config_map_are_taken_over_and_wrong_ones_counted(self):
+        agent = self.node_cache("-reloadwithsignal")
+        self.assertEqual(self.ask("web.stub.example"), [])
+        self.write("stubDomains", "{nonsense")
+        agent.wait_for(r" nodelocal\.corefile_failed ")
+        self.assertIn('setup_errors_total{errortype="configmap"} 1', self.metrics())
+        server = DNS_POD[4]
+        self.write("stubDomains", '{"stub.example": ["%s"]}' % server)
+        agent.wait_for(r" reload\.done\b")
+        self.assertEqual(self.ask("web.stub.example"), ["192.0.2.3"])
+
+
+class WithCache(NodeLocal):
+    """Only what needs the plugin cache; the other tests are the base's."""
+
+    def test_answers_stay_when_the_cluster_dns_is_gone(self):
+        self.node_cache()
+        self.assertEqual(self.ask("web.cluster.local"), ["192.0.2.1"])
+        self.cluster.kill()
+        self.assertEqual(self.ask("web.cluster.local"), ["192.0.2.1"])
+
+
+class Deployed(nameplane.AgentTest):
+    def test_the_corefile_of_the_manifest_is_good(self):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy",
+                            "nodelocaldns.yaml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read().split("  Corefile: |\n")[1].split("\n---")[0]
+        for (word, value) in (("LOCAL__DNS", "127.0.0.1"), ("CLUSTER__DNS", "127.0.0.2"),
+                              ("UPSTREAM__SERVERS", "127.0.0.3")):
+            self.assertIn("__PILLAR__%s__" % word, text)
+            text = text.replace("__PILLAR__%s__" % word, value)
+        self.assertNotIn("__PILLAR__", text)
+        corefile = self.write("Corefile", text)
+        self.assertEqual(self.run_command("check", corefile), (0, corefile + ": good\n", ""))
+
+
+class NodeLocal6(NodeLocal):
+    """The same with IPv6 addresses."""
+
+    family = 6
+
+
+def load_tests(loader, _tests, _pattern):
+    """The tests of a base class once: a derived one shall not run them again, but for IPv6."""
+    suite = unittest.TestSuite()
+    suite.addTests(loader.loadTestsFromTestCase(NodeLocal))
+    suite.addTest(WithCache("test_answers_stay_when_the_cluster_dns_is_gone"))
+    suite.addTests(loader.loadTestsFromTestCase(Deployed))
+    for name in ("test_pods_are_answered_by_the_node_without_tracking",
+                 "test_a_killed_agent_leads_to_the_cluster_dns",
+                 "test_both_killed_at_once_lead_to_the_cluster_dns_and_the_next_starts_over_the_rest"):
+        suite.addTest(NodeLocal6(name))
+    return suite
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0 or not shutil.which("iptables-legacy") or not shutil.which("conntrack"):
+        print("skipped: needs root, iptables-legacy and conntrack")
+        sys.exit(77)
+    unittest.main()
