@@ -73,6 +73,11 @@ struct AgentMetrics {
         all.gauge("nameplane_build_info", "Always 1; the labels say what was built.",
                   {{"version", NAMEPLANE_VERSION}})
             .set(1);
+        // Dashboards for CoreDNS ask for these two.
+        all.gauge("coredns_build_info", "Always 1; the labels say what was built.",
+                  {{"version", NAMEPLANE_VERSION}, {"revision", ""}, {"goversion", ""}})
+            .set(1);
+        all.counter("coredns_panics_total", "Always 0: nothing panics here.");
     }
     metrics::Gauge& services;
     metrics::Gauge& endpoints;

@@ -56,6 +56,7 @@ void Traffic::asked(std::size_t worker, const Request& request) const noexcept {
     const auto family = static_cast<std::size_t>(request.family);
     requests_[transport][family][type_slot(request.type)]->add(worker);
     request_size_[transport]->observe(worker, static_cast<double>(request.octets));
+    if (request.dnssec_ok) do_requests_->add(worker);
 }
 
 void Traffic::answered(std::size_t worker, Transport transport, dns::Rcode rcode,

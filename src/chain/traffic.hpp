@@ -3,6 +3,7 @@
 // Traffic: what passed through one zone, under CoreDNS' metric names:
 //
 //     coredns_dns_requests_total{server,zone,proto,family,type}
+//     coredns_dns_do_requests_total{server,zone}
 //     coredns_dns_responses_total{server,zone,rcode}
 //     coredns_dns_request_size_bytes{server,zone,proto}
 //     coredns_dns_response_size_bytes{server,zone,proto}
@@ -36,6 +37,7 @@ public:
         Family family;
         dns::Type type;
         std::size_t octets;
+        bool dnssec_ok = false;
     };
     /// A query came in.
     void asked(std::size_t worker, const Request& request) const noexcept;
@@ -58,6 +60,7 @@ private:
     static std::size_t rcode_slot(dns::Rcode rcode) noexcept;
 
     std::array<std::array<std::array<metrics::Counter*, types>, families>, transports> requests_{};
+    metrics::Counter* do_requests_ = nullptr;
     std::array<metrics::Counter*, rcodes> responses_{};
     std::array<metrics::Histogram*, transports> request_size_{};
     std::array<metrics::Histogram*, transports> response_size_{};

@@ -62,6 +62,8 @@ Traffic::Traffic(metrics::Registry& metrics, std::string_view server, std::strin
         return labels;
     };
     make_requests(metrics, server, zone);
+    do_requests_ = &metrics.counter("coredns_dns_do_requests_total",
+                                    "Counter of DNS requests with DO bit set.", base);
     const auto responses = [&](const std::string& rcode) {
         return &metrics.counter("coredns_dns_responses_total", "Counter of response status codes.",
                                 with("rcode", rcode));

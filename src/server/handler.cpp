@@ -81,7 +81,8 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
     traffic.asked(worker_, {.transport = arrival.transport,
                             .family = arrival.client.address.family(),
                             .type = question.type,
-                            .octets = taken->message.size()});
+                            .octets = taken->message.size(),
+                            .dnssec_ok = question.edns && question.edns->dnssec_ok});
     note_asked(traffic);
     Context& context = *current_;
     Reply& reply = context.reply.emplace(context.arena);

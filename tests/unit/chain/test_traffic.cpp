@@ -41,7 +41,7 @@ TEST_CASE("requests, responses and sizes are counted under CoreDNS' names") {
     metrics::Registry metrics{2};
     const Traffic traffic{metrics, "dns://:53", "cluster.local."};
     traffic.asked(0, {Transport::udp, Family::ipv4, dns::Type::a, 40});
-    traffic.asked(1, {Transport::udp, Family::ipv4, dns::Type::a, 40});
+    traffic.asked(1, {Transport::udp, Family::ipv4, dns::Type::a, 40, true});
     traffic.asked(0, {Transport::tcp, Family::ipv6, dns::Type::srv, 50});
     traffic.answered(0, Transport::udp, dns::Rcode::no_error, 100);
     traffic.answered(1, Transport::udp, dns::Rcode::nx_domain, 120);
@@ -52,6 +52,7 @@ TEST_CASE("requests, responses and sizes are counted under CoreDNS' names") {
           std::map<std::string, double>{
               {"coredns_dns_requests_total{" + zone + ",proto=udp,family=1,type=A}", 2},
               {"coredns_dns_requests_total{" + zone + ",proto=tcp,family=2,type=SRV}", 1},
+              {"coredns_dns_do_requests_total{" + zone + "}", 1},
               {"coredns_dns_responses_total{" + zone + ",rcode=NOERROR}", 1},
               {"coredns_dns_responses_total{" + zone + ",rcode=NXDOMAIN}", 1},
               {"coredns_dns_responses_total{" + zone + ",rcode=other}", 1},
