@@ -14,6 +14,9 @@ constexpr std::uint64_t day_ms = 24 * 3600 * second_ms;
 constexpr std::array bind_options{
     Option{"addresses", Words{.from = 1}, "addresses or interfaces to answer on"},
     Option{"except", Words{.from = 1}, "those of them that are left out"}};
+constexpr std::array cancel_options{
+    Option{"timeout", Milliseconds{1, day_ms, 5001},
+           "no effect: no query waits for more than five seconds anyway"}};
 constexpr std::array health_options{
     Option{"address", Text{":8080"}, "where /health is served"},
     Option{"lameduck", Milliseconds{0, day_ms, 0}, "queries are answered so long after SIGTERM"}};
@@ -40,13 +43,15 @@ constexpr std::array timeouts_options{
     Option{"maxtcpqueries", Integer{-1, std::numeric_limits<std::int32_t>::max(), -1},
            "queries of one TCP connection; -1: any number"}};
 
-constexpr std::array<OptionTable, 9> tables{
+constexpr std::array<OptionTable, 11> tables{
     {{"root", root_options, {.positional = {"path"}}},
+     {"cancel", cancel_options, {.positional = {"timeout?"}}},
      {"timeouts", timeouts_options},
      {"multisocket", multisocket_options, {.positional = {"sockets?"}}},
      {"reload", reload_options, {.positional = {"interval?", "jitter?"}}},
      {"bind", bind_options, {.positional = {"addresses..."}, .repeats = true}},
      {"debug", {}},
+     {"shed", {}},
      {"ready", ready_options, {.positional = {"address?"}}},
      {"health", health_options, {.positional = {"address?"}}},
      {"prometheus", prometheus_options, {.positional = {"address?"}}}}};
@@ -77,34 +82,13 @@ constexpr std::array refused =
                             {"proxyproto", "clients are those of the packets"},
                             {"on", "commands are not run"},
                             {"pprof", "there is no Go runtime to look into"},
-                            {"acl", not_yet},
-                            {"any", not_yet},
                             {"auto", not_yet},
                             {"autopath", not_yet},
-                            {"bufsize", not_yet},
-                            {"cache", not_yet},
-                            {"cancel", not_yet},
-                            {"chaos", not_yet},
-                            {"dns64", not_yet},
                             {"dnstap", not_yet},
                             {"erratic", not_yet},
-                            {"errors", not_yet},
                             {"file", not_yet},
-                            {"forward", not_yet},
-                            {"header", not_yet},
-                            {"hosts", not_yet},
                             {"k8s_external", not_yet},
-                            {"loadbalance", not_yet},
-                            {"local", not_yet},
-                            {"log", not_yet},
-                            {"loop", not_yet},
-                            {"metadata", not_yet},
-                            {"minimal", not_yet},
-                            {"nsid", not_yet},
-                            {"rewrite", not_yet},
                             {"secondary", not_yet},
-                            {"shed", not_yet},
-                            {"template", not_yet},
                             {"trace", not_yet},
                             {"transfer", not_yet},
                             {"tsig", not_yet},

@@ -9,7 +9,7 @@
 
 namespace nameplane::conf {
 
-/// bind, debug, health, multisocket, prometheus, ready, reload, root, timeouts.
+/// bind, cancel, debug, health, multisocket, prometheus, ready, reload, root, shed, timeouts.
 std::span<const OptionTable> directive_tables() noexcept;
 
 /// Why a directive that CoreDNS knows is not served; empty: CoreDNS does not know it either.
