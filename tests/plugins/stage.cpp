@@ -123,6 +123,7 @@ public:
                        .recursion_desired = query.recursion_desired(),
                        .udp_size = query.udp_size(),
                        .edns_options = {query.edns_options().begin(), query.edns_options().end()}};
+        forget_message(query);
         const auto found = said_.find(key(heard_->name, type));
         if (found == said_.end()) {
             reply.rcode = dns::Rcode::nx_domain;
@@ -142,7 +143,22 @@ public:
         return Step::done;
     }
 
+    bool search_path(Query&, SearchPath& path) const noexcept override {
+        for (const dns::Name& domain : domains_) path.add(domain);
+        return !domains_.empty();
+    }
+    /// The options in the client's message, which may be gone when the answer comes.
+    void set_message_options(std::span<std::uint8_t> options) { message_options_ = options; }
+    void search(const std::vector<std::string>& domains) {
+        for (const std::string& domain : domains) domains_.push_back(*dns::Name::parse(domain));
+    }
+
 private:
+    /// Whoever waits keeps what the query refers to, and nothing else of the message.
+    void forget_message(const Query& query) const noexcept {
+        if (query.edns_options().data() == message_options_.data()) return;
+        std::ranges::fill(message_options_, std::uint8_t{0xee});
+    }
     static std::string key(std::string_view name, std::string_view type) {
         return dns::Name::parse(name)->lower().to_string() + ' ' + std::string{type};
     }
@@ -155,6 +171,8 @@ private:
     }
 
     std::map<std::string, Said> said_;
+    std::vector<dns::Name> domains_;
+    std::span<std::uint8_t> message_options_;
     std::optional<Heard>& heard_;
 };
 
@@ -165,6 +183,9 @@ struct Stage::Parts {
     std::optional<Heard> heard;
     Behind* behind = nullptr;
     std::optional<chain::Chain> chain;
+    std::optional<chain::Chain> alone;
+    std::string lines;
+    Options options;
     std::shared_ptr<const services::Snapshot> snapshot = services::Snapshot::empty();
 };
 
@@ -173,16 +194,24 @@ Stage::Stage(std::string_view lines, Options options)
     Built built = build(lines, options, parts_->metrics);
     INFO(lines);
     REQUIRE(built.mistakes.empty());
+    parts_->lines = lines;
+    parts_->options = options;
     auto behind = std::make_unique<Behind>(parts_->heard);
     parts_->behind = behind.get();
     built.links.push_back({std::move(behind), "behind"});
     parts_->chain.emplace(built.links);
 }
 
+Stage::Stage(Stage&&) noexcept = default;
 Stage::~Stage() = default;
 
 Stage& Stage::behind(std::string_view name, std::string_view type, Said said) {
     parts_->behind->lay_down(name, type, std::move(said));
+    return *this;
+}
+
+Stage& Stage::behind_searches(const std::vector<std::string>& domains) {
+    parts_->behind->search(domains);
     return *this;
 }
 
@@ -192,7 +221,8 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
     const auto parsed_type = dns::parse_type(type);
     REQUIRE(parsed.has_value());
     REQUIRE(parsed_type.has_value());
-    const Octets octets = query_octets(*parsed, *parsed_type, how);
+    Octets octets = query_octets(*parsed, *parsed_type, how);
+    parts_->behind->set_message_options(std::span{octets}.last(how.edns_options.size()));
     dns::Question question;
     REQUIRE(dns::parse_query(octets, question) == dns::ParseError::none);
     Arena arena{1 << 20};
@@ -232,6 +262,14 @@ std::string StageAnswer::answers() const {
     std::string text;
     for (const std::string& line : message.answers) text += (text.empty() ? "" : "; ") + line;
     return text;
+}
+
+const chain::Chain& Stage::chain_without_behind() {
+    if (!parts_->alone) {
+        Built built = build(parts_->lines, parts_->options, parts_->metrics);
+        parts_->alone.emplace(built.links);
+    }
+    return *parts_->alone;
 }
 
 const std::optional<Heard>& Stage::heard() const {

@@ -73,12 +73,18 @@ public:
     /// Fails the test if the lines are wrong.
     explicit Stage(std::string_view lines, Options options);
     explicit Stage(std::string_view lines) : Stage{lines, Options{}} {}
+    Stage(Stage&&) noexcept;
     ~Stage();
 
     /// What the plugin behind answers; NXDOMAIN to all that was not laid down.
     Stage& behind(std::string_view name, std::string_view type, Said said);
 
+    /// The search path that the plugin behind, called "behind", knows.
+    Stage& behind_searches(const std::vector<std::string>& domains);
+
     StageAnswer ask(std::string_view name, std::string_view type, const StageAsk& how = {});
+    /// The same lines made once more, with nobody behind.
+    const chain::Chain& chain_without_behind();
     /// Of the last question; nothing if it did not come through.
     const std::optional<Heard>& heard() const;
     /// The sum of all series of a counter or gauge with these labels.
