@@ -1,6 +1,7 @@
-// Hosts files and weight files from anybody: what a hosts file says of a name is found under the
-// name, and what it says of an address under the address.
+// Hosts files, weight files and resolv.conf from anybody: what a hosts file says of a name is found
+// under the name, and what it says of an address under the address.
 
+#include "dns/search_domains.hpp"
 #include "plugins/hosts/table.hpp"
 #include "plugins/loadbalance/weights.hpp"
 #include <nameplane/base/check.hpp>
@@ -23,5 +24,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     (void)plugins::loadbalancing::Weights::read(text);
+    (void)dns::search_domains(text);
     return 0;
 }

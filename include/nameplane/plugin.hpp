@@ -75,6 +75,9 @@ public:
     /// block of the same zone is asked, and then those of shorter zones.
     virtual bool admits(Query&) const noexcept { return true; }
 
+    /// The domains that the query's client adds to names, for the plugin autopath; false: unknown.
+    virtual bool search_path(Query&, SearchPath&) const noexcept { return false; }
+
     /// Whether queries of other classes than IN may enter a chain with this plugin in it. Its
     /// other plugins then meet them, too.
     virtual bool takes_all_classes() const noexcept { return false; }

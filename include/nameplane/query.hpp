@@ -7,6 +7,7 @@
 #include <nameplane/dns/types.hpp>
 #include <nameplane/services/view.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -29,6 +30,17 @@ class Query;
 
 enum class Transport : std::uint8_t { udp, tcp };
 
+/// The domains that a client adds to names, in its order. The views live until the answer is sent.
+struct SearchPath {
+    static constexpr std::size_t domains_max = 16;
+    std::array<dns::NameView, domains_max> domains;
+    std::size_t count = 0;
+    /// More than there is room for are left out.
+    void add(dns::NameView domain) noexcept {
+        if (count < domains_max) domains[count++] = domain;
+    }
+};
+
 /// Whom a query asks for metadata: what plugins know about it under names such as
 /// "kubernetes/client-namespace".
 class MetadataSource {
@@ -37,6 +49,10 @@ public:
     /// The value of `label`, valid until the answer is sent; nothing if no plugin has it.
     virtual std::optional<std::string_view> metadata(Query& query,
                                                      std::string_view label) const noexcept = 0;
+    /// The search path of the client as the plugin called `plugin` knows it; false if there is no
+    /// such plugin or it knows none.
+    virtual bool search_path(std::string_view plugin, Query& query,
+                             SearchPath& path) const noexcept = 0;
 };
 
 /// Who runs the queries of a worker: keeps those that wait. Worker thread only.
@@ -154,6 +170,10 @@ public:
     std::optional<std::string_view> metadata(std::string_view label) noexcept {
         if (!metadata_allowed_ || metadata_source_ == nullptr) return std::nullopt;
         return metadata_source_->metadata(*this, label);
+    }
+    /// The client's search path, asked of a plugin of the chain; false if that knows none.
+    bool search_path(std::string_view plugin, SearchPath& path) noexcept {
+        return metadata_source_ != nullptr && metadata_source_->search_path(plugin, *this, path);
     }
 
     /// To be asked before a plugin says Step::wait, and before it tells anybody of this query.

@@ -63,6 +63,22 @@ std::uint64_t Kubernetes::expects(dns::NameView name) const noexcept {
     return services::ServiceView::hash_of(request.ns, request.service);
 }
 
+bool Kubernetes::search_path(Query& query, SearchPath& path) const noexcept {
+    const kubernetes::Zone* const zone = settings_.zone_of(query.name());
+    if (zone == nullptr || settings_.pods != kubernetes::PodMode::verified) return false;
+    const std::string_view ns = query.services().namespace_of_pod(query.client().address);
+    if (ns.empty()) return false;
+    const auto of_namespace =
+        dns::NameBuilder{query.arena()}.label(ns).label("svc").finish(zone->name);
+    const auto of_services = dns::NameBuilder{query.arena()}.label("svc").finish(zone->name);
+    if (!of_namespace || !of_services) return false;
+    path.add(*of_namespace);
+    path.add(*of_services);
+    path.add(zone->name);
+    for (const dns::Name& domain : settings_.host_domains) path.add(domain);
+    return true;
+}
+
 Step Kubernetes::refuse_name(const kubernetes::Zone& zone, Query& query,
                              Reply& reply) const noexcept {
     if (settings_.falls_through(query.name())) {

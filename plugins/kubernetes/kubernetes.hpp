@@ -50,6 +50,7 @@ public:
     /// Puts what those behind know of an ExternalName's target behind its CNAME.
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
     std::uint64_t expects(dns::NameView name) const noexcept override;
+    bool search_path(Query& query, SearchPath& path) const noexcept override;
     bool ready() const noexcept override { return synced_(); }
 
 private:

@@ -1,6 +1,7 @@
 // Options to Settings, before the first query.
 
 #include "dns/reverse.hpp"
+#include "dns/search_domains.hpp"
 #include "plugins/kubernetes/kubernetes.hpp"
 
 #include <algorithm>
@@ -86,6 +87,11 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
     settings.fallthrough = given.zones("fallthrough");
     if (given.given("fallthrough") && settings.fallthrough.empty()) {
         settings.fallthrough.emplace_back();
+    }
+    if (settings.pods == PodMode::verified) {
+        // What kubelet puts behind the cluster's domains into a pod's search list.
+        settings.host_domains =
+            dns::read_search_domains("/etc/resolv.conf").value_or(std::vector<dns::Name>{});
     }
     for (const IpAddress& address : setup.own_addresses) {
         const auto end = settings.own_addresses.end();

@@ -44,6 +44,7 @@ struct Settings {
     bool headless_elsewhere = false;     ///< names of headless Services belong to the next plugin
     std::vector<dns::Name> fallthrough;  ///< the root for all names; empty: none
     std::vector<IpAddress> own_addresses;
+    std::vector<dns::Name> host_domains;  ///< the host's search list, with PodMode::verified
 
     /// The longest zone that holds `name`, or nullptr.
     const Zone* zone_of(dns::NameView name) const noexcept;

@@ -24,6 +24,13 @@ bool Chain::admits(Query& query) const noexcept {
     return true;
 }
 
+bool Chain::search_path(std::string_view plugin, Query& query, SearchPath& path) const noexcept {
+    for (std::size_t at = 0; at < size_; ++at) {
+        if (links_[at].name == plugin) return links_[at].plugin->search_path(query, path);
+    }
+    return false;
+}
+
 std::optional<std::string_view> Chain::metadata(Query& query,
                                                 std::string_view label) const noexcept {
     for (std::size_t at = 0; at < size_; ++at) {

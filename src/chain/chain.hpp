@@ -38,6 +38,9 @@ public:
     /// What the first plugin that knows `label` says.
     std::optional<std::string_view> metadata(Query& query,
                                              std::string_view label) const noexcept override;
+    /// What the plugin called `plugin` says.
+    bool search_path(std::string_view plugin, Query& query,
+                     SearchPath& path) const noexcept override;
     /// Whether queries of classes other than IN may enter.
     bool takes_all_classes() const noexcept { return takes_all_classes_; }
     /// Whether admits() may say no.

@@ -83,7 +83,6 @@ constexpr std::array refused =
                             {"on", "commands are not run"},
                             {"pprof", "there is no Go runtime to look into"},
                             {"auto", not_yet},
-                            {"autopath", not_yet},
                             {"dnstap", not_yet},
                             {"erratic", not_yet},
                             {"file", not_yet},

@@ -126,6 +126,13 @@ bool ServiceView::has_pod(std::string_view ns, const IpAddress& address) const n
     });
 }
 
+std::string_view ServiceView::namespace_of_pod(const IpAddress& address) const noexcept {
+    if (snapshot_ == nullptr) return {};
+    const auto bucket = snapshot_->data().pods.candidates(address.hash());
+    const auto found = std::ranges::find(bucket, address, &PodRecord::address);
+    return found == bucket.end() ? std::string_view{} : std::string_view{*found->ns};
+}
+
 bool ServiceView::synced() const noexcept {
     return snapshot_ != nullptr && snapshot_->data().synced;
 }

@@ -67,6 +67,7 @@ TEST_CASE("plugins that every query meets do not touch the heap") {
         rewrite name suffix .old.example .new.example answer auto
         rewrite continue ttl substring example 30-300
         rewrite edns0 local set 0xffee {client_ip}
+        autopath new.example @nobody
         acl {
             block net 10.0.0.7
             filter type MX

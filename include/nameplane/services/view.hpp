@@ -97,6 +97,9 @@ public:
     EndpointRange by_endpoint(const IpAddress& address) const noexcept;
     /// Whether a pod of namespace `ns`, not finished and not terminating, has that address.
     bool has_pod(std::string_view ns, const IpAddress& address) const noexcept;
+    /// The namespace of a pod, not finished and not terminating, that has that address; empty if
+    /// none has.
+    std::string_view namespace_of_pod(const IpAddress& address) const noexcept;
     /// Whether every kind that the source lists has been listed once.
     bool synced() const noexcept;
     /// Number of the snapshot; grows by at least one with each change.
