@@ -171,7 +171,7 @@ int run_render(const RenderCommand& command) {
     const services::Node* const object =
         command.node_facts.empty() ? reading.snapshot->node(facts->name) : nullptr;
     const rules::NodeFacts node = merged_facts(std::move(facts).value(), object);
-    rules::Planner planner{plan_settings(start.rules, node, command.family, false)};
+    rules::Planner planner{plan_settings(start.rules, node, command.family, {})};
     const std::string text = text_of(planner.plan(reading.snapshot, node), command.to);
     // Half a rule set must not pass for a whole one.
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||

@@ -1,5 +1,7 @@
 #include "agent/node.hpp"
 
+#include "rules/policy.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,6 +59,28 @@ void set_detector(const conf::RulesConfig& config, const rules::NodeFacts& node,
     settings.detector_cidr = *cidr;
 }
 
+// The node's own addresses, each a network; those it lacks are left out.
+std::vector<Cidr> primary_networks(const rules::NodeFacts& node) {
+    std::vector<Cidr> networks;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        const std::optional<IpAddress> address = rules::node_address(node, family);
+        if (!address || address->is_loopback()) continue;
+        networks.push_back(*Cidr::make(*address, family == Family::ipv4 ? 32 : 128));
+    }
+    return networks;
+}
+
+// Whether node ports of IPv4 in `networks` include the loopback address, as they do without any
+// network of that family.
+bool holds_loopback(const std::vector<Cidr>& networks) {
+    const auto v4 = [](const Cidr& network) { return network.family() == Family::ipv4; };
+    if (std::ranges::none_of(networks, v4)) return true;
+    const IpAddress loopback = *IpAddress::parse("127.0.0.0");
+    return std::ranges::any_of(networks, [&](const Cidr& network) {
+        return v4(network) && (network.address().is_loopback() || network.contains(loopback));
+    });
+}
+
 // Node ports answer on the node's addresses inside the configured networks, if there are any; a
 // family that none of the networks belongs to answers everywhere, as does 0.0.0.0/0.
 void set_node_ports(const std::vector<Cidr>& networks, const rules::NodeFacts& node,
@@ -95,6 +119,7 @@ rules::NodeFacts merged_facts(rules::NodeFacts machine, const services::Node* ob
     if (object == nullptr) return machine;
     machine.labels = object->labels;
     machine.pod_cidrs = object->pod_cidrs;
+    machine.node_ips = object->addresses;
     if (!machine.addresses.empty()) return machine;
     for (const IpAddress& address : object->addresses) machine.addresses.push_back({"", address});
     return machine;
@@ -113,14 +138,18 @@ std::vector<IpAddress> own_addresses(const rules::NodeFacts& machine,
 }
 
 rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::NodeFacts& node,
-                                  Family family, bool liberal_conntrack) {
+                                  Family family, const KernelFacts& kernel) {
     rules::PlanSettings settings;
     settings.family = family;
     settings.masquerade_mark = std::uint32_t{1} << config.masquerade_bit;
     settings.masquerade_all = config.masquerade_all;
-    settings.localhost_node_ports = config.localhost_node_ports && family == Family::ipv4;
-    settings.drop_invalid = !liberal_conntrack;
-    set_node_ports(config.node_port_addresses, node, settings);
+    settings.drop_invalid = !kernel.liberal_conntrack;
+    settings.packet_counters = kernel.packet_counters;
+    const std::vector<Cidr> networks =
+        config.node_ports_on_primary ? primary_networks(node) : config.node_port_addresses;
+    settings.localhost_node_ports =
+        config.localhost_node_ports && family == Family::ipv4 && holds_loopback(networks);
+    set_node_ports(networks, node, settings);
     set_detector(config, node, settings);
     return settings;
 }

@@ -24,9 +24,15 @@ rules::NodeFacts merged_facts(rules::NodeFacts machine, const services::Node* ob
 std::vector<IpAddress> own_addresses(const rules::NodeFacts& machine,
                                      const std::vector<IpAddress>& listen);
 
-/// The settings of one family's plan. `liberal_conntrack`: see conntrack_is_liberal().
+/// What of the kernel decides about rules.
+struct KernelFacts {
+    bool liberal_conntrack = false;  ///< see conntrack_is_liberal()
+    bool packet_counters = false;    ///< see rules::iptables::make_packet_counters()
+};
+
+/// The settings of one family's plan.
 rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::NodeFacts& node,
-                                  Family family, bool liberal_conntrack);
+                                  Family family, const KernelFacts& kernel);
 
 /// Whether the kernel keeps packets that look invalid to it (nf_conntrack_tcp_be_liberal).
 bool conntrack_is_liberal();

@@ -2,8 +2,10 @@
 
 #include "agent/node.hpp"
 #include "agent/rule_writers.hpp"
+#include "rules/iptables/packet_counters.hpp"
 #include <nameplane/base/log.hpp>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -16,7 +18,8 @@ struct RulesPart::State {
     metrics::Registry* metrics;
     const Clock* clock;
     std::function<void(std::uint64_t)> applied;
-    bool liberal = false;
+    KernelFacts kernel;
+    bool wants_localhost = false;   // set before the rule thread starts
     bool localhost_opened = false;  // the rule thread's; there is one at a time
 
     rules::NodeFacts node;
@@ -38,7 +41,7 @@ struct RulesPart::State {
     std::vector<rules::PlanSettings> wanted_settings() const {
         std::vector<rules::PlanSettings> wanted;
         for (const Family family : {Family::ipv4, Family::ipv6}) {
-            wanted.push_back(plan_settings(config, node, family, liberal));
+            wanted.push_back(plan_settings(config, node, family, kernel));
         }
         return wanted;
     }
@@ -52,6 +55,7 @@ struct RulesPart::State {
         options.full_sync = config.full_sync;
         // The old thread ends before the new one writes.
         replace_syncer(nullptr);
+        wants_localhost = std::ranges::any_of(settings, &rules::PlanSettings::localhost_node_ports);
         auto next = std::make_unique<rules::Syncer>(std::move(targets), node, options, *metrics,
                                                     *clock, [this](std::uint64_t version) {
                                                         open_localhost_once();
@@ -63,7 +67,7 @@ struct RulesPart::State {
 
     // On the rule thread, once the rules that keep others out are in the kernel.
     void open_localhost_once() {
-        if (!config.localhost_node_ports || std::exchange(localhost_opened, true)) return;
+        if (!wants_localhost || std::exchange(localhost_opened, true)) return;
         if (const Status opened = open_localhost(); !opened) {
             NP_LOG_WARNING("rules.localhost_closed", "error", opened.error());
         }
@@ -102,7 +106,10 @@ RulesPart::RulesPart(conf::RulesConfig config, std::string node_name, metrics::R
     state_->metrics = &metrics;
     state_->clock = &clock;
     state_->applied = std::move(applied);
-    state_->liberal = enabled() && conntrack_is_liberal();
+    if (enabled()) {
+        state_->kernel = {.liberal_conntrack = conntrack_is_liberal(),
+                          .packet_counters = rules::iptables::make_packet_counters()};
+    }
 }
 
 RulesPart::~RulesPart() {

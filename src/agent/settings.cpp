@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <tuple>
 #include <utility>
 
 namespace nameplane::agent {
@@ -184,8 +185,9 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
     all.note("rules.bridge_interface", before.rules.bridge_interface, after.rules.bridge_interface);
     all.note("rules.interface_name_prefix", before.rules.interface_name_prefix,
              after.rules.interface_name_prefix);
-    all.note("rules.node_port_addresses", before.rules.node_port_addresses,
-             after.rules.node_port_addresses);
+    all.note("rules.node_port_addresses",
+             std::tie(before.rules.node_port_addresses, before.rules.node_ports_on_primary),
+             std::tie(after.rules.node_port_addresses, after.rules.node_ports_on_primary));
     all.note("rules.localhost_node_ports", before.rules.localhost_node_ports,
              after.rules.localhost_node_ports);
     all.note("rules.publish_wait", before.rules.publish_wait, after.rules.publish_wait);

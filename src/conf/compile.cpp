@@ -165,11 +165,27 @@ private:
         rules.cluster_cidrs = one_of_each_family(given, "cluster_cidr");
         rules.bridge_interface = options.text("bridge_interface");
         rules.interface_name_prefix = options.text("interface_name_prefix");
-        rules.node_port_addresses = options.cidrs("node_port_addresses");
+        compile_node_port_addresses(given);
         rules.localhost_node_ports = options.flag("localhost_node_ports");
         rules.publish_wait = options.milliseconds("publish_wait");
         rules.full_sync = options.milliseconds("full_sync");
         check_detector(given.directive);
+    }
+
+    void compile_node_port_addresses(const Table& given) {
+        RulesConfig& rules = start().rules;
+        const std::vector<std::string>& words = given.options.words("node_port_addresses");
+        rules.node_ports_on_primary = words.size() == 1 && words[0] == "primary";
+        if (rules.node_ports_on_primary) return;
+        for (const std::string& word : words) {
+            if (const auto network = Cidr::parse(word)) {
+                rules.node_port_addresses.push_back(*network);
+                continue;
+            }
+            problem(where_of(given.directive, "node_port_addresses"),
+                    "node_port_addresses: '" + word +
+                        "', expected networks such as '10.96.0.0/12', or 'primary' alone");
+        }
     }
 
     // A mode that needs another option is wrong without it.

@@ -73,6 +73,7 @@ struct RulesConfig {
     bool localhost_node_ports = true;
     std::chrono::milliseconds publish_wait{1000};
     std::chrono::milliseconds full_sync{3'600'000};
+    bool node_ports_on_primary = false;  ///< the Node's own addresses answer node ports
     friend bool operator==(const RulesConfig&, const RulesConfig&) = default;
 };
 

@@ -30,6 +30,8 @@ struct PlanSettings {
     bool localhost_node_ports = true;  ///< always false for IPv6
     bool random_fully = true;
     bool drop_invalid = true;  ///< false where nf_conntrack_tcp_be_liberal is set
+    /// The kernel's named packet counters of kube-proxy are there to count in.
+    bool packet_counters = false;
     /// Node ports answer on these addresses only; empty: on every local address, or on none at all
     /// if `node_ports_restricted`.
     std::vector<IpAddress> node_port_addresses;

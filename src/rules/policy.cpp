@@ -53,11 +53,7 @@ NodeView view_of(const NodeFacts& node, Family family) {
     if (const auto zone = node.labels.find(zone_label); zone != node.labels.end()) {
         view.zone = zone->second;
     }
-    for (const NodeFacts::Interface& interface : node.addresses) {
-        if (!is_node_address(interface.address, family)) continue;
-        view.address = interface.address;
-        break;
-    }
+    view.address = node_address(node, family);
     return view;
 }
 
@@ -222,6 +218,12 @@ PortPlan common_of(const Service& service, const IpAddress& cluster_ip, const No
         plan.source_ranges.push_back(range);
         if (node.address && range.contains(*node.address)) plan.node_in_source_ranges = true;
     }
+    // One that holds everybody makes the others pointless.
+    if (std::ranges::any_of(plan.source_ranges,
+                            [](const Cidr& range) { return range.prefix() == 0; })) {
+        plan.source_ranges.clear();
+        plan.node_in_source_ranges = false;
+    }
     plan.internal_local = service.internal_policy == TrafficPolicy::local;
     plan.external_local = service.external_policy == TrafficPolicy::local;
     if (service.client_ip_affinity) {
@@ -240,6 +242,18 @@ std::string port_name(const services::ObjectKey& key, const ServicePort& port) {
 }
 
 }  // namespace
+
+std::optional<IpAddress> node_address(const NodeFacts& node, Family family) {
+    if (!node.node_ips.empty()) {
+        const auto found = std::ranges::find(node.node_ips, family, &IpAddress::family);
+        if (found == node.node_ips.end()) return std::nullopt;
+        return *found;
+    }
+    for (const NodeFacts::Interface& interface : node.addresses) {
+        if (is_node_address(interface.address, family)) return interface.address;
+    }
+    return std::nullopt;
+}
 
 std::shared_ptr<const ServicePlan> plan_service(const ServiceEntry& entry, const NodeFacts& node,
                                                 const PlanSettings& settings) {

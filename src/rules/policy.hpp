@@ -7,6 +7,7 @@
 #include <nameplane/base/result.hpp>
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace nameplane::rules {
@@ -31,6 +32,10 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+/// The node's own address in `family`: what its Node object says, else the first of the machine's
+/// that others can reach.
+std::optional<IpAddress> node_address(const NodeFacts& node, Family family);
 
 /// This machine's own interfaces and addresses, `name` as the node's name.
 NodeFacts facts_of_this_machine(std::string_view name);

@@ -20,6 +20,8 @@ struct NodeFacts {
     Labels labels;
     std::vector<Cidr> pod_cidrs;
     std::vector<Interface> addresses;
+    /// What the Node object says, InternalIP first; empty without such an object.
+    std::vector<IpAddress> node_ips;
     friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
 };
 

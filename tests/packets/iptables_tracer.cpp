@@ -164,6 +164,7 @@ private:
     bool holds(const Rule&, const MarkMatch& match) {
         return ((mark_ & match.mask) == match.value) != match.negated;
     }
+    bool holds(const Rule&, const CounterMatch&) { return true; }
     bool holds(const Rule&, const LocalAddressMatch& match) {
         return is_local(match.source ? packet_.source : packet_.destination);
     }

@@ -195,6 +195,20 @@ private:
         put("recent", 1, info);
     }
 
+    void add(const CounterMatch& match) {
+        // Revision 1 of the kernel's struct, whose last member is the kernel's own.
+        struct {
+            char name[32];
+            alignas(8) std::uint64_t counter;
+        } info{};
+        if (match.name.empty() || match.name.size() >= sizeof info.name) {
+            wrong_ = "bad counter name: " + match.name;
+            return;
+        }
+        put_text(info.name, sizeof info.name, match.name);
+        put("nfacct", 1, info);
+    }
+
     void target(const NoTarget&) { put_standard({}); }
     void target(const Jump& jump) { put_standard(jump.chain); }
     void target(Verdict verdict) {

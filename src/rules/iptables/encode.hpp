@@ -29,6 +29,9 @@ struct Features {
 /// without CAP_NET_RAW and CAP_NET_ADMIN.
 Result<Features> probe_features(Family family);
 
+/// Whether the kernel has the match that counts in named counters, as encode() writes it.
+bool has_counter_match(Family family) noexcept;
+
 /// One rule as libiptc takes it. Its target carries the name of the verdict or chain.
 class EncodedRule {
 public:

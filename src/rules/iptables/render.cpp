@@ -1,5 +1,6 @@
 #include "rules/iptables/render.hpp"
 
+#include "rules/iptables/packet_counters.hpp"
 #include "rules/iptables/render_names.hpp"
 
 #include <algorithm>
@@ -131,6 +132,10 @@ private:
     void dispatch_node_port() {
         if (port_.node_port == 0) return;
         if (port_.has_endpoints) {
+            if (settings_.packet_counters && settings_.localhost_node_ports &&
+                settings_.family == Family::ipv4) {
+                count_localhost_node_port();
+            }
             out_.nat_nodeports.push_back(
                 to_port(port_.name, port_.node_port, jump(external_chain_)));
         }
@@ -141,6 +146,14 @@ private:
         made.matches.emplace_back(LocalAddressMatch{.source = false});
         made.matches.emplace_back(DportMatch{port_.node_port});
         out_.filter_external_services.push_back(std::move(made));
+    }
+
+    /// Goes where all traffic for the node port goes, and shows whether anybody relies on it.
+    void count_localhost_node_port() {
+        Rule made = to_port(port_.name, port_.node_port, jump(external_chain_));
+        made.destination = *Cidr::parse("127.0.0.0/8");
+        made.matches.emplace_back(CounterMatch{std::string{localhost_counter}});
+        out_.nat_nodeports.push_back(std::move(made));
     }
 
     void dispatch_health_check() {

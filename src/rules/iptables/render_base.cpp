@@ -1,3 +1,4 @@
+#include "rules/iptables/packet_counters.hpp"
 #include "rules/iptables/render.hpp"
 #include "rules/iptables/render_names.hpp"
 
@@ -21,8 +22,7 @@ constexpr std::string_view visible = "kubernetes externally-visible service port
 constexpr std::string_view firewall = "kubernetes load balancer firewall";
 
 // In final order within each built-in chain: kube-proxy puts each of these at the head of its
-// chain, so that the last one it makes comes first. KUBE-FIREWALL is only there for IPv4 with
-// localhost node ports.
+// chain, so that the last one it makes comes first.
 constexpr std::array jump_rows{
     JumpRow{TableName::filter, "INPUT", false, "", firewall_chain},
     JumpRow{TableName::filter, "INPUT", true, firewall, proxy_firewall_chain},
@@ -66,10 +66,9 @@ Rule jump_rule(const JumpRow& row) {
     return rule;
 }
 
-std::vector<BaseJump> jumps(const PlanSettings& settings) {
+std::vector<BaseJump> jumps() {
     std::vector<BaseJump> jumps;
     for (const JumpRow& row : jump_rows) {
-        if (row.chain == firewall_chain && !localhost_node_ports(settings)) continue;
         jumps.push_back({row.table, std::string{row.built_in}, jump_rule(row)});
     }
     return jumps;
@@ -86,8 +85,10 @@ Chain postrouting(const PlanSettings& settings) {
     };
 }
 
-/// Keeps other hosts from the node's loopback services, which route_localnet opens.
+/// Keeps other hosts from the node's loopback services, which route_localnet opens. Where nothing
+/// opens them, the chain is only made: the kubelet may have rules in it.
 Chain firewall_rules(const PlanSettings& settings) {
+    if (!localhost_node_ports(settings)) return {};
     Rule rule = with(CommentMatch{"block incoming localnet connections"}, Verdict::drop);
     rule.destination = loopback(settings.family);
     rule.source = loopback(settings.family);
@@ -102,7 +103,11 @@ Chain firewall_rules(const PlanSettings& settings) {
 Chain forward(const PlanSettings& settings) {
     Chain chain;
     if (settings.drop_invalid) {
-        chain.push_back(with(StateMatch{.states = StateMatch::invalid}, Verdict::drop));
+        Rule& rule =
+            chain.emplace_back(with(StateMatch{.states = StateMatch::invalid}, Verdict::drop));
+        if (settings.packet_counters) {
+            rule.matches.emplace_back(CounterMatch{std::string{invalid_counter}});
+        }
     }
     const std::uint32_t mark = settings.masquerade_mark;
     Rule marked = with(CommentMatch{"kubernetes forwarding rules"}, Verdict::accept);
@@ -153,14 +158,14 @@ NamedChain named(std::string_view name, Chain rules = {}) {
 
 BaseRules render_base(const PlanSettings& settings) {
     BaseRules base;
-    base.jumps = jumps(settings);
-    base.filter_chains = {named(services_chain), named(external_services_chain),
-                          named(forward_chain, forward(settings)), named(nodeports_chain),
-                          named(proxy_firewall_chain)};
-    if (localhost_node_ports(settings)) {
-        base.filter_chains.push_back(named(firewall_chain, firewall_rules(settings)));
-    }
-    base.filter_chains.push_back(named(canary_chain));
+    base.jumps = jumps();
+    base.filter_chains = {named(services_chain),
+                          named(external_services_chain),
+                          named(forward_chain, forward(settings)),
+                          named(nodeports_chain),
+                          named(proxy_firewall_chain),
+                          named(firewall_chain, firewall_rules(settings)),
+                          named(canary_chain)};
     base.nat_chains = {
         named(services_chain), named(nodeports_chain),
         named(postrouting_chain, postrouting(settings)),

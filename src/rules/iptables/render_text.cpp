@@ -126,6 +126,11 @@ private:
         }
     }
 
+    void put(const CounterMatch& match) {
+        put_destination();
+        add_words(" -m nfacct --nfacct-name ", match.name);
+    }
+
     void put(const NoTarget&) {}
     void put(const Jump& target) { add_words(" -j ", target.chain); }
     void put(const Verdict& target) {

@@ -63,8 +63,13 @@ struct RecentMatch {
     std::uint32_t seconds = 0;  ///< 0: --set
     friend bool operator==(const RecentMatch&, const RecentMatch&) = default;
 };
+/// `-m nfacct --nfacct-name N`: counts in a counter of the kernel's that must be there.
+struct CounterMatch {
+    std::string name;
+    friend bool operator==(const CounterMatch&, const CounterMatch&) = default;
+};
 using Match = std::variant<CommentMatch, DportMatch, SportMatch, ProtocolMatch, RandomMatch,
-                           StateMatch, MarkMatch, LocalAddressMatch, RecentMatch>;
+                           StateMatch, MarkMatch, LocalAddressMatch, RecentMatch, CounterMatch>;
 
 // Targets.
 struct NoTarget {

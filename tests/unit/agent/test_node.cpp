@@ -56,7 +56,7 @@ TEST_CASE("pods are recognised as the mode says, in each family") {
     for (const Detected& row : rows) {
         INFO("row at line " << row.place.line());
         config.detect_local = row.mode;
-        const rules::PlanSettings settings = plan_settings(config, some_node(), row.family, false);
+        const rules::PlanSettings settings = plan_settings(config, some_node(), row.family, {});
         CHECK(settings.detector == row.detector);
         CHECK((settings.detector_name.empty()
                    ? settings.detector_cidr.to_string()
@@ -68,37 +68,37 @@ TEST_CASE("without the network of a family nothing is recognised there") {
     conf::RulesConfig config;
     config.detect_local = conf::DetectLocalMode::cluster_cidr;
     config.cluster_cidrs = {cidr("10.244.0.0/16")};
-    CHECK(plan_settings(config, some_node(), Family::ipv6, false).detector == LocalDetector::none);
+    CHECK(plan_settings(config, some_node(), Family::ipv6, {}).detector == LocalDetector::none);
     config.detect_local = conf::DetectLocalMode::node_cidr;
     rules::NodeFacts node = some_node();
     node.pod_cidrs.clear();
-    CHECK(plan_settings(config, node, Family::ipv4, false).detector == LocalDetector::none);
+    CHECK(plan_settings(config, node, Family::ipv4, {}).detector == LocalDetector::none);
 }
 
 TEST_CASE("the other settings follow the configuration and the kernel") {
     conf::RulesConfig config;
     config.masquerade_bit = 31;
     config.masquerade_all = true;
-    const auto v4 = plan_settings(config, some_node(), Family::ipv4, true);
+    const auto v4 = plan_settings(config, some_node(), Family::ipv4, {.liberal_conntrack = true});
     CHECK(v4.family == Family::ipv4);
     CHECK(v4.masquerade_mark == 0x80000000U);
     CHECK(v4.masquerade_all);
     CHECK(v4.localhost_node_ports);
     CHECK_FALSE(v4.drop_invalid);
-    const auto v6 = plan_settings(config, some_node(), Family::ipv6, false);
+    const auto v6 = plan_settings(config, some_node(), Family::ipv6, {});
     CHECK(v6.family == Family::ipv6);
     CHECK_FALSE(v6.localhost_node_ports);
     CHECK(v6.drop_invalid);
     config.localhost_node_ports = false;
-    CHECK_FALSE(plan_settings(config, some_node(), Family::ipv4, false).localhost_node_ports);
-    CHECK(plan_settings(conf::RulesConfig{}, some_node(), Family::ipv4, false).masquerade_mark ==
+    CHECK_FALSE(plan_settings(config, some_node(), Family::ipv4, {}).localhost_node_ports);
+    CHECK(plan_settings(conf::RulesConfig{}, some_node(), Family::ipv4, {}).masquerade_mark ==
           0x4000U);
 }
 
 TEST_CASE("node ports answer on the node's addresses in the networks given") {
     conf::RulesConfig config;
     const auto addresses = [&](Family family) {
-        return plan_settings(config, some_node(), family, false).node_port_addresses;
+        return plan_settings(config, some_node(), family, {}).node_port_addresses;
     };
     CHECK(addresses(Family::ipv4).empty());
     config.node_port_addresses = {cidr("198.51.100.0/24"), cidr("192.0.2.0/24"), cidr("192.0.2.7")};
@@ -110,11 +110,41 @@ TEST_CASE("node ports answer on the node's addresses in the networks given") {
     CHECK(addresses(Family::ipv6) == std::vector{ip("2001:db8::7")});
 }
 
+TEST_CASE("node ports answer on the loopback address if the networks hold it") {
+    const auto localhost = [](std::vector<Cidr> networks) {
+        conf::RulesConfig config;
+        config.node_port_addresses = std::move(networks);
+        return plan_settings(config, some_node(), Family::ipv4, {}).localhost_node_ports;
+    };
+    CHECK(localhost({}));
+    CHECK(localhost({cidr("0.0.0.0/0")}));
+    CHECK(localhost({cidr("192.0.2.0/24"), cidr("127.0.0.0/8")}));
+    CHECK(localhost({cidr("127.0.0.1/32")}));
+    CHECK(localhost({cidr("2001:db8::/32")}));  // no network of IPv4: everywhere
+    CHECK_FALSE(localhost({cidr("192.0.2.0/24")}));
+}
+
+TEST_CASE("node ports on primary addresses answer on those of the Node object") {
+    conf::RulesConfig config;
+    config.node_ports_on_primary = true;
+    rules::NodeFacts node = some_node();
+    node.node_ips = {ip("198.51.100.7"), ip("192.0.2.7")};
+    const auto v4 = plan_settings(config, node, Family::ipv4, {});
+    CHECK(v4.node_port_addresses == std::vector{ip("198.51.100.7")});
+    CHECK(v4.node_ports_restricted);
+    CHECK_FALSE(v4.localhost_node_ports);
+    // The Node has no address of IPv6: everywhere.
+    CHECK_FALSE(plan_settings(config, node, Family::ipv6, {}).node_ports_restricted);
+    // Without a Node object, the first address that others can reach.
+    CHECK(plan_settings(config, some_node(), Family::ipv6, {}).node_port_addresses ==
+          std::vector{ip("2001:db8::7")});
+}
+
 TEST_CASE("node ports answer nowhere if the node has no address in the networks given") {
     const auto restricted = [](std::vector<Cidr> networks, Family family = Family::ipv4) {
         conf::RulesConfig config;
         config.node_port_addresses = std::move(networks);
-        return plan_settings(config, some_node(), family, false).node_ports_restricted;
+        return plan_settings(config, some_node(), family, {}).node_ports_restricted;
     };
     CHECK(restricted({cidr("203.0.113.0/24")}));
     CHECK(restricted({cidr("192.0.2.0/24")}));
@@ -133,6 +163,7 @@ TEST_CASE("what the Node object says is added to what the machine is") {
     CHECK(merged.labels == object.labels);
     CHECK(merged.pod_cidrs == object.pod_cidrs);
     CHECK(merged.addresses == some_node().addresses);
+    CHECK(merged.node_ips == object.addresses);
     CHECK(merged_facts(some_node(), nullptr) == some_node());
     rules::NodeFacts bare;
     CHECK(merged_facts(bare, &object).addresses ==

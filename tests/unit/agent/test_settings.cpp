@@ -53,7 +53,7 @@ std::string other_value(const OptionType& type) {
             return "\"\"";
         }
         std::string operator()(const Text&) const { return "\"127.0.0.1:1\""; }
-        std::string operator()(const Words&) const { return "[\"w\"]"; }
+        std::string operator()(const Words&) const { return "[\"primary\"]"; }
         std::string operator()(const Statements&) const { return "[\"a\"]"; }
         std::string operator()(const Zones&) const { return "[\"z.example\"]"; }
         std::string operator()(const Cidrs&) const { return "[\"192.0.2.0/24\"]"; }

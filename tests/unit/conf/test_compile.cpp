@@ -187,6 +187,17 @@ TEST_CASE("no listen address means that no names are served") {
     CHECK(good("[dns]\nlisten = []\n").start.dns.listen.empty());
 }
 
+TEST_CASE("node ports answer in networks, or on primary addresses alone") {
+    const RulesConfig primary = good("[rules]\nnode_port_addresses = [\"primary\"]\n").start.rules;
+    CHECK(primary.node_ports_on_primary);
+    CHECK(primary.node_port_addresses.empty());
+    CHECK_FALSE(
+        good("[rules]\nnode_port_addresses = \"10.0.0.0/8\"\n").start.rules.node_ports_on_primary);
+    CHECK(problems_of("[rules]\nnode_port_addresses = [\"10.0.0.0/8\", \"primary\"]\n") ==
+          std::vector<std::string>{"t.toml:2: node_port_addresses: 'primary', expected networks "
+                                   "such as '10.96.0.0/12', or 'primary' alone"});
+}
+
 TEST_CASE("all that is wrong is reported at once, by place") {
     CHECK(problems_of(R"([dns]
 prot = 5

@@ -483,12 +483,32 @@ TEST_CASE("whether the node lies in a source range", "[rules][policy]") {
         return plan(service, {}, {.family = family})->ports.at(0).node_in_source_ranges;
     };
     CHECK(in_ranges("192.168.0.0/24"));
-    CHECK(in_ranges("0.0.0.0/0"));
     CHECK_FALSE(in_ranges("192.168.1.0/24"));
     CHECK_FALSE(in_ranges("127.0.0.0/8"));  // the loopback address is not the node's address
     CHECK_FALSE(in_ranges("fe80::/10", Family::ipv6));
     CHECK(in_ranges("2001:db8::/64", Family::ipv6));
     CHECK_FALSE(in_ranges("2001:db8::/64", Family::ipv4));
+}
+
+TEST_CASE("a source range that holds everybody is none", "[rules][policy]") {
+    Service service = service_web();
+    service.ingress = {{ip("198.51.100.1")}};
+    service.source_ranges = {cidr("203.0.113.0/24"), cidr("0.0.0.0/0")};
+    const auto planned = plan(service, {});
+    CHECK(planned->ports[0].source_ranges.empty());
+    CHECK_FALSE(planned->ports[0].node_in_source_ranges);
+}
+
+TEST_CASE("a node's own address is what its Node object says", "[rules][policy]") {
+    NodeFacts node;
+    node.addresses = {{"lo", ip("127.0.0.1")}, {"eth0", ip("192.0.2.1")}};
+    CHECK(node_address(node, Family::ipv4) == ip("192.0.2.1"));
+    CHECK_FALSE(node_address(node, Family::ipv6));
+    node.node_ips = {ip("198.51.100.9"), ip("2001:db8::9")};
+    CHECK(node_address(node, Family::ipv4) == ip("198.51.100.9"));
+    CHECK(node_address(node, Family::ipv6) == ip("2001:db8::9"));
+    node.node_ips.pop_back();
+    CHECK_FALSE(node_address(node, Family::ipv6));
 }
 
 TEST_CASE("affinity and health checks are planned where they apply", "[rules][policy]") {

@@ -139,6 +139,27 @@ TEST_CASE("a load balancer, external policy Cluster", "[rules][render]") {
     CHECK(filter_lines(rules).empty());
 }
 
+TEST_CASE("node ports on the loopback address are counted where the kernel can",
+          "[rules][render]") {
+    PortPlan port = cluster_ip_port();
+    port.node_port = 3001;
+    const auto lines = [&](const PlanSettings& settings) {
+        Lines found;
+        for (const Rule& rule : render(port, settings).nat_nodeports) {
+            found.push_back(to_text(rule));
+        }
+        return found;
+    };
+    const std::string plain = "-m comment --comment ns1/svc1:p80 -m tcp -p tcp --dport 3001 -j "
+                              "KUBE-EXT-XPGD46QRK7WJZT7O";
+    CHECK(lines({.packet_counters = true}) ==
+          Lines{"-m comment --comment ns1/svc1:p80 -m tcp -p tcp -d 127.0.0.0/8 --dport 3001 -m "
+                "nfacct --nfacct-name localhost_nps_accepted_pkts -j KUBE-EXT-XPGD46QRK7WJZT7O",
+                plain});
+    CHECK(lines({}) == Lines{plain});
+    CHECK(lines({.localhost_node_ports = false, .packet_counters = true}) == Lines{plain});
+}
+
 TEST_CASE("external policy Local: pods and the node still reach all endpoints", "[rules][render]") {
     PortPlan port = load_balancer_port();
     port.external_local = true;

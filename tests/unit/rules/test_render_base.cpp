@@ -65,19 +65,34 @@ TEST_CASE("jumps from built-in chains stand in kube-proxy's order", "[rules][bas
     CHECK(jump_lines(base, TableName::mangle).empty());
 }
 
-TEST_CASE("KUBE-FIREWALL is there for IPv4 with localhost node ports only", "[rules][base]") {
-    const auto has_firewall = [](const PlanSettings& settings) {
+TEST_CASE("KUBE-FIREWALL is always there, with a rule for IPv4 with localhost node ports only",
+          "[rules][base]") {
+    const auto firewall_rules = [](const PlanSettings& settings) {
         const BaseRules base = render_base(settings);
-        const bool chain = std::ranges::any_of(
-            base.filter_chains, [](const auto& c) { return c.name == "KUBE-FIREWALL"; });
-        const bool jump = std::ranges::any_of(
-            base.jumps, [](const auto& j) { return to_text(j.rule) == "-j KUBE-FIREWALL"; });
-        CHECK(chain == jump);
-        return chain;
+        CHECK(std::ranges::count_if(base.jumps, [](const auto& jump) {
+                  return to_text(jump.rule) == "-j KUBE-FIREWALL";
+              }) == 2);
+        const auto chain =
+            std::ranges::find(base.filter_chains, "KUBE-FIREWALL", &NamedChain::name);
+        REQUIRE(chain != base.filter_chains.end());
+        return chain->rules.size();
     };
-    CHECK(has_firewall({}));
-    CHECK_FALSE(has_firewall({.localhost_node_ports = false}));
-    CHECK_FALSE(has_firewall({.family = Family::ipv6, .localhost_node_ports = true}));
+    CHECK(firewall_rules({}) == 1);
+    CHECK(firewall_rules({.localhost_node_ports = false}) == 0);
+    CHECK(firewall_rules({.family = Family::ipv6, .localhost_node_ports = true}) == 0);
+}
+
+TEST_CASE("what KUBE-FORWARD drops is counted where the kernel has the counter", "[rules][base]") {
+    const auto first_rule = [](const PlanSettings& settings) {
+        const BaseRules base = render_base(settings);
+        const auto chain = std::ranges::find(base.filter_chains, "KUBE-FORWARD", &NamedChain::name);
+        REQUIRE(chain != base.filter_chains.end());
+        return to_text(chain->rules.at(0));
+    };
+    CHECK(first_rule({}) == "-m conntrack --ctstate INVALID -j DROP");
+    CHECK(first_rule({.packet_counters = true}) ==
+          "-m conntrack --ctstate INVALID -m nfacct --nfacct-name ct_state_invalid_dropped_pkts -j "
+          "DROP");
 }
 
 TEST_CASE("fixed chains of filter, nat and mangle", "[rules][base]") {
