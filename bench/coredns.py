@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Nameplane beside CoreDNS: the same real API server, the same configuration, the same questions, in
+turn (CoreDNS, Nameplane, CoreDNS, ...), each pair a ratio of its own. Root, for namespaces.
+
+    bench/coredns.py [--binary build/plain/src/agent/nameplane] [--services 10000] [--rounds 4]
+                     [--seconds 4] [--only WORKLOAD...]
+
+Needs what tools/lib/control_plane.sh and tools/lib/peers.sh build, and dnsperf, knot and taskset from
+Debian. dnsperf and the upstream (Knot) run on one processor, the server on the other. CPU time is that
+of the server's process by /proc/PID/stat while dnsperf ran, divided by the queries it completed; where
+CPU is bound, kQPS is what the server can do while the load generator and Knot have a processor of
+their own. Workloads:
+
+    cluster    names of Services: 60 % A, 20 % AAAA, 10 % SRV, 10 % that do not exist
+    cached     1,000 names of an upstream, all in the cache
+    forwarded  names of an upstream that nobody asked before, each once
+    storm      one external name as a pod with ndots:5 asks for it: three search domains, then itself,
+               A and AAAA each
+    log        `cluster` with the plugin log, to /dev/null"""
+import argparse
+import itertools
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests/peers"), str(ROOT / "tests/control-plane"), str(ROOT / "bench")]
+import api_client
+import control_plane
+import dns as dns_bench
+import servers
+import upstream
+
+ZONE = "cluster.local"
+UPSTREAM_ZONE = "example.test"
+KUBERNETES = ("kubernetes cluster.local in-addr.arpa ip6.arpa",
+              ["pods insecure", "fallthrough in-addr.arpa ip6.arpa", "ttl 30"])
+EXTERNAL_NAMES = 1000
+CREATORS = 24
+
+
+# -- what is asked --
+
+def storm_lines():
+    lines = []
+    for search in ("namespace-1.svc.%s" % ZONE, "svc.%s" % ZONE, ZONE, ""):
+        owner = ("name-7.%s.%s" % (UPSTREAM_ZONE, search)).rstrip(".")
+        lines += [owner + " A", owner + " AAAA"]
+    return lines
+
+
+def write_workloads(folder, services):
+    """A file of questions by workload."""
+    files = {name: folder / name for name in ("cluster", "cached", "forwarded", "storm")}
+    dns_bench.write_queries(files["cluster"], services, 100000)
+    rng = random.Random(2)
+    files["cached"].write_text("".join(
+        "name-%d.%s A\n" % (rng.randrange(EXTERNAL_NAMES), UPSTREAM_ZONE) for _ in range(50000)))
+    files["storm"].write_text("\n".join(storm_lines()) + "\n")
+    files["log"] = files["cluster"]
+    return files
+
+
+def write_unique(path, number, count):
+    """Names that were not asked before."""
+    path.write_text("".join("u%d-%d.%s A\n" % (number, i, UPSTREAM_ZONE) for i in range(count)))
+
+
+# -- who is there --
+
+def start_upstream(folder, options):
+    """Knot with one zone and a wildcard, on the load's processor."""
+    records = ["@ 3600 SOA ns hostmaster 1 7200 1800 86400 300", "@ 3600 NS ns", "ns 3600 A 192.0.2.1",
+               "* 3600 A 192.0.2.2"]
+    records += ["name-%d 3600 A 198.51.%d.%d" % (i, 100 + i // 250, i % 250 + 1)
+                for i in range(EXTERNAL_NAMES)]
+    server = upstream.Upstream(folder, UPSTREAM_ZONE, "\n".join(records) + "\n",
+                               ("taskset", "-c", options.load_cpus))
+    server.start()
+    return server
+
+
+def corefile(plane, upstream, log):
+    (line, body) = KUBERNETES
+    return servers.block(
+        ["."], *(["log"] if log else []), "errors", "prometheus {$METRICS}",
+        (line, [*body, "kubeconfig %s test" % plane.admin_kubeconfig]),
+        ("forward . 127.0.0.1:%d" % upstream.port, ["max_concurrent 1000"]), "cache 30", "loadbalance")
+
+
+def start(kind, folder, options, text, log):
+    server = kind(folder, text, "taskset", "-c", options.server_cpus)
+    # Lines of the query log go nowhere; what else is said, to a file.
+    server.log = pathlib.Path("/dev/null") if log else server.log
+    server.start()
+    return server
+
+
+def create_cluster(api, services):
+    """Services and slices as bench/dns.py has them, many at a time."""
+    path = pathlib.Path(tempfile.mkdtemp()) / "cluster.json"
+    dns_bench.write_manifests(path, services)
+    items = json.loads(path.read_text())["items"]
+    for one in items:
+        if one["kind"] == "Service" and one["spec"]["clusterIP"] != "None":
+            del one["spec"]["clusterIP"]  # the API server's choice; some are taken
+    for i in range(100):
+        api_client.until_done(lambda i=i: api.create(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "namespace-%d" % i}}))
+    todo = iter(items)
+    lock = threading.Lock()
+
+    def run():
+        while True:
+            with lock:
+                one = next(todo, None)
+            if one is None:
+                return
+            api_client.until_done(lambda: api.create(one), seconds=300, fine=(409,))
+    threads = [threading.Thread(target=run) for _ in range(CREATORS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+# -- measuring --
+
+def load(server, options, queries, *more):
+    return subprocess.run(
+        ["taskset", "-c", options.load_cpus, "dnsperf", "-s", "127.0.0.1", "-p", str(server.port),
+         "-d", str(queries), "-c", "8", "-T", "1", "-q", "400", *more],
+        capture_output=True, text=True, check=True).stdout
+
+
+def resident_mb(server):
+    text = pathlib.Path("/proc/%d/status" % server.process.pid).read_text()
+    return int(re.search(r"^VmRSS:\s+(\d+)", text, re.M).group(1)) / 1024
+
+
+def measure(server, options, queries, once):
+    """One round. `once`: each line of the file is asked once, by no clock."""
+    before = dns_bench.cpu(server.process.pid)
+    done = load(server, options, queries, *(("-n", "1") if once else ("-l", str(options.seconds))))
+    after = dns_bench.cpu(server.process.pid)
+    number = {key: float(re.search(pattern, done).group(1)) for (key, pattern) in (
+        ("completed", r"Queries completed:\s+(\d+)"), ("lost", r"Queries lost:\s+(\d+)"),
+        ("rate", r"Queries per second:\s+([\d.]+)"))}
+    codes = re.search(r"Response codes:\s+(.*)", done).group(1)
+    return {"cpu": sum(after) * 1e6 / number["completed"] - sum(before) * 1e6 / number["completed"],
+            "kqps": number["rate"] / 1000, "lost": number["lost"], "codes": codes,
+            "mb": resident_mb(server)}
+
+
+def compare(name, pair, options, files, folder):
+    """Rounds in turn; prints a row a server and the ratios of the pairs."""
+    rounds = {server.title: [] for server in pair}
+    at_rest = {server.title: resident_mb(server) for server in pair}
+    if name in ("cached", "storm"):
+        for server in pair:
+            load(server, options, files[name], "-n", "1")
+    for number in range(options.rounds):
+        for (place, server) in enumerate(pair):
+            queries = files.get(name)
+            if name == "forwarded":
+                queries = folder / "unique"
+                write_unique(queries, 2 * number + place, options.forwarded)
+            rounds[server.title].append(measure(server, options, queries, name == "forwarded"))
+    for server in pair:
+        rows = rounds[server.title]
+        print("| %s | %s | %.2f | %.1f | %d | %.0f | %.0f | %s |" % (
+            name, server.title, statistics.median(row["cpu"] for row in rows),
+            statistics.median(row["kqps"] for row in rows), sum(row["lost"] for row in rows),
+            at_rest[server.title], rows[-1]["mb"], rows[-1]["codes"]), flush=True)
+    (theirs, ours) = (rounds[server.title] for server in pair)
+    for key in ("cpu", "kqps"):
+        (top, bottom) = (theirs, ours) if key == "cpu" else (ours, theirs)
+        ratios = sorted(a[key] / b[key] for (a, b) in zip(top, bottom))
+        print("| %s | %s | %.1f times (%.1f to %.1f) | | | | | |" % (
+            name, "less CPU a query" if key == "cpu" else "more kQPS", statistics.median(ratios),
+            ratios[0], ratios[-1]), flush=True)
+
+
+def run(options, folder):
+    plane = control_plane.ControlPlane(folder / "plane", controllers=("namespace-controller",))
+    servers_up = []
+    try:
+        plane.start(kubelet_too=False)
+        started = time.monotonic()
+        create_cluster(plane.api, options.services)
+        print("%d Services with 2 endpoints each in %.0f s; %d rounds of %s s in turn, medians" % (
+            options.services, time.monotonic() - started, options.rounds, options.seconds))
+        behind = start_upstream(folder / "upstream", options)
+        files = write_workloads(folder, options.services)
+        print("| workload | server | CPU us/query | kQPS | lost | resident MB before | after | rcodes |")
+        print("|---|---|---|---|---|---|---|---|")
+        for (log, names) in itertools.groupby(options.only, lambda name: name == "log"):
+            text = corefile(plane, behind, log)
+            pair = [start(kind, folder / ("%s-%d" % (kind.title, log)), options, text, log)
+                    for kind in (servers.CoreDns, servers.Nameplane)]
+            servers_up += pair
+            for name in names:
+                compare(name, pair, options, files, folder)
+            for server in pair:
+                server.kill()
+    finally:
+        for server in servers_up:
+            server.kill()
+        plane.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    workloads = ("cluster", "cached", "forwarded", "storm", "log")
+    parser.add_argument("--binary", default="build/plain/src/agent/nameplane")
+    parser.add_argument("--services", type=int, default=10000)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--forwarded", type=int, default=100000, help="names a round")
+    parser.add_argument("--load-cpus", default="0")
+    parser.add_argument("--server-cpus", default="1")
+    parser.add_argument("--only", nargs="+", choices=workloads, default=workloads)
+    options = parser.parse_args()
+    for (tool, package) in (("dnsperf", "dnsperf"), ("taskset", "util-linux")):
+        if not shutil.which(tool):
+            sys.exit("needs %s: apt-get install %s" % (tool, package))
+    reason = control_plane.missing() or servers.missing() or upstream.missing()
+    if reason:
+        sys.exit(reason)
+    servers.nameplane.BINARY = os.path.abspath(options.binary)
+    if os.environ.pop("NAMEPLANE_INSIDE", None) is None:
+        command = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
+                   sys.executable, *sys.argv]
+        os.execvpe(command[0], command, {**os.environ, "NAMEPLANE_INSIDE": "1"})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", "192.168.77.1/32", "dev", "lo"], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        run(options, pathlib.Path(folder))
+
+
+if __name__ == "__main__":
+    main()
