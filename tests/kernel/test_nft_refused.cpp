@@ -137,9 +137,14 @@ TEST_CASE("killed at any moment, 200 times, the old or the new rules are whole")
     NetnsWriter writer{netns, make_nftables_writer(Family::ipv4)};
     must(writer.apply(two));
     const std::string second = listed(netns, Family::ipv4);
+    const auto began = std::chrono::steady_clock::now();
     must(writer.apply(one, true));
+    const auto took =
+        std::chrono::ceil<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
     const std::string first = listed(netns, Family::ipv4);
     REQUIRE(first != second);
+    // A child begins with such a commit; it shall live for several, on a slow machine, too.
+    const long life_us_max = std::max(9'000L, 8 * static_cast<long>(took.count()));
     int seen_second = 0;
     for (int round = 0; round < 200; ++round) {
         const pid_t child = ::fork();
@@ -149,7 +154,7 @@ TEST_CASE("killed at any moment, 200 times, the old or the new rules are whole")
             for (int i = 0;; ++i) (void)own->apply(i % 2 == 0 ? two : one, i % 3 == 0);
         }
         // Not an event to wait for: the moment shall be any.
-        ::usleep(static_cast<useconds_t>(500 + round * 370 % 9'000));
+        ::usleep(static_cast<useconds_t>(500 + round % 25 * life_us_max / 25));
         ::kill(child, SIGKILL);
         ::waitpid(child, nullptr, 0);
         const std::string now = listed(netns, Family::ipv4);
