@@ -18,6 +18,7 @@ at 10,000.
 """
 import argparse
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import re
@@ -122,11 +123,16 @@ class Echo:
             self.socket.sendto(self.address.encode(), peer)
 
 
+# The kernel likes to give a port again that it has just got back, and would then remember the flow.
+source_ports = itertools.cycle(range(10_000, 60_000))
+
+
 def arrives_at(address, port):
     """Where a new flow to a Service ends up; None if nowhere."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(0.02)
         try:
+            client.bind(("", next(source_ports)))
             client.connect((address, port))
             client.send(b"?")
             return client.recv(64).decode()
