@@ -1,5 +1,7 @@
 """Services, EndpointSlices and changes of them, each with a name: what the rules of two proxies are
-compared for. A case is a function of a Cluster; all objects stay, so that the next case meets them."""
+compared for. A case is a function of a Cluster; all objects stay, so that the next case meets them.
+
+Ports of nodes that are chosen here lie below 30086: those the API server gives to others last."""
 
 NAMESPACE = "cases"
 NODE = "node-1"  # where the proxies are
@@ -332,7 +334,7 @@ def node_port(c):
 @case
 def node_ports_of_several_ports_and_protocols(c):
     ports = [port(80, node_port=30081), port(53, "dns", "UDP", node_port=30053),
-             port(132, "s", "SCTP", node_port=30132)]
+             port(132, "s", "SCTP", node_port=30032)]
     c.service("np-several", type="NodePort", ports=ports, **DUAL)
     both_families(c, "np-several", ports=ports_of_pods(ports))
 
@@ -360,19 +362,19 @@ def node_port_local_elsewhere(c):
 
 @case
 def node_port_local_without_endpoints(c):
-    c.service("np-local-none", type="NodePort", ports=[port(80, node_port=30085)], **LOCAL)
+    c.service("np-local-none", type="NodePort", ports=[port(80, node_port=30005)], **LOCAL)
 
 
 @case
 def node_port_local_all_here_terminating(c):
-    c.service("np-going", type="NodePort", ports=[port(80, node_port=30086)], **LOCAL)
+    c.service("np-going", type="NodePort", ports=[port(80, node_port=30006)], **LOCAL)
     c.slice("np-going", [endpoint("10.244.1.1", NODE, ready=False, serving=True, terminating=True),
                          endpoint("10.244.2.1", ready=True)])
 
 
 @case
 def node_port_local_one_ready_one_terminating_here(c):
-    c.service("np-leaving", type="NodePort", ports=[port(80, node_port=30087)], **LOCAL)
+    c.service("np-leaving", type="NodePort", ports=[port(80, node_port=30007)], **LOCAL)
     c.slice("np-leaving", [endpoint("10.244.1.1", NODE, ready=False, serving=True,
                                     terminating=True),
                            endpoint("10.244.1.2", NODE, ready=True)])
@@ -380,7 +382,7 @@ def node_port_local_one_ready_one_terminating_here(c):
 
 @case
 def node_port_local_all_terminating_elsewhere(c):
-    c.service("np-gone", type="NodePort", ports=[port(80, node_port=30088)], **LOCAL)
+    c.service("np-gone", type="NodePort", ports=[port(80, node_port=30008)], **LOCAL)
     c.slice("np-gone", [endpoint("10.244.2.1", ready=False, serving=True, terminating=True)])
 
 
@@ -511,27 +513,27 @@ def balancer_source_ranges_without_endpoints(c):
 @case
 def balancer_local_with_health_check_port(c):
     balancer(c, "lb-local", [{"ip": "198.51.100.13"}, {"ip": "2001:db8:1::13"}],
-             healthCheckNodePort=31013, **LOCAL, **DUAL)
+             healthCheckNodePort=30023, **LOCAL, **DUAL)
     both_families(c, "lb-local")
 
 
 @case
 def balancer_local_with_several_ports(c):
-    balancer(c, "lb-local-ports", [{"ip": "198.51.100.14"}], healthCheckNodePort=31014,
+    balancer(c, "lb-local-ports", [{"ip": "198.51.100.14"}], healthCheckNodePort=30024,
              ports=[port(80), port(53, "dns", "UDP")], **LOCAL)
     c.slice("lb-local-ports", list(TWO), ports=[port(8080), port(5353, "dns", "UDP")])
 
 
 @case
 def balancer_local_elsewhere(c):
-    balancer(c, "lb-elsewhere", [{"ip": "198.51.100.15"}], healthCheckNodePort=31015,
+    balancer(c, "lb-elsewhere", [{"ip": "198.51.100.15"}], healthCheckNodePort=30025,
              loadBalancerSourceRanges=["192.0.2.0/24"], **LOCAL)
     c.slice("lb-elsewhere", list(REMOTE))
 
 
 @case
 def balancer_local_without_endpoints(c):
-    balancer(c, "lb-local-none", [{"ip": "198.51.100.16"}], healthCheckNodePort=31016, **LOCAL)
+    balancer(c, "lb-local-none", [{"ip": "198.51.100.16"}], healthCheckNodePort=30026, **LOCAL)
 
 
 @case
@@ -544,7 +546,7 @@ def balancer_without_node_ports(c):
 def balancer_with_external_ips_and_affinity(c):
     balancer(c, "lb-everything", [{"ip": "198.51.100.18"}], externalIPs=["203.0.113.18"],
              loadBalancerSourceRanges=["192.0.2.0/24"], sessionAffinity="ClientIP",
-             healthCheckNodePort=31018, ports=[port(80, node_port=30118)], **LOCAL, **LOCAL_INSIDE)
+             healthCheckNodePort=30028, ports=[port(80, node_port=30018)], **LOCAL, **LOCAL_INSIDE)
     c.slice("lb-everything", list(TWO))
 
 
@@ -575,13 +577,13 @@ def internal_local_terminating_here(c):
 
 @case
 def internal_local_with_a_node_port_for_all(c):
-    c.service("in-np", type="NodePort", ports=[port(80, node_port=30090)], **LOCAL_INSIDE)
+    c.service("in-np", type="NodePort", ports=[port(80, node_port=30010)], **LOCAL_INSIDE)
     c.slice("in-np", list(TWO))
 
 
 @case
 def both_policies_local_elsewhere(c):
-    c.service("in-out", type="NodePort", ports=[port(80, node_port=30091)], **LOCAL, **LOCAL_INSIDE)
+    c.service("in-out", type="NodePort", ports=[port(80, node_port=30011)], **LOCAL, **LOCAL_INSIDE)
     c.slice("in-out", list(REMOTE))
 
 
@@ -654,7 +656,7 @@ def hints_for_other_nodes_and_our_zone(c):
 
 @case
 def hints_and_local_policy(c):
-    c.service("zone-local", type="NodePort", ports=[port(80, node_port=30092)], **LOCAL)
+    c.service("zone-local", type="NodePort", ports=[port(80, node_port=30012)], **LOCAL)
     c.slice("zone-local", [endpoint("10.244.1.1", NODE, zones=["zone-b"], ready=True),
                            endpoint("10.244.2.1", zones=["zone-a"], ready=True)])
 
@@ -723,7 +725,7 @@ def a_port_gets_another_number_and_name(c):
 
 @case
 def from_cluster_ip_to_node_port(c):
-    c.change("one", type="NodePort", ports=[port(80, node_port=30100)])
+    c.change("one", type="NodePort", ports=[port(80, node_port=30020)])
 
 
 @case
