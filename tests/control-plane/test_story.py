@@ -150,7 +150,14 @@ class Story(cluster_test.ClusterTest):
         self.assertEqual(agent.stop(), 0)
 
     def latency_is_counted(self, agent):
-        """From the controller's annotation, as dashboards for CoreDNS and kube-proxy want it."""
+        """From the controller's annotation, as dashboards for CoreDNS and kube-proxy want it. Its
+        times are whole seconds, and those before the agent's start do not count."""
+        def counted():
+            self.scaled(1)
+            self.scaled(0)
+            return re.search(r"^kubeproxy_network_programming_duration_seconds_count.* [1-9]",
+                             agent.get("metrics")[1], re.MULTILINE)
+        await_true("changes after the agent's start are counted", counted)
         for name in ("coredns_kubernetes_dns_programming_duration_seconds",
                      "kubeproxy_network_programming_duration_seconds"):
             counts = re.findall(r"^%s_count(?:\{.*\})? (\d+)" % name, agent.get("metrics")[1],

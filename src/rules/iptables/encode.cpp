@@ -110,13 +110,16 @@ private:
     void add(const ProtocolMatch&) { add_ports({}, {}); }
 
     static bool is_given(const Ports& ports) { return ports.from != 0 || ports.to != 0xffff; }
-    template <class Info> static Info port_info(const Ports& source, const Ports& destination) {
-        Info info{};
+    template <class Info>
+    void put_ports(const char* name, const Ports& source, const Ports& destination) {
+        Info info;
+        // Also what lies between the members: rules are compared as octets.
+        std::memset(&info, 0, sizeof info);
         info.spts[0] = source.from;
         info.spts[1] = source.to;
         info.dpts[0] = destination.from;
         info.dpts[1] = destination.to;
-        return info;
+        put(name, 0, info);
     }
     void add_ports(const Ports& source, const Ports& destination) {
         if (!rule_.protocol) {
@@ -124,8 +127,8 @@ private:
             return;
         }
         switch (*rule_.protocol) {
-        case services::Protocol::tcp: return put("tcp", 0, port_info<xt_tcp>(source, destination));
-        case services::Protocol::udp: return put("udp", 0, port_info<xt_udp>(source, destination));
+        case services::Protocol::tcp: return put_ports<xt_tcp>("tcp", source, destination);
+        case services::Protocol::udp: return put_ports<xt_udp>("udp", source, destination);
         case services::Protocol::sctp: {
             xt_sctp_info info{};
             for (auto& flag : info.flag_info) flag.chunktype = 0xff;
@@ -271,7 +274,8 @@ private:
     }
     /// The kernel calls it CT; the second bit is only for iptables to print the older name.
     void target(const NoTrack&) {
-        xt_ct_target_info_v1 info{};
+        xt_ct_target_info_v1 info;
+        std::memset(&info, 0, sizeof info);
         info.flags = XT_CT_NOTRACK | XT_CT_NOTRACK_ALIAS;
         put("CT", 2, info);
     }
