@@ -11,68 +11,9 @@ namespace nameplane::plugins::query_log {
 
 namespace {
 
-std::string_view known_text(dns::Type type) noexcept {
-    using enum dns::Type;
-    switch (type) {
-    case a: return "A";
-    case ns: return "NS";
-    case cname: return "CNAME";
-    case soa: return "SOA";
-    case ptr: return "PTR";
-    case hinfo: return "HINFO";
-    case mx: return "MX";
-    case txt: return "TXT";
-    case aaaa: return "AAAA";
-    case srv: return "SRV";
-    case naptr: return "NAPTR";
-    case opt: return "OPT";
-    case ds: return "DS";
-    case rrsig: return "RRSIG";
-    case nsec: return "NSEC";
-    case dnskey: return "DNSKEY";
-    case tlsa: return "TLSA";
-    case svcb: return "SVCB";
-    case https: return "HTTPS";
-    case tsig: return "TSIG";
-    case ixfr: return "IXFR";
-    case axfr: return "AXFR";
-    case any: return "ANY";
-    case caa: return "CAA";
-    }
-    return {};
-}
-
-std::string_view known_text(dns::Class klass) noexcept {
-    switch (klass) {
-    case dns::Class::in: return "IN";
-    case dns::Class::ch: return "CH";
-    case dns::Class::hs: return "HS";
-    case dns::Class::none: return "NONE";
-    case dns::Class::any: return "ANY";
-    }
-    return {};
-}
-
-std::string_view known_text(dns::Rcode rcode) noexcept {
-    using enum dns::Rcode;
-    switch (rcode) {
-    case no_error: return "NOERROR";
-    case form_err: return "FORMERR";
-    case serv_fail: return "SERVFAIL";
-    case nx_domain: return "NXDOMAIN";
-    case not_imp: return "NOTIMP";
-    case refused: return "REFUSED";
-    case not_auth: return "NOTAUTH";
-    case not_zone: return "NOTZONE";
-    case bad_vers: return "BADVERS";
-    case bad_cookie: return "BADCOOKIE";
-    }
-    return {};
-}
-
 /// The name of `value`, else `prefix` and its number.
 template <class T> void add_named(Line& line, T value, std::string_view prefix) noexcept {
-    const std::string_view text = known_text(value);
+    const std::string_view text = known_name(value);
     if (!text.empty()) return line.add(text);
     line.add(prefix);
     line.add(static_cast<std::uint64_t>(value));

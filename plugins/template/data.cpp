@@ -17,49 +17,6 @@ std::string_view kept(std::string_view text, Arena& arena) noexcept {
     return {room.data(), room.size()};
 }
 
-// Types without a name have none in Go's table either.
-std::string_view known_text(dns::Type type) noexcept {
-    using enum dns::Type;
-    switch (type) {
-    case a: return "A";
-    case ns: return "NS";
-    case cname: return "CNAME";
-    case soa: return "SOA";
-    case ptr: return "PTR";
-    case hinfo: return "HINFO";
-    case mx: return "MX";
-    case txt: return "TXT";
-    case aaaa: return "AAAA";
-    case srv: return "SRV";
-    case naptr: return "NAPTR";
-    case opt: return "OPT";
-    case ds: return "DS";
-    case rrsig: return "RRSIG";
-    case nsec: return "NSEC";
-    case dnskey: return "DNSKEY";
-    case tlsa: return "TLSA";
-    case svcb: return "SVCB";
-    case https: return "HTTPS";
-    case tsig: return "TSIG";
-    case ixfr: return "IXFR";
-    case axfr: return "AXFR";
-    case any: return "ANY";
-    case caa: return "CAA";
-    }
-    return {};
-}
-
-std::string_view known_text(dns::Class klass) noexcept {
-    switch (klass) {
-    case dns::Class::in: return "IN";
-    case dns::Class::ch: return "CH";
-    case dns::Class::hs: return "HS";
-    case dns::Class::none: return "NONE";
-    case dns::Class::any: return "ANY";
-    }
-    return {};
-}
-
 }  // namespace
 
 QueryData::QueryData(const Rule& rule, std::size_t zone, Query& query) noexcept
@@ -164,9 +121,9 @@ bool QueryData::field(Path path, Value& value) const noexcept {
     } else if (name == "Zone") {
         value = Value::of(std::string_view{rule_.zone_texts[zone_]});
     } else if (name == "Class") {
-        value = Value::of(known_text(klass()));
+        value = Value::of(known_name(klass()));
     } else if (name == "Type") {
-        value = Value::of(known_text(type()));
+        value = Value::of(known_name(type()));
     } else if (name == "Match") {
         value = Value::of(std::span{groups_}.first(group_count_));
     } else if (name == "Remote") {
@@ -206,8 +163,8 @@ bool QueryData::call(int id, std::span<const expression::Value> arguments, Arena
     const auto number = [&](std::int64_t value) { result = ExprValue::of(value); };
     switch (static_cast<QueryFunction>(id)) {
     case QueryFunction::name: text(name_); return true;
-    case QueryFunction::type: text(known_text(query_.type())); return true;
-    case QueryFunction::klass: text(known_text(query_.klass())); return true;
+    case QueryFunction::type: text(known_name(query_.type())); return true;
+    case QueryFunction::klass: text(known_name(query_.klass())); return true;
     case QueryFunction::proto:
         text(query_.transport() == Transport::tcp ? "tcp" : "udp");
         return true;

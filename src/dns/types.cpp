@@ -56,10 +56,17 @@ bool same(std::string_view text, std::string_view name) noexcept {
 }
 
 template <class T, std::size_t N>
-std::string name_of(T value, const std::array<Named<T>, N>& table, std::string_view prefix) {
+std::string_view find_name(T value, const std::array<Named<T>, N>& table) noexcept {
     for (const auto& [known, name] : table) {
-        if (known == value) return std::string{name};
+        if (known == value) return name;
     }
+    return {};
+}
+
+/// The name of `value`, else `prefix` and its number.
+template <class T> std::string name_of(T value, std::string_view prefix) {
+    const std::string_view name = known_name(value);
+    if (!name.empty()) return std::string{name};
     return std::string{prefix} + std::to_string(static_cast<unsigned>(value));
 }
 
@@ -84,14 +91,24 @@ constexpr unsigned rcode_max = 0xfff;  // 12 bits with the EDNS extension
 
 }  // namespace
 
+std::string_view known_name(Type type) noexcept {
+    return find_name(type, types);
+}
+std::string_view known_name(Rcode rcode) noexcept {
+    return find_name(rcode, rcodes);
+}
+std::string_view known_name(Class klass) noexcept {
+    return find_name(klass, classes);
+}
+
 std::string to_string(Type type) {
-    return name_of(type, types, "TYPE");
+    return name_of(type, "TYPE");
 }
 std::string to_string(Rcode rcode) {
-    return name_of(rcode, rcodes, "RCODE");
+    return name_of(rcode, "RCODE");
 }
 std::string to_string(Class klass) {
-    return name_of(klass, classes, "CLASS");
+    return name_of(klass, "CLASS");
 }
 
 std::optional<Type> parse_type(std::string_view text) noexcept {

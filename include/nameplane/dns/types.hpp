@@ -57,6 +57,11 @@ enum class Rcode : std::uint16_t {
 /// Seconds, at most 2^31-1 (RFC 2181 8).
 using Ttl = std::uint32_t;
 
+/// "A", "NOERROR", "IN", ...; empty for those without a name. Lives as long as the program.
+std::string_view known_name(Type type) noexcept;
+std::string_view known_name(Rcode rcode) noexcept;
+std::string_view known_name(Class klass) noexcept;
+
 /// "A", "SRV", ...; "TYPE65280" for those without a name (RFC 3597 5).
 std::string to_string(Type type);
 /// "NOERROR", "NXDOMAIN", ...; "RCODE24" for those without a name.
