@@ -18,7 +18,8 @@ using Frontends = std::map<SocketAddress, Endpoints>;
 
 Endpoints endpoints_of(const PortPlan& port) {
     Endpoints all;
-    for (const auto* list : {&port.cluster_endpoints, &port.local_endpoints}) {
+    for (const auto* list :
+         {&port.cluster_endpoints, &port.local_endpoints, &port.serving_endpoints}) {
         for (const PlanEndpoint& endpoint : *list) all.push_back({endpoint.address, endpoint.port});
     }
     std::ranges::sort(all);
@@ -150,10 +151,6 @@ std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
             candidates.push_back({address, endpoints});
         }
     }
-    for (const auto& [address, endpoints] : then) {
-        if (!now.contains(address)) candidates.push_back({address, {}});
-    }
-    std::ranges::sort(candidates, {}, &UdpFrontend::address);
     return candidates;
 }
 

@@ -2,14 +2,15 @@
 // conntrack: makes the kernel forget UDP flows that rules no longer stand for.
 //
 // A UDP flow has no end that anybody sees: as long as packets come, its conntrack entry keeps
-// sending them where the first one went. Three kinds of entry are stale after a change of rules:
-//   - those to an endpoint that is gone (also when it was the last one);
-//   - those that began before the Service had endpoints or rules, and so were never translated;
-//   - those to an address or port that is no longer a Service's.
-// All three are: the original destination is a Service's frontend, and the reply does not come from
-// one of its endpoints now. Entries of other protocols, of other destinations, and those to
-// endpoints that are still there are never touched. TCP needs none of it: a dead peer ends the
-// connection.
+// sending them where the first one went. Two kinds of entry are stale after a change of rules:
+//   - those to an endpoint that is gone or serves no more (also when it was the last one);
+//   - those that began before the Service had endpoints or rules, and so were never translated.
+// Both are: the original destination is a Service's frontend, and the reply does not come from an
+// endpoint that serves now, whether or not new flows may go there: what terminates but still
+// serves, and what a traffic policy or topology passes over, keeps the flows it has. Entries of
+// other protocols and of other destinations are never touched; an address or port that stops being
+// a Service's keeps its flows, as TCP keeps its connections. TCP needs none of it: a dead peer ends
+// the connection. SCTP neither: its peers watch each other.
 //
 // Deletes go out after the rules are in, since a packet in between would make the stale entry anew.
 
@@ -23,7 +24,7 @@
 
 namespace nameplane::rules {
 
-/// One address and port that clients send UDP to, and where its packets may go now.
+/// One address and port that clients send UDP to, and which endpoints' flows are alive.
 struct UdpFrontend {
     SocketAddress address;
     std::vector<SocketAddress> endpoints;  ///< sorted; empty: every flow is stale
@@ -33,7 +34,7 @@ struct UdpFrontend {
 /// The frontends whose flows can have become stale between two plans of one family, sorted by
 /// address; each cluster IP, external IP, load balancer IP, and each node address with a node port.
 /// `before` is nullptr when nothing is known, as after a start: then all of them. Frontends that
-/// only gained endpoints are left out. Pure.
+/// only gained endpoints, or are gone, are left out. Pure.
 std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
                                           std::span<const IpAddress> node_addresses);
 

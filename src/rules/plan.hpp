@@ -77,6 +77,9 @@ struct PortPlan {
     /// Endpoints for policy Cluster and Local; sorted by text, as kube-proxy sorts them.
     std::vector<PlanEndpoint> cluster_endpoints;
     std::vector<PlanEndpoint> local_endpoints;
+    /// UDP only: endpoints of neither list that still serve the flows they have, such as
+    /// terminating ones beside ready ones. They get no new flows.
+    std::vector<PlanEndpoint> serving_endpoints;
     bool has_endpoints = false;  ///< any usable endpoint, on whatever node
     Unserved internal = Unserved::none;
     Unserved external = Unserved::none;

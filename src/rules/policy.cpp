@@ -169,6 +169,23 @@ std::vector<PlanEndpoint> local_endpoints(const Candidates& candidates) {
     return picked;
 }
 
+/// What serves although policy, topology or its end keep new flows away from it.
+std::vector<PlanEndpoint> serving_otherwise(const PortPlan& plan, const Candidates& candidates) {
+    std::vector<PlanEndpoint> picked =
+        pick(candidates, [](const Candidate& candidate) { return candidate.entry->serving != 0; });
+    const auto by_place = [](const PlanEndpoint& a, const PlanEndpoint& b) {
+        return a.address != b.address ? a.address < b.address : a.port < b.port;
+    };
+    for (const auto* list : {&plan.cluster_endpoints, &plan.local_endpoints}) {
+        std::vector<PlanEndpoint> used = *list;
+        std::ranges::sort(used, by_place);
+        std::erase_if(picked, [&](const PlanEndpoint& endpoint) {
+            return std::ranges::binary_search(used, endpoint, by_place);
+        });
+    }
+    return picked;
+}
+
 /// Fills in which endpoints serve which traffic, and what happens to traffic without any.
 void categorize(PortPlan& plan, const ServiceEntry& entry, const Candidates& candidates,
                 const NodeView& node) {
@@ -275,6 +292,8 @@ std::shared_ptr<const ServicePlan> plan_service(const ServiceEntry& entry, const
         const Candidates candidates = candidates_of(entry, port, view, settings.family);
         plan->endpoint_count += candidates.size();
         categorize(port_plan, entry, candidates, view);
+        if (port.protocol == services::Protocol::udp)
+            port_plan.serving_endpoints = serving_otherwise(port_plan, candidates);
     }
     return plan;
 }

@@ -381,6 +381,45 @@ TEST_CASE("a UDP flow to a removed endpoint is forgotten, and only that") {
     }
 }
 
+TEST_CASE("a UDP flow to an endpoint that terminates but serves is kept until it is gone") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        Rules rules{family, {udp_service(family, 1, {0})}};
+        UdpFlow flow{lab().client(), at(Lab::cluster_ip(family, 1), 80)};
+        REQUIRE(flow.ask().pod == "pod-0");
+        const rules::Plan before = rules.plan;
+        rules::PortPlan draining = udp_service(family, 1, {1});
+        draining.serving_endpoints = {{.address = ip(Lab::pod_address(family, 0)), .port = 8080}};
+        rules.apply(with_service(before, 0, draining));
+        CHECK(forget(family, &before, rules.plan) == 0);
+        // Nor by one who knows nothing of before.
+        CHECK(forget(family, nullptr, rules.plan) == 0);
+        CHECK(flow.ask().pod == "pod-0");
+        UdpFlow later{lab().client(), at(Lab::cluster_ip(family, 1), 80)};
+        CHECK(later.ask().pod == "pod-1");
+        const rules::Plan during = rules.plan;
+        rules.apply(with_service(during, 0, udp_service(family, 1, {1})));
+        CHECK(forget(family, &during, rules.plan) == 1);
+        CHECK(flow.ask().pod == "pod-1");
+        CHECK(later.ask().pod == "pod-1");
+    }
+}
+
+TEST_CASE("a UDP flow to an address that is a Service's no more is kept") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        Rules rules{family, {udp_service(family, 7, {0}), udp_service(family, 2, {2})}};
+        UdpFlow flow{lab().client(), at(Lab::cluster_ip(family, 7), 80)};
+        REQUIRE(flow.ask().pod == "pod-0");
+        const rules::Plan before = rules.plan;
+        rules::Plan after = plan_of({}, lab_settings(family));
+        after.services.push_back(before.services[1]);
+        rules.apply(after);
+        CHECK(forget(family, &before, rules.plan) == 0);
+        CHECK(flow.ask().pod == "pod-0");
+    }
+}
+
 TEST_CASE("a UDP flow that began before the Service is forgotten") {
     for (const Family family : families) {
         CAPTURE(to_string(family));

@@ -78,14 +78,37 @@ TEST_CASE("every address of a UDP port is a frontend, and of UDP only") {
     CHECK(candidates[3].endpoints == std::vector{at("10.0.0.1:53")});
 }
 
-TEST_CASE("a Service that is the same object, or of another protocol, is passed over") {
+TEST_CASE("a Service that is the same object, or gone, is passed over") {
     const Plan before = plan_of({dns({"10.0.0.1:53"})});
     Plan after = before;
     CHECK(stale_candidates(&before, after, node).empty());
     after.services.clear();
-    const auto gone = stale_candidates(&before, after, node);
-    REQUIRE(gone.size() == 1);
-    CHECK(gone[0].endpoints.empty());
+    CHECK(stale_candidates(&before, after, node).empty());
+}
+
+TEST_CASE("an address that is a Service's no more keeps its flows") {
+    PortPlan port = dns({"10.0.0.1:53"});
+    port.external_ips = {*IpAddress::parse("192.0.2.1")};
+    const Plan before = plan_of({port});
+    const Plan after = plan_of({dns({"10.0.0.2:53"})});
+    const auto candidates = stale_candidates(&before, after, node);
+    REQUIRE(candidates.size() == 1);
+    CHECK(candidates[0].address == at("10.96.0.10:53"));
+}
+
+TEST_CASE("what terminates but still serves keeps its flows, until it serves no more") {
+    const Plan before = plan_of({dns({"10.0.0.1:53", "10.0.0.2:53"})});
+    PortPlan draining = dns({"10.0.0.2:53"});
+    draining.serving_endpoints = {{.address = *IpAddress::parse("10.0.0.1"), .port = 53}};
+    const Plan during = plan_of({draining});
+    CHECK(stale_candidates(&before, during, node).empty());
+    // As after a start: looked at, and kept.
+    const auto all = stale_candidates(nullptr, during, node);
+    REQUIRE(all.size() == 1);
+    CHECK_FALSE(is_stale(all, at("10.96.0.10:53"), at("10.0.0.1:53")));
+    const auto candidates = stale_candidates(&during, plan_of({dns({"10.0.0.2:53"})}), node);
+    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.2:53")));
 }
 
 TEST_CASE("an address that another Service took over keeps the flows of that one") {
