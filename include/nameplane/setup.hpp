@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ namespace nameplane {
 
 class Clock;
 class Heirlooms;
+namespace zone {
+class Directory;
+}
 
 /// Valid during make() only; what the references name lives as long as the agent.
 struct Setup {
@@ -49,6 +53,8 @@ struct Setup {
         if (root.empty() || path.starts_with('/')) return std::string{path};
         return std::string{root} + '/' + std::string{path};
     }
+    /// Zones that plugins of the block hold as a whole, see zone/store.hpp; nullptr: nobody asks.
+    std::shared_ptr<zone::Directory> zones_served;
     /// What the plugins of the configuration before this one left; nullptr: none.
     Heirlooms* heirlooms = nullptr;
     /// What time it is, for tests; nullptr: the machine's. Outlives the plugins.

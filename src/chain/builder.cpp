@@ -3,6 +3,7 @@
 #include "chain/registry.hpp"
 #include "chain/traffic.hpp"
 #include "conf/config.hpp"
+#include "zone/store.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -137,6 +138,7 @@ Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building
     Setup mine = building.setup;
     mine.zones = names;
     mine.root = server.root;
+    mine.zones_served = std::make_shared<zone::Directory>();
     if (!places.front().empty()) mine.server_label = building.layout.labels[places[0][0]];
     Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine, building.mistakes);
     if (!chain) return chain.error();
