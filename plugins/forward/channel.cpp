@@ -2,18 +2,14 @@
 
 #include "net/connect.hpp"
 
-#include <sys/socket.h>
-
 #include <array>
-#include <cerrno>
 #include <utility>
 
 namespace nameplane::plugins::forwarding {
 
 namespace {
 
-constexpr std::size_t datagram_octets_max = 4096;
-constexpr int datagrams_in_a_row_max = 64;
+constexpr int batches_in_a_row_max = 2;
 constexpr std::size_t length_octets = 2;
 /// What may lie unwritten: an upstream that reads no more is broken.
 constexpr std::size_t unwritten_octets_max = 1 << 20;
@@ -21,34 +17,30 @@ constexpr std::size_t unwritten_octets_max = 1 << 20;
 }  // namespace
 
 UdpChannel::UdpChannel(ChannelUser& user, std::uint32_t number, Time now, net::Loop& loop,
-                       UniqueFd fd)
-    : Channel{user, number, now}, fd_{std::move(fd)}, watch_{
-                                                          loop.watch(fd_.get(), [this](bool, bool) {
-                                                              ready();
-                                                          })} {
+                       UniqueFd fd, Outbox& outbox, Inbox& inbox)
+    : Channel{user, number, now}, fd_{std::move(fd)}, outbox_{&outbox}, inbox_{&inbox},
+      watch_{loop.watch(fd_.get(), [this](bool, bool) { ready(); })} {
     watch_->start(true, false);
 }
 
+UdpChannel::~UdpChannel() {
+    outbox_->forget(*this);
+}
+
 bool UdpChannel::send(std::span<const std::uint8_t> message) noexcept {
-    ssize_t sent = 0;
-    do {
-        sent = ::send(fd_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    // A full buffer loses a datagram as a full wire would.
-    return sent >= 0 || errno == EAGAIN || errno == ENOBUFS;
+    outbox_->put(*this, message);
+    return true;
 }
 
 void UdpChannel::ready() noexcept {
-    std::array<std::uint8_t, datagram_octets_max> room;
-    for (int i = 0; i < datagrams_in_a_row_max; ++i) {
-        const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
-        if (got < 0) {
-            if (errno == EINTR) continue;
-            if (errno != EAGAIN) tell_broken();
-            return;
+    for (int batch = 0; batch < batches_in_a_row_max; ++batch) {
+        const int got = inbox_->receive(fd_.get());
+        if (got < 0) return tell_broken();
+        for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
+            tell(inbox_->message(i));
+            if (is_broken()) return;
         }
-        tell({room.data(), static_cast<std::size_t>(got)});
-        if (in_flight() == 0 || is_broken()) return;
+        if (static_cast<std::size_t>(got) < Inbox::batch_max) return;
     }
 }
 

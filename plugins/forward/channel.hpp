@@ -6,6 +6,7 @@
 #include "net/loop.hpp"
 #include "net/tcp.hpp"
 #include "net/tls.hpp"
+#include "plugins/forward/datagrams.hpp"
 #include "plugins/forward/settings.hpp"
 
 #include <chrono>
@@ -83,13 +84,21 @@ private:
 /// A connected socket with a port of its own.
 class UdpChannel final : public Channel {
 public:
-    UdpChannel(ChannelUser& user, std::uint32_t number, Time now, net::Loop& loop, UniqueFd fd);
+    /// `outbox` is that of its upstream, `inbox` that of its worker; both outlive it.
+    UdpChannel(ChannelUser& user, std::uint32_t number, Time now, net::Loop& loop, UniqueFd fd,
+               Outbox& outbox, Inbox& inbox);
+    ~UdpChannel() override;
     bool send(std::span<const std::uint8_t> message) noexcept override;
+    /// The outbox has met an error with it.
+    void could_not_send() noexcept { tell_broken(); }
+    int fd() const noexcept { return fd_.get(); }
 
 private:
     void ready() noexcept;
 
     UniqueFd fd_;
+    Outbox* outbox_;
+    Inbox* inbox_;
     std::unique_ptr<net::FdWatch> watch_;
 };
 

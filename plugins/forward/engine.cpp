@@ -36,8 +36,8 @@ void Engine::close() noexcept {
     for (std::size_t i = 0; i < peers_.size(); ++i) {
         if (peers_[i].probing) shared_.upstreams[i].checking.store(false);
     }
+    retired_.clear();  // before the outboxes of its channels
     peers_.clear();
-    retired_.clear();
     active_.clear();
     std::ranges::fill(by_question_, nullptr);
     std::ranges::fill(by_id_, nullptr);
@@ -218,8 +218,10 @@ bool Engine::start(Exchange& exchange, std::size_t target, Proto proto) noexcept
 
 /// The first attempt is late.
 void Engine::hedge(Exchange& exchange) noexcept {
+    // Later, perhaps.
+    if (hedges_ < 1) return;
     exchange.may_hedge = false;
-    if (hedges_ < 1 || exchange.attempts[1].channel != nullptr) return;
+    if (exchange.attempts[1].channel != nullptr) return;
     const int picked = pick(exchange);
     if (picked < 0) return;
     const auto target = static_cast<std::size_t>(picked);
@@ -274,6 +276,9 @@ void Engine::answered(Exchange& exchange, Attempt& attempt,
     const Proto proto = attempt.proto;
     const dns::AnswerHead head = *dns::read_answer_head(message);
     const std::chrono::duration<double> took = now_of_clock() - attempt.sent;
+    if (proto == Proto::udp) peers_[target].outbox->answered();
+    // A hedge that was worth it makes room for another: it cost nobody anything.
+    if (&attempt == &exchange.attempts[1]) hedges_ = std::min(hedges_max, hedges_ + 1);
     end(attempt, true);
     peers_[target].took(took.count() * 1000);
     if (exchange.probe_of >= 0) {

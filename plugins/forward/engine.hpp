@@ -97,6 +97,7 @@ private:
     std::size_t worker_;
     net::Loop* loop_;
     Random random_;
+    std::unique_ptr<Inbox> inbox_;  // made when it is first needed
     std::vector<Peer> peers_;
     std::vector<std::unique_ptr<Exchange>> exchanges_;
     std::vector<Exchange*> free_;

@@ -41,14 +41,18 @@ void Engine::count_channel(std::size_t target, Proto proto, bool kept) noexcept 
     (kept ? upstream.hits[place] : upstream.misses[place])->add(worker_);
 }
 
-/// Any of a few ports at random: who wants to forge an answer must guess it, too.
+/// Any of a few ports at random: who wants to forge an answer must guess it, too. Questions that
+/// are sent together leave from one port.
 Channel* Engine::udp_to(std::size_t target) noexcept {
     const Time now = now_of_clock();
     Peer& peer = peers_[target];
     const std::size_t ports = settings_.max_idle == 0
                                   ? Peer::udp_channels
                                   : std::min(Peer::udp_channels, settings_.max_idle);
-    std::unique_ptr<UdpChannel>& slot = peer.udp[random_.below(static_cast<std::uint32_t>(ports))];
+    if (peer.outbox == nullptr) peer.outbox = std::make_unique<Outbox>(*loop_, shared_.window);
+    if (inbox_ == nullptr) inbox_ = std::make_unique<Inbox>();
+    if (peer.outbox->is_empty()) peer.udp_at = random_.below(static_cast<std::uint32_t>(ports));
+    std::unique_ptr<UdpChannel>& slot = peer.udp[peer.udp_at];
     if (slot != nullptr && (is_worn(*slot, now) || slot->queries() >= queries_per_port_max)) {
         if (retired_.size() >= retired_max) return slot.get();
         // What is under way on it may still be answered.
@@ -58,7 +62,8 @@ Channel* Engine::udp_to(std::size_t target) noexcept {
     if (slot != nullptr) return slot.get();
     Result<UniqueFd> fd = net::connected_udp(settings_.targets[target].address, settings_.source);
     if (!fd) return nullptr;
-    slot = std::make_unique<UdpChannel>(*this, next_channel_++, now, *loop_, std::move(*fd));
+    slot = std::make_unique<UdpChannel>(*this, next_channel_++, now, *loop_, std::move(*fd),
+                                        *peer.outbox, *inbox_);
     return slot.get();
 }
 

@@ -54,7 +54,9 @@ struct Engine::Peer {
     /// More on one connection are better off on another one.
     static constexpr std::size_t stream_queries = 128;
 
+    std::unique_ptr<Outbox> outbox;  // made when it is first needed
     std::array<std::unique_ptr<UdpChannel>, udp_channels> udp;
+    std::size_t udp_at = 0;  // the port of what lies in the outbox
     std::vector<std::unique_ptr<StreamChannel>> streams;
     // Smoothed, as TCP does it (RFC 6298).
     double rtt_ms = 0;

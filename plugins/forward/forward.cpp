@@ -32,7 +32,8 @@ Result<PluginPtr> Forward::make(const Options& given, Setup& setup) {
         if (!made) return given.wrong("tls", made.error().text + ", expected PEM files");
         tls = std::move(*made);
     }
-    auto shared = std::make_shared<Shared>(std::move(*settings), setup.metrics, std::move(tls));
+    auto shared = std::make_shared<Shared>(std::move(*settings), setup.workers, setup.metrics,
+                                           std::move(tls));
     return PluginPtr{new Forward{std::move(shared), setup.workers}};
 }
 

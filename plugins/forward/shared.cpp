@@ -2,6 +2,7 @@
 
 #include <nameplane/dns/types.hpp>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,13 @@ constexpr std::array rcodes{dns::Rcode::no_error,  dns::Rcode::form_err, dns::Rc
                             dns::Rcode::nx_domain, dns::Rcode::not_imp,  dns::Rcode::refused,
                             dns::Rcode::not_auth,  dns::Rcode::not_zone, dns::Rcode::bad_vers,
                             dns::Rcode::bad_cookie};
+
+/// All workers together stay below what a socket has room for.
+std::uint32_t window_for(std::size_t workers) {
+    constexpr std::size_t all = 192;
+    constexpr std::size_t least = 8;
+    return static_cast<std::uint32_t>(std::max(all / std::max<std::size_t>(workers, 1), least));
+}
 
 std::vector<double> time_bounds() {
     std::vector<double> bounds;
@@ -57,9 +65,10 @@ void make_metrics(Upstream& upstream, const std::string& to, metrics::Registry& 
 
 }  // namespace
 
-Shared::Shared(Settings wanted, metrics::Registry& metrics,
+Shared::Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics,
                std::shared_ptr<const net::TlsClient> tls_client)
-    : settings{std::move(wanted)}, tls{std::move(tls_client)}, upstreams(settings.targets.size()),
+    : settings{std::move(wanted)}, window{window_for(workers)}, tls{std::move(tls_client)},
+      upstreams(settings.targets.size()),
       broken{metrics.counter("coredns_forward_healthcheck_broken_total",
                              "Counter of the number of complete failures of the healthchecks.")},
       rejected{metrics.counter("coredns_forward_max_concurrent_rejects_total",

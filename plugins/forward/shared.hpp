@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -27,10 +28,12 @@ struct Upstream {
 };
 
 struct Shared {
-    Shared(Settings wanted, metrics::Registry& metrics,
+    Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics,
            std::shared_ptr<const net::TlsClient> tls_client);
 
     const Settings settings;
+    /// Of one worker's Outbox.
+    const std::uint32_t window;
     std::shared_ptr<const net::TlsClient> tls;
     std::vector<Upstream> upstreams;  ///< one for each target, in their order
     std::atomic<std::int64_t> concurrent{0};

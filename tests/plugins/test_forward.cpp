@@ -1,5 +1,6 @@
 // forward against upstreams with a script, on one loop with it.
 
+#include "net/socket.hpp"
 #include "plugins/forward/forward.hpp"
 #include "plugins/upstream_lab.hpp"
 #include "support/ldns_message.hpp"
@@ -7,6 +8,7 @@
 #include <catch2/catch.hpp>
 #include <sys/socket.h>
 
+#include <array>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -218,6 +220,51 @@ TEST_CASE("hedges are bounded") {
     for (const std::size_t number : numbers) world.lab->await(number);
     CHECK(world.lab->count(events, "event", "hedged") <= 38);
     CHECK(upstream.asked() <= 338);
+}
+
+TEST_CASE("hedges that were worth it make room for others: much loss costs no time-out") {
+    World world;
+    std::map<std::string, int> seen;
+    auto& upstream = world.upstream([&](const ScriptedUpstream::Question& question) {
+        const std::string name{question.message.begin() + 12, question.message.end()};
+        if (++seen[name] == 1) return Answers{};
+        return Answers{answer_to(question, {.addresses = {"192.0.2.1"}})};
+    });
+    world.start({{"read_timeout", std::uint64_t{60'000}}});
+    std::vector<std::size_t> numbers;
+    for (int i = 0; i < 200; ++i) {
+        numbers.push_back(world.lab->begin("n" + std::to_string(i) + ".example."));
+    }
+    for (const std::size_t number : numbers) {
+        CHECK((world.lab->await(number)[3] & 15) == 0);
+    }
+    CHECK(upstream.asked() == 400);
+}
+
+TEST_CASE("no more lies in an upstream's socket than it holds, and time makes room") {
+    World world;
+    const UniqueFd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)};
+    sockaddr_storage storage{};
+    const SocketAddress any{*IpAddress::parse("127.0.0.1"), 0};
+    const unsigned size = any.to_sockaddr(storage);
+    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0);
+    world.lab->reload({forward_to({net::local_address(socket.get()).to_string()},
+                                  {{"hedge", false}, {"max_fails", std::int64_t{0}}})});
+    const auto come = [&] {
+        std::size_t count = 0;
+        std::array<std::uint8_t, 512> room;
+        while (::recv(socket.get(), room.data(), room.size(), 0) > 0) ++count;
+        return count;
+    };
+    constexpr std::size_t questions = 400;
+    for (std::size_t i = 0; i < questions; ++i) {
+        world.lab->begin("n" + std::to_string(i) + ".example.");
+    }
+    std::size_t all = 0;
+    REQUIRE(world.lab->run_until([&] { return (all = come()) != 0; }));
+    CHECK(all >= 100);
+    CHECK(all <= 250);
+    CHECK(world.lab->run_until([&] { return (all += come()) >= questions; }));
 }
 
 TEST_CASE("silence ends in SERVFAIL after the attempts that are allowed") {
