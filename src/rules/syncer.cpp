@@ -1,7 +1,7 @@
 #include "rules/syncer.hpp"
 
 #include "base/mailbox.hpp"
-#include "rules/conntrack.hpp"
+#include "rules/flow_forgetter.hpp"
 #include "rules/syncer_metrics.hpp"
 #include "services/change_triggers.hpp"
 #include "services/delta.hpp"
@@ -25,9 +25,10 @@ using SnapshotPtr = std::shared_ptr<const services::Snapshot>;
 
 /// One family on its way into the kernel.
 struct FamilySync {
-    FamilySync(SyncTarget target, metrics::Registry& registry)
+    FamilySync(SyncTarget target, metrics::Registry& registry, metrics::Counter& flows_forgotten)
         : family{target.settings.family}, planner{target.settings},
-          writer{std::move(target.writer)}, metrics{registry, family} {}
+          writer{std::move(target.writer)}, metrics{registry, family}, flows{family,
+                                                                             flows_forgotten} {}
 
     Family family;
     Planner planner;
@@ -38,9 +39,7 @@ struct FamilySync {
     bool suspected = false;  ///< somebody else may have changed our rules
     std::string refused;     ///< why the last apply failed; empty: it did not
     std::uint64_t refusals = 0;
-    /// Up to which plan stale flows are forgotten.
-    std::optional<Plan> flows_of;
-    std::string flows_refused;
+    FlowForgetter flows;
 };
 
 double machine_random() {
@@ -58,7 +57,8 @@ public:
         : node_{std::move(node)}, options_{std::move(options)}, metrics_{registry}, clock_{clock},
           applied_{std::move(applied)}, started_at_{clock.wall()} {
         for (SyncTarget& target : targets) {
-            families_.push_back(std::make_unique<FamilySync>(std::move(target), registry));
+            families_.push_back(std::make_unique<FamilySync>(std::move(target), registry,
+                                                             metrics_.flows_forgotten));
         }
         if (!options_.random) options_.random = machine_random;
     }
@@ -100,7 +100,6 @@ private:
     static void tell_of_repair(FamilySync& family, const Applied& applied);
     void refuse(FamilySync& family, const Error& error);
     void recover(FamilySync& family);
-    bool forget_flows(FamilySync& family, const Plan& plan, const NodeFacts& node);
     void succeeded(const SnapshotPtr& snapshot);
     void observe_latency(FamilySync& family, const services::Snapshot& snapshot) const;
     milliseconds next_backoff();
@@ -180,16 +179,10 @@ void Syncer::State::sync(const SnapshotPtr& snapshot) {
     }
     const Monotonic begin = clock_.now();
     bool applied = true;
-    bool flows_forgotten = true;
-    for (auto& family : families_) {
-        if (!sync_family(*family, snapshot, node))
-            applied = false;
-        else if (!family->flows_refused.empty())
-            flows_forgotten = false;
-    }
+    for (auto& family : families_) applied = sync_family(*family, snapshot, node) && applied;
     metrics_.duration.observe(0, std::chrono::duration<double>(clock_.now() - begin).count());
-    if (applied) succeeded(snapshot);
-    if (applied && flows_forgotten) {
+    if (applied) {
+        succeeded(snapshot);
         failures_ = 0;
     } else {
         retry_at_ = Steady::now() + next_backoff();
@@ -198,8 +191,8 @@ void Syncer::State::sync(const SnapshotPtr& snapshot) {
 
 bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
                                 const NodeFacts& node) {
-    const Plan plan = family.planner.plan(snapshot, node);
-    const auto applied = family.writer->apply(plan, family.full);
+    const auto plan = std::make_shared<const Plan>(family.planner.plan(snapshot, node));
+    const auto applied = family.writer->apply(*plan, family.full);
     if (!applied) {
         family.full = true;
         refuse(family, applied.error());
@@ -217,7 +210,11 @@ bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
                      applied->version, "chains", applied->chains_written, "rules",
                      applied->rules_written);
     }
-    if (options_.forget_stale_flows) forget_flows(family, plan, node);
+    if (options_.forget_stale_flows) {
+        std::vector<IpAddress> addresses;
+        for (const auto& interface : node.addresses) addresses.push_back(interface.address);
+        family.flows.offer(plan, std::move(addresses));
+    }
     return true;
 }
 
@@ -240,30 +237,6 @@ void Syncer::State::recover(FamilySync& family) {
     NP_LOG_INFO("rules.recovered", "family", to_string(family.family), "after", family.refusals);
     family.refused.clear();
     family.refusals = 0;
-}
-
-bool Syncer::State::forget_flows(FamilySync& family, const Plan& plan, const NodeFacts& node) {
-    std::vector<IpAddress> addresses;
-    for (const auto& interface : node.addresses) addresses.push_back(interface.address);
-    const Plan* before = family.flows_of ? &*family.flows_of : nullptr;
-    const auto forgotten =
-        forget_stale_flows(family.family, stale_candidates(before, plan, addresses));
-    if (!forgotten) {
-        if (family.flows_refused.empty()) {
-            NP_LOG_WARNING("flows.refused", "family", to_string(family.family), "error",
-                           forgotten.error(), "effect",
-                           "UDP flows to removed endpoints last until they are idle");
-        }
-        family.flows_refused = forgotten.error().text;
-        return false;
-    }
-    family.flows_refused.clear();
-    family.flows_of = plan;
-    if (*forgotten != 0) {
-        metrics_.flows_forgotten.add_shared(*forgotten);
-        NP_LOG_DEBUG("flows.forgotten", "family", to_string(family.family), "flows", *forgotten);
-    }
-    return true;
 }
 
 void Syncer::State::succeeded(const SnapshotPtr& snapshot) {

@@ -1,0 +1,61 @@
+#pragma once
+// FlowForgetter: forgets stale flows behind the rule thread's back. The kernel walks all of its
+// table for that, which takes some ten milliseconds however few flows there are, and the next
+// change of rules shall not wait for it. One for each family.
+
+#include "base/mailbox.hpp"
+#include "rules/conntrack.hpp"
+#include "rules/plan.hpp"
+#include <nameplane/base/metrics.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace nameplane::rules {
+
+class FlowForgetter {
+public:
+    using Forget =
+        std::function<Result<std::size_t>(Family family, std::span<const UdpFrontend> candidates)>;
+
+    /// `forget` runs on a thread of its own, in the network namespace of the first offer(); what it
+    /// refuses is tried again after a pause that grows from `retry_first` to `retry_max`.
+    /// `forgotten` counts flows, and must live longer.
+    FlowForgetter(Family family, metrics::Counter& forgotten, Forget forget = forget_stale_flows,
+                  std::chrono::milliseconds retry_first = std::chrono::milliseconds{100},
+                  std::chrono::milliseconds retry_max = std::chrono::seconds{30});
+    /// Stops; what was not forgotten yet is found by the next start, which looks at everything.
+    ~FlowForgetter();
+    FlowForgetter(const FlowForgetter&) = delete;
+
+    /// The kernel holds the rules of `plan`; the newest wins. Does not wait. Rule thread only.
+    void offer(std::shared_ptr<const Plan> plan, std::vector<IpAddress> node_addresses);
+
+private:
+    struct Job {
+        std::shared_ptr<const Plan> plan;
+        std::vector<IpAddress> node_addresses;
+    };
+    void run();
+    /// Whether nothing of the job is left to do.
+    bool done(const Job& job);
+
+    Family family_;
+    metrics::Counter& forgotten_;
+    Forget forget_;
+    std::chrono::milliseconds retry_first_;
+    std::chrono::milliseconds retry_max_;
+    Latest<Job> box_;
+    std::thread thread_;
+    // Of the thread.
+    std::shared_ptr<const Plan> looked_at_;  ///< up to which plan stale flows are forgotten
+    std::string refused_;
+};
+
+}  // namespace nameplane::rules

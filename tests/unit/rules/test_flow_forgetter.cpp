@@ -1,0 +1,105 @@
+#include "rules/flow_forgetter.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <condition_variable>
+#include <mutex>
+
+using namespace nameplane;
+using namespace nameplane::rules;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// A plan with one UDP Service on 10.96.0.10:53 and one endpoint.
+std::shared_ptr<const Plan> plan_to(std::string_view endpoint) {
+    PortPlan port{.name = "ns/dns",
+                  .protocol = services::Protocol::udp,
+                  .port = 53,
+                  .cluster_ip = *IpAddress::parse("10.96.0.10")};
+    port.cluster_endpoints = {{.address = *IpAddress::parse(endpoint), .port = 53}};
+    Plan plan;
+    plan.services.push_back(std::make_shared<ServicePlan>(ServicePlan{.ports = {std::move(port)}}));
+    return std::make_shared<const Plan>(std::move(plan));
+}
+
+/// Stands for the kernel: notes what it is asked, answers when it is told to.
+class Kernel {
+public:
+    Result<std::size_t> forget(std::span<const UdpFrontend> candidates) {
+        std::unique_lock lock{mutex_};
+        asked_.emplace_back(candidates.begin(), candidates.end());
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return answers_ > 0; });
+        --answers_;
+        if (std::exchange(refuse_, false)) return Error{Errc::permission, "no"};
+        return std::size_t{candidates.size()};
+    }
+    /// Answers once more, a refusal if `refuse`.
+    void answer(bool refuse = false) {
+        const std::lock_guard lock{mutex_};
+        ++answers_;
+        refuse_ = refuse;
+        changed_.notify_all();
+    }
+    /// What question number `n` was about; waits for it.
+    std::vector<UdpFrontend> question(std::size_t n) {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, [&] { return asked_.size() > n; });
+        return asked_[n];
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::vector<UdpFrontend>> asked_;
+    int answers_ = 0;
+    bool refuse_ = false;
+};
+
+struct Fixture {
+    metrics::Registry registry{1};
+    metrics::Counter& forgotten = registry.counter("forgotten", "");
+    Kernel kernel;
+    FlowForgetter forgetter{Family::ipv4, forgotten,
+                            [this](Family, std::span<const UdpFrontend> candidates) {
+                                return kernel.forget(candidates);
+                            },
+                            milliseconds{1}, milliseconds{1}};
+};
+
+std::vector<SocketAddress> endpoint(std::string_view text) {
+    return {*SocketAddress::parse(text)};
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "who offers does not wait, and what comes meanwhile is merged") {
+    forgetter.offer(plan_to("10.0.0.1"), {});
+    REQUIRE(kernel.question(0).size() == 1);
+    CHECK(kernel.question(0)[0].endpoints == endpoint("10.0.0.1:53"));
+    // The kernel has not answered yet.
+    forgetter.offer(plan_to("10.0.0.2"), {});
+    forgetter.offer(plan_to("10.0.0.3"), {});
+    kernel.answer();
+    REQUIRE(kernel.question(1).size() == 1);
+    CHECK(kernel.question(1)[0].endpoints == endpoint("10.0.0.3:53"));
+    kernel.answer();
+}
+
+TEST_CASE_METHOD(Fixture, "what is refused is tried again, against what was done before") {
+    const auto first = plan_to("10.0.0.1");
+    forgetter.offer(first, {});
+    kernel.answer();
+    (void)kernel.question(0);
+    forgetter.offer(plan_to("10.0.0.2"), {});
+    (void)kernel.question(1);
+    kernel.answer(true);
+    // Nobody offered anything: the same again.
+    CHECK(kernel.question(2) == kernel.question(1));
+    // A plan that has the old endpoint again: nothing was forgotten, so nothing differs.
+    forgetter.offer(first, {});
+    kernel.answer(true);
+    CHECK(kernel.question(3).empty());
+    kernel.answer();
+}
