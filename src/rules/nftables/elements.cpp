@@ -93,6 +93,50 @@ void put_comment(AttributeWriter& writer, const std::string& comment) {
     writer.put(NFTA_SET_ELEM_USERDATA, data.data(), comment.size() + 3);
 }
 
+/// An element that is named only.
+void put_key(std::vector<std::uint8_t>& list, std::span<const std::uint8_t> key,
+             std::span<const std::uint8_t> key_end) {
+    AttributeWriter writer{list};
+    const std::size_t nest = writer.nest(NFTA_LIST_ELEM);
+    put_data(writer, NFTA_SET_ELEM_KEY, key);
+    if (!key_end.empty()) put_data(writer, NFTA_SET_ELEM_KEY_END, key_end);
+    writer.end(nest);
+}
+
+struct ListHead {
+    Family family{};
+    std::uint16_t type = 0;
+    std::uint16_t flags = 0;
+};
+
+/// A whole message about the elements in `list`, or about all of the map's if that is empty.
+std::vector<std::uint8_t> list_message(const ListHead& about, std::string_view table, MapId map,
+                                       const std::vector<std::uint8_t>& list) {
+    std::vector<std::uint8_t> message;
+    message.reserve(list.size() + 256);
+    std::array<char, 64> head;
+    nlmsghdr* header = mnl_nlmsg_put_header(head.data());
+    header->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | about.type);
+    header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | about.flags);
+    auto* family = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+    *family = {.nfgen_family = family_number(about.family), .version = NFNETLINK_V0, .res_id = 0};
+    message.assign(head.data(), head.data() + header->nlmsg_len);
+    AttributeWriter writer{message};
+    const auto text = [&](std::uint16_t type, std::string_view value) {
+        writer.put(type, std::string{value}.c_str(), value.size() + 1);
+    };
+    text(NFTA_SET_ELEM_LIST_TABLE, table);
+    text(NFTA_SET_ELEM_LIST_SET, info(map).name);
+    if (!list.empty()) {
+        const std::size_t nest = writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS);
+        message.insert(message.end(), list.begin(), list.end());
+        writer.end(nest);
+    }
+    const auto length = static_cast<std::uint32_t>(message.size());
+    std::memcpy(message.data(), &length, sizeof length);
+    return message;
+}
+
 /// Calls `visit(type, attribute)` for each of the attributes in `octets`.
 template <class Visit>
 void for_each_attribute(std::span<const std::uint8_t> octets, Visit&& visit) {
@@ -231,11 +275,7 @@ void ElementMessages::put(const Element& element) {
 
 void ElementMessages::put(MapId map, std::span<const std::uint8_t> key,
                           std::span<const std::uint8_t> key_end) {
-    AttributeWriter writer{room_in(map)};
-    const std::size_t nest = writer.nest(NFTA_LIST_ELEM);
-    put_data(writer, NFTA_SET_ELEM_KEY, key);
-    if (!key_end.empty()) put_data(writer, NFTA_SET_ELEM_KEY_END, key_end);
-    writer.end(nest);
+    put_key(room_in(map), key, key_end);
 }
 
 void ElementMessages::close(MapId map) {
@@ -252,30 +292,18 @@ void ElementMessages::put_all(MapId map) {
 }
 
 void ElementMessages::write_message(MapId map, const Octets8& list) {
-    Octets8& message = done_.emplace_back();
-    message.reserve(list.size() + 256);
-    std::array<char, 64> head;
-    nlmsghdr* header = mnl_nlmsg_put_header(head.data());
-    header->nlmsg_type = static_cast<std::uint16_t>(
-        (NFNL_SUBSYS_NFTABLES << 8) | (adding_ ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM));
-    header->nlmsg_flags =
-        static_cast<std::uint16_t>(NLM_F_REQUEST | (adding_ ? NLM_F_CREATE | NLM_F_EXCL : 0));
-    auto* family = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-    *family = {.nfgen_family = family_number(family_), .version = NFNETLINK_V0, .res_id = 0};
-    message.assign(head.data(), head.data() + header->nlmsg_len);
-    AttributeWriter writer{message};
-    const auto text = [&](std::uint16_t type, std::string_view value) {
-        writer.put(type, std::string{value}.c_str(), value.size() + 1);
-    };
-    text(NFTA_SET_ELEM_LIST_TABLE, table_);
-    text(NFTA_SET_ELEM_LIST_SET, info(map).name);
-    if (!list.empty()) {
-        const std::size_t nest = writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS);
-        message.insert(message.end(), list.begin(), list.end());
-        writer.end(nest);
-    }
-    const auto length = static_cast<std::uint32_t>(message.size());
-    std::memcpy(message.data(), &length, sizeof length);
+    const auto flags = adding_ ? NLM_F_CREATE | NLM_F_EXCL : 0;
+    done_.push_back(list_message({.family = family_,
+                                  .type = adding_ ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+                                  .flags = static_cast<std::uint16_t>(flags)},
+                                 table_, map, list));
+}
+
+std::vector<std::uint8_t> ask_for_elements(Family family, MapId map,
+                                           std::span<const Element> elements) {
+    std::vector<std::uint8_t> list;
+    for (const Element& element : elements) put_key(list, span_of(element.key), {});
+    return list_message({.family = family, .type = NFT_MSG_GETSETELEM}, table_name, map, list);
 }
 
 void ElementMessages::move_to(Batch& batch) {

@@ -45,6 +45,12 @@ private:
     std::vector<Octets8> done_;
 };
 
+/// A message that asks for elements of one map by their keys, in this order; at most
+/// asked_at_once_max. The kernel answers with one message each, until one is not there.
+std::vector<std::uint8_t> ask_for_elements(Family family, MapId map,
+                                           std::span<const Element> elements);
+inline constexpr std::size_t asked_at_once_max = 512;
+
 /// One element as the kernel lists it; valid during the call that it is given to.
 struct KernelElement {
     std::span<const std::uint8_t> key;

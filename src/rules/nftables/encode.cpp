@@ -1,5 +1,6 @@
 #include "rules/nftables/encode.hpp"
 
+#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/expr.h>
@@ -12,6 +13,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 
 #include <array>
@@ -616,6 +618,20 @@ KernelSet read_set(const nlmsghdr* message) {
                    .data_type = number(NFTNL_SET_DATA_TYPE)};
     if (read.data_type != NFT_DATA_VERDICT) read.data_size = number(NFTNL_SET_DATA_LEN);
     return read;
+}
+
+std::optional<std::uint32_t> element_count(const nlmsghdr* message) {
+    constexpr std::uint16_t count_attribute = 20;  // NFTA_SET_COUNT, newer than Debian 12's headers
+    const auto* end = reinterpret_cast<const char*>(message) + message->nlmsg_len;
+    const auto* at =
+        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)));
+    for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)));
+         at = mnl_attr_next(at)) {
+        if (mnl_attr_get_type(at) != count_attribute) continue;
+        if (mnl_attr_get_payload_len(at) != sizeof(std::uint32_t)) return std::nullopt;
+        return ntohl(mnl_attr_get_u32(at));
+    }
+    return std::nullopt;
 }
 
 KernelSet expected_set(const MapInfo& map, Family family) {

@@ -6,6 +6,7 @@
 #include "rules/nftables/netlink.hpp"
 #include "rules/nftables/rule.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,8 @@ struct KernelSet {
     friend bool operator==(const KernelSet&, const KernelSet&) = default;
 };
 KernelSet read_set(const nlmsghdr* message);
+/// How many elements the set in a message has; nothing where the kernel does not tell.
+std::optional<std::uint32_t> element_count(const nlmsghdr* message);
 KernelSet expected_set(const MapInfo& map, Family family);
 
 /// Octets of a map's key and of what it gives, for endpoints.

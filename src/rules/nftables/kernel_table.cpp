@@ -28,6 +28,9 @@ Result<KernelTable> KernelTable::read(Netlink& netlink, Family family) {
     auto sets = netlink.ask(family, NFT_MSG_GETSET, true, of_our_table(NFTA_SET_TABLE),
                             [&](const nlmsghdr* message) {
                                 KernelSet set = read_set(message);
+                                if (const auto count = element_count(message)) {
+                                    table.counts.emplace(set.name, *count);
+                                }
                                 table.sets.emplace(set.name, std::move(set));
                             });
     if (!sets) return std::move(sets).error();

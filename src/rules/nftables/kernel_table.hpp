@@ -6,6 +6,7 @@
 #include "rules/nftables/netlink.hpp"
 #include <nameplane/base/result.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -17,6 +18,8 @@ struct KernelTable {
     bool exists = false;
     std::map<std::string, KernelSet> sets;
     std::map<std::string, KernelChain> chains;
+    /// Elements of each set, where the kernel tells (Linux 6.15).
+    std::map<std::string, std::uint32_t> counts;
     std::map<std::string, std::vector<std::string>> rules;  ///< fingerprints, in order, by chain
 
     /// Reads the table of that family; other tables are passed over unread.

@@ -258,6 +258,20 @@ Status Netlink::ask(Family family, std::uint16_t type, bool dump,
     const std::span<const Batch::Octet> part{reinterpret_cast<const Batch::Octet*>(header),
                                              header->nlmsg_len};
     if (auto sent = send({&part, 1}, part.size()); !sent) return sent;
+    return read_answers(visit);
+}
+
+Status Netlink::ask(std::span<Batch::Octet> message,
+                    const std::function<void(const nlmsghdr*)>& visit) {
+    auto* header = reinterpret_cast<nlmsghdr*>(message.data());
+    header->nlmsg_seq = ++sequence_;
+    header->nlmsg_flags |= NLM_F_ACK;
+    const std::span<const Batch::Octet> part{message};
+    if (auto sent = send({&part, 1}, part.size()); !sent) return sent;
+    return read_answers(visit);
+}
+
+Status Netlink::read_answers(const std::function<void(const nlmsghdr*)>& visit) {
     std::vector<char> buffer(receive_size);
     bool torn = false;
     for (;;) {

@@ -70,12 +70,17 @@ public:
                const std::function<void(nlmsghdr*)>& build,
                const std::function<void(const nlmsghdr*)>& visit);
 
+    /// Likewise with a message that is ready but for its number. What the kernel answers must fit
+    /// into the socket's buffer, since it answers before anything is read.
+    Status ask(std::span<Batch::Octet> message, const std::function<void(const nlmsghdr*)>& visit);
+
     /// The number of the ruleset: one more after each transaction of anybody.
     Result<std::uint32_t> generation();
 
 private:
     Netlink(UniqueFd fd, std::uint32_t port_id) : fd_{std::move(fd)}, port_id_{port_id} {}
     Status send(std::span<const std::span<const Batch::Octet>> parts, std::size_t size);
+    Status read_answers(const std::function<void(const nlmsghdr*)>& visit);
     Status read_verdict(const Batch& batch, std::uint32_t first, std::uint32_t last);
 
     UniqueFd fd_;

@@ -1,5 +1,6 @@
 #include "rules/nftables/update.hpp"
 
+#include "rules/nftables/compare.hpp"
 #include "rules/nftables/encode.hpp"
 
 #include <libmnl/libmnl.h>
@@ -134,34 +135,6 @@ void change_chains(Update& update, const PlanSettings& settings, const Usage& be
 
 // --- from the kernel to the plan ---
 
-/// Every element that is wanted, by fingerprint, and whether it is there.
-class Wanted {
-public:
-    void reserve(std::size_t count) { elements_.reserve(count); }
-    void put(const Element& element) {
-        const Fingerprint print = fingerprint(element);
-        elements_.emplace(print.key, Entry{print.value, false});
-    }
-    /// Notes that it is there. False: nobody wants it, or it says something else.
-    bool meet(const Fingerprint& print) {
-        const auto found = elements_.find(print.key);
-        if (found == elements_.end() || found->second.value != print.value) return false;
-        found->second.met = true;
-        return true;
-    }
-    bool missing(const Element& element) const {
-        const auto found = elements_.find(fingerprint(element).key);
-        return found != elements_.end() && !found->second.met;
-    }
-
-private:
-    struct Entry {
-        std::uint64_t value = 0;
-        bool met = false;
-    };
-    std::unordered_map<std::uint64_t, Entry> elements_;
-};
-
 bool same_chain(const Chain& wanted, const KernelChain& chain) {
     if (wanted.base.has_value() != chain.is_base) return false;
     return !chain.is_base || (chain.accepts && *wanted.base == chain.base);
@@ -214,25 +187,6 @@ void change_sets(Update& update, const KernelTable& table, Family family) {
         if (unknown.erase(std::string{map.name}) == 0) add_map(update.frame(), family, map);
     }
     for (const std::string& name : unknown) update.remove_set(name);
-}
-
-Status change_elements(Netlink& netlink, Update& update, const Plan& plan, Content& content,
-                       const KernelTable& table) {
-    const Family family = plan.settings.family;
-    Wanted wanted;
-    wanted.reserve(plan.services.size() * 3 + plan.endpoint_count * 2);
-    for_each_element(plan, content, [&](const Element& element) { wanted.put(element); });
-    for (const MapInfo& map : all_maps()) {
-        if (map.dynamic || !table.sets.contains(std::string{map.name})) continue;
-        auto listed = list_elements(netlink, family, map.id, [&](const KernelElement& element) {
-            if (!wanted.meet(fingerprint(map.id, element))) update.remove(map.id, element);
-        });
-        if (!listed) return listed;
-    }
-    for_each_element(plan, content, [&](const Element& element) {
-        if (wanted.missing(element)) update.add(element);
-    });
-    return {};
 }
 
 void replace_elements(Update& update, const Plan& plan, Content& content,
@@ -369,12 +323,15 @@ Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content
     if (can_stay(table, chains, family)) {
         change_sets(update, table, family);
         change_chains(update, chains, table, family);
+        auto compared = compare_by_asking(netlink, update, plan, content, table);
+        if (!compared) return std::move(compared).error();
+        if (*compared) return update;
         if (listing == Listing::replace) {
             replace_elements(update, plan, content, table);
             return update;
         }
-        auto changed = change_elements(netlink, update, plan, content, table);
-        if (!changed) return std::move(changed).error();
+        auto listed = compare_by_listing(netlink, update, plan, content, table);
+        if (!listed) return std::move(listed).error();
         return update;
     }
     if (table.exists) delete_table(update.frame(), family);
