@@ -84,6 +84,30 @@ def folder_of_legacy(folder):
     return path
 
 
+def start_kube_proxy(node, folder, mode, flags):
+    """The real one on `node`, as a Piece that runs; `mode` is "iptables" (the legacy one) or
+    "nftables"."""
+    path = folder_of_legacy(folder) + ":" + os.environ["PATH"]
+    proxy = control_plane.Piece(
+        "kube-proxy-" + mode,
+        [*node.enter(), KUBE_PROXY, "--proxy-mode=" + mode, "--kubeconfig=" + node.kubeconfig,
+         "--hostname-override=" + cluster_test.NODE, *QUIET, *flags],
+        pathlib.Path(folder), lambda: True, {**os.environ, "PATH": path})
+    proxy.start()
+    return proxy
+
+
+def start_agent(node, folder, mode, rules):
+    """Ours on `node`, not waited for; `rules` are lines of [rules]."""
+    config = os.path.join(folder, "nameplane-%s.toml" % mode)
+    pathlib.Path(config).write_text(
+        '[rules]\nmode = "%s"\n%s\n[node]\nname = "%s"\n' % (mode, rules, cluster_test.NODE),
+        encoding="utf-8")
+    return nameplane.Agent(
+        ["--listen", "127.0.0.1", "--config", config, "--kubeconfig", node.kubeconfig],
+        tempfile.mkdtemp(dir=folder), node.enter())
+
+
 class Pair:
     """Both proxies; `flags` are kube-proxy's, `rules` the same as lines of [rules]."""
 
@@ -95,25 +119,11 @@ class Pair:
         for (sysctl, value) in sysctls:
             for node in (self.theirs, self.ours):
                 node.set(sysctl, value)
-        self.path = folder_of_legacy(folder)
         (self.proxy, self.agent) = (None, None)
 
     def start(self):
-        self.proxy = control_plane.Piece(
-            "kube-proxy", [*self.theirs.enter(), KUBE_PROXY, "--proxy-mode=iptables",
-                           "--kubeconfig=" + self.theirs.kubeconfig,
-                           "--hostname-override=" + cluster_test.NODE, *QUIET, *self.flags],
-            pathlib.Path(self.folder), lambda: True,
-            {**os.environ, "PATH": self.path + ":" + os.environ["PATH"]})
-        self.proxy.start()
-        config = os.path.join(self.folder, "nameplane.toml")
-        pathlib.Path(config).write_text(
-            '[rules]\nmode = "iptables"\n%s\n[node]\nname = "%s"\n' % (self.rules,
-                                                                     cluster_test.NODE),
-            encoding="utf-8")
-        self.agent = nameplane.Agent(
-            ["--listen", "127.0.0.1", "--config", config, "--kubeconfig", self.ours.kubeconfig],
-            tempfile.mkdtemp(dir=self.folder), self.ours.enter())
+        self.proxy = start_kube_proxy(self.theirs, self.folder, "iptables", self.flags)
+        self.agent = start_agent(self.ours, self.folder, "iptables", self.rules)
 
     def stop_processes(self):
         self.proxy.kill()

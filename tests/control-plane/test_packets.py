@@ -1,0 +1,235 @@
+"""What becomes of packets, beside a real kube-proxy in both of its modes: the same Services on the same API
+server, each proxy on a node of its own (packet_world.py). Every probe must meet the same fate: answered by
+the same endpoints, which see the same source, refused in the same way, dropped, or left alone. What may
+differ stands in KNOWN and in docs/from-kube-proxy.md."""
+
+import collections
+import concurrent.futures
+import subprocess
+import tempfile
+import time
+
+import cluster_test
+import packet_world
+import proxy_pair
+import service_cases
+from cluster_test import await_true
+
+CIDRS = "10.244.0.0/16,fd00:244::/32"
+PROXY_NAME = "service.kubernetes.io/service-proxy-name"
+MODES = ("iptables", "nftables")
+TABLES = {True: "nameplane", False: "kube-proxy"}
+ROUNDS = 4  # of all probes; those that still differ are sent again and again
+MORE_ROUNDS = 25
+AFRESH = 3  # times that all is forgotten of what differs: a proxy may have been late
+FEW = 4     # of that many endpoints each is met in time
+CHANGES = "an_endpoint_begins_to_terminate"  # the first case that changes what others made
+
+# (what is different, whether a probe of a mode belongs to it); docs/from-kube-proxy.md has the reasons.
+KNOWN = (
+    ("nftables: packets to clusterIPs of no Service of ours go on",
+     lambda mode, one: mode == "nftables" and one.is_unserved),
+)
+
+Probe = collections.namedtuple("Probe", "service sender protocol address port")
+
+
+def ports_of(services, slices):
+    numbers = {1}
+    for service in services:
+        for port in service["spec"].get("ports") or ():
+            numbers.update(port[key] for key in ("port", "nodePort") if port.get(key))
+    for one in slices:
+        numbers.update(port["port"] for port in one.get("ports") or ())
+    return numbers
+
+
+def probes_of(service):
+    (spec, name) = (service["spec"], service["metadata"]["name"])
+    ingress = (service["status"].get("loadBalancer") or {}).get("ingress") or ()
+    balancers = [one["ip"] for one in ingress if one.get("ip")]
+    outside = ("pod", "endpoint", "node", "outside", "pod elsewhere")
+    for port in spec.get("ports") or ():
+        (protocol, number) = (port["protocol"], port["port"])
+        for address in [ip for ip in spec.get("clusterIPs") or () if ip != "None"]:
+            for sender in outside:
+                yield Probe(name, sender, protocol, address, number)
+            yield Probe(name, "pod", protocol, address, 1)
+        for address in spec.get("externalIPs") or ():
+            for sender in outside:
+                yield Probe(name, sender, protocol, address, number)
+        for address in balancers:
+            ranges = spec.get("loadBalancerSourceRanges")
+            for sender in (*outside, "allowed", "allowed too") if ranges else outside:
+                yield Probe(name, sender, protocol, address, number)
+            yield Probe(name, "outside", protocol, address, 1)
+        if port.get("nodePort"):
+            for address in packet_world.NODE_IPS:
+                for sender in outside:
+                    yield Probe(name, sender, protocol, address, port["nodePort"])
+            for address in ("127.0.0.1", "::1"):
+                yield Probe(name, "node", protocol, address, port["nodePort"])
+
+
+class Comparison:
+    """Fates of one probe with both proxies, gathered until they are equal."""
+
+    def __init__(self, probe, service, endpoints):
+        (self.probe, self.is_many) = (probe, endpoints > FEW)
+        self.is_sticky = service["spec"]["sessionAffinity"] == "ClientIP"
+        self.is_unserved = PROXY_NAME in service["metadata"].get("labels", {})
+        self.fates = (set(), set())
+
+    def _shown(self, fates):
+        if any(fate.startswith("icmp") for fate in fates):
+            fates = fates - {"silent"}  # the kernel sends so many of them a second, and no more
+        if not self.is_sticky and not self.is_many:
+            return fates
+        if self.is_sticky:  # which one is chance, and the source depends on where it is
+            return (len(fates), {fate.split()[0] for fate in fates})
+        return {" ".join(["ok", "*"] + fate.split()[2:]) if fate.startswith("ok ") else fate
+                for fate in fates}
+
+    def is_equal(self):
+        return self._shown(self.fates[0]) == self._shown(self.fates[1])
+
+    def text(self, mode):
+        return "%s: %s from %s to %s %s %d: kube-proxy %s, ours %s" % (
+            mode, self.probe.service, self.probe.sender, self.probe.protocol, self.probe.address,
+            self.probe.port, sorted(self.fates[0]), sorted(self.fates[1]))
+
+
+class Packets(cluster_test.ClusterTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cluster_test.run("mkdir", "-p", "/run/netns")
+        cls.api.patch("Node", None, service_cases.NODE, {"status": {"addresses": [
+            {"type": "Hostname", "address": service_cases.NODE},
+            {"type": "InternalIP", "address": "192.168.77.1"},
+            {"type": "InternalIP", "address": "fd00:77::1"}]}}, "status")
+        cls.cluster = service_cases.Cluster(cls.api)
+
+    def worlds(self, ports):
+        """(theirs, ours) by mode, with their proxies."""
+        (found, proxies) = ({}, [])
+        for mode in MODES:
+            found[mode] = []
+            for is_ours in (False, True):
+                world = packet_world.World("%s-%s" % ("np" if is_ours else "kp", mode[:3]),
+                                           self.plane, ports)
+                self.addCleanup(world.stop)
+                found[mode].append(world)
+                folder = tempfile.mkdtemp(dir=self.folder)
+                if is_ours:
+                    networks = ", ".join('"%s"' % word for word in CIDRS.split(","))
+                    more = '\nnode_port_addresses = ["primary"]' if mode == "nftables" else ""
+                    proxy = proxy_pair.start_agent(
+                        world.node, folder, mode,
+                        'detect_local_mode = "cluster_cidr"\ncluster_cidr = [%s]' % networks + more)
+                else:
+                    proxy = proxy_pair.start_kube_proxy(world.node, folder, mode,
+                                                        ["--cluster-cidr=" + CIDRS])
+                self.addCleanup(proxy.kill)
+        return found
+
+    def rules(self, mode, world, is_ours, family):
+        if mode == "iptables":
+            return world.node.saved(family)
+        table = ["ip6" if family == "ipv6" else "ip", TABLES[is_ours]]
+        return subprocess.run([*world.node.enter(), "nft", "list", "table", *table],
+                              capture_output=True, text=True, check=False).stdout
+
+    def await_seen(self, worlds):
+        """Until all have written what came after everything else."""
+        number = 1000 + self.cluster.serial + 1
+        for (family, words) in self.cluster.mark().items():
+            address = words[1].removesuffix(":8080").strip("[]")
+            for (mode, pair) in worlds.items():
+                for (is_ours, world) in zip((False, True), pair):
+                    def seen():
+                        text = self.rules(mode, world, is_ours, family)
+                        return address in text and str(number) in text
+                    await_true("%s %s has %s" % (mode, world.node.name, address), seen)
+
+    def compare(self, mode, pair):
+        """Lines of what differs."""
+        (services, _) = self.api.list("Service", service_cases.NAMESPACE)
+        (slices, _) = self.api.list("EndpointSlice", service_cases.NAMESPACE)
+        counts = collections.Counter()
+        for one in slices:
+            counts[one["metadata"]["labels"]["kubernetes.io/service-name"]] += \
+                len(one.get("endpoints") or ())
+        comparisons = []
+        for service in services:
+            name = service["metadata"]["name"]
+            if name == service_cases.MARKER or service["spec"]["type"] == "ExternalName":
+                continue
+            comparisons += [Comparison(probe, service, counts[name])
+                            for probe in probes_of(service)]
+        self.gather(pair, comparisons, ROUNDS)
+        differing = [one for one in comparisons if not one.is_equal()]
+        known = [one for one in differing if any(belongs(mode, one) for (_, belongs) in KNOWN)]
+        differing = [one for one in differing if one not in known]
+        for _ in range(AFRESH):
+            for _ in range(MORE_ROUNDS):
+                if differing:
+                    self.gather(pair, differing, 1)
+                    differing = [one for one in differing if not one.is_equal()]
+            again = differing
+            for one in again:
+                one.fates = (set(), set())
+            self.gather(pair, again, ROUNDS)
+            differing = [one for one in again if not one.is_equal()]
+        services_seen = {one.probe.service for one in comparisons}
+        kinds = collections.Counter(fate.split()[0] for one in comparisons for fate in one.fates[1])
+        print("%s: %d probes of %d Services, fates %s, %d differ, %d as known" % (
+            mode, len(comparisons), len(services_seen), dict(kinds), len(differing), len(known)),
+              flush=True)
+        self.assertGreaterEqual(len(services_seen), 60)
+        for kind in ("ok", "silent", "icmp"):
+            self.assertGreater(kinds[kind], 20, kind)
+        answered = {(one.probe.protocol, ":" in one.probe.address) for one in comparisons
+                    if any(fate.startswith("ok") for fate in one.fates[1])}
+        self.assertEqual(len(answered), 6, answered)  # three protocols, two families
+        return [one.text(mode) for one in differing]
+
+    def gather(self, pair, comparisons, rounds):
+        for number in range(rounds):
+            # What is dropped once is dropped always; waiting for it again would take long.
+            wanted = [one for one in comparisons
+                      if number == 0 or one.fates != ({"silent"}, {"silent"})]
+            probes = [one.probe[1:] for one in wanted]
+            for (side, fates) in enumerate(self.pool.map(lambda world: world.send(probes), pair)):
+                for (one, fate) in zip(wanted, fates):
+                    one.fates[side].add(fate)
+
+    def assert_equal_fates(self, worlds):
+        begun = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(8) as self.pool:
+            found = [line for lines in self.pool.map(lambda item: self.compare(*item),
+                                                     worlds.items()) for line in lines]
+        print("%.1f s" % (time.monotonic() - begun), flush=True)
+        if found:
+            self.fail("%d fates differ\n%s" % (len(found), "\n".join(found[:60])))
+
+    def test_packets_meet_the_same_fate(self):
+        names = [name for (name, _) in service_cases.CASES]
+        first_change = names.index(CHANGES)
+        for (_, case) in service_cases.CASES[:first_change]:
+            case(self.cluster)
+        (services, _) = self.api.list("Service", service_cases.NAMESPACE)
+        (slices, _) = self.api.list("EndpointSlice", service_cases.NAMESPACE)
+        worlds = self.worlds(ports_of(services, slices) | {8443, 30010, 30011, 30012, 30020})
+        self.await_seen(worlds)
+        with self.subTest(after="all Services are there"):
+            self.assert_equal_fates(worlds)
+        for (_, case) in service_cases.CASES[first_change:]:
+            case(self.cluster)
+        self.await_seen(worlds)
+        with self.subTest(after="changes"):
+            self.assert_equal_fates(worlds)
+
+
+if __name__ == "__main__":
+    cluster_test.main()
