@@ -6,6 +6,7 @@
 #include "agent/config_watch.hpp"
 #include "agent/corefile_flags.hpp"
 #include "agent/listeners.hpp"
+#include "agent/machine.hpp"
 #include "agent/metrics_text.hpp"
 #include "agent/names_latency.hpp"
 #include "agent/node.hpp"
@@ -441,7 +442,8 @@ int failed(const Error& error, int code) {
 int run_agent(RunCommand command) {
     Overrides& overrides = command.overrides;
     std::error_code ignored;
-    if (overrides.config_path.empty() && std::filesystem::exists("Corefile", ignored)) {
+    if (overrides.config_path.empty() && !overrides.kube_proxy &&
+        std::filesystem::exists("Corefile", ignored)) {
         overrides.config_path = "Corefile";
     }
     if (overrides.config_path == "stdin") overrides.config_path = "/dev/stdin";
@@ -467,6 +469,8 @@ int run_agent(RunCommand command) {
     }
     const std::string first_lines =
         is_corefile(settings.sources, overrides.config_path) ? start_lines(settings.config) : "";
+    set_conntrack(settings.config.start.conntrack);
+    set_oom_score(settings.config.start.node.oom_score_adj);
     auto agent = Agent::make(std::move(settings), overrides);
     // What plugins do not like about their options has places; the rest is the machine's doing.
     if (!agent && agent.error().code == Errc::mistakes) {

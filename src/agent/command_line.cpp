@@ -1,6 +1,7 @@
 #include "agent/command_line.hpp"
 
 #include "agent/corefile_flags.hpp"
+#include "agent/kube_proxy_flags.hpp"
 #include "conf/nearest.hpp"
 #include <nameplane/base/metrics.hpp>
 
@@ -17,8 +18,9 @@ constexpr std::string_view description =
     "Answers a cluster's names and programs its Service rules from one service cache.\n";
 constexpr std::string_view footer =
     "Exit codes: 0 done, 1 it did not work, 2 wrong use or configuration.\n"
-    "Every option of FILE is explained in config/nameplane.toml. CoreDNS' flags\nwork, too; with "
-    "-localip, so do those of NodeLocal DNSCache (docs/nodelocal.md).";
+    "Every option of FILE is explained in config/nameplane.toml. Flags of CoreDNS\nwork, too; with "
+    "-localip those of NodeLocal DNSCache (docs/nodelocal.md), and\nthose of kube-proxy "
+    "(docs/from-kube-proxy.md).";
 
 // Everything the parser writes into; one field an option.
 struct Given {
@@ -75,7 +77,7 @@ auto one_of(std::vector<std::string> words) {
 
 void add_config(CLI::App& app, Given& given) {
     app.add_option("--config", given.overrides.config_path,
-                   "TOML or Corefile; else ./Corefile, or defaults")
+                   "TOML, Corefile or kube-proxy's; else ./Corefile")
         ->type_name("FILE");
 }
 
@@ -126,8 +128,10 @@ void add_run_options(CLI::App& app, Given& given) {
 
 CLI::App* add_convert(CLI::App& app, Given& given) {
     CLI::App* const convert =
-        app.add_subcommand("convert", "print a Corefile as TOML, or the other way round");
-    convert->add_option("FILE", given.file, "TOML or Corefile")->type_name("")->required();
+        app.add_subcommand("convert", "print FILE as TOML, or TOML as a Corefile");
+    convert->add_option("FILE", given.file, "TOML, Corefile or kube-proxy's")
+        ->type_name("")
+        ->required();
     return convert;
 }
 
@@ -135,7 +139,7 @@ CLI::App* add_check(CLI::App& app, Given& given) {
     CLI::App* const check = app.add_subcommand("check", "say all that is wrong in a configuration");
     check
         ->add_option("FILE", given.overrides.config_path,
-                     "TOML or Corefile; without it the defaults")
+                     "TOML, Corefile or kube-proxy's; else defaults")
         ->type_name("");
     return check;
 }
@@ -184,6 +188,30 @@ RenderTo form_of(std::string_view word) {
     return word == "nft" ? RenderTo::nft : RenderTo::plan;
 }
 
+// Every line of `text` is a mistake.
+SayCommand wrong_use(std::string_view text) {
+    std::string said;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        said += "nameplane: " + std::string{text.substr(0, end)} + '\n';
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return {said + "Try 'nameplane --help'.\n", exit_usage};
+}
+
+Command in_place_of_kube_proxy(const Given& given, KubeProxyRole role, Overrides overrides) {
+    if (role.cleanup) return CleanupCommand{};
+    if (role.node_name) overrides.node_name = role.node_name;
+    if (role.log_level) overrides.log_level = role.log_level;
+    if (role.master) overrides.master = role.master;
+    const std::string path = role.write_config_to;
+    const bool init_only = role.init_only;
+    overrides.kube_proxy = std::move(role);
+    if (!path.empty()) return WriteConfigCommand{std::move(overrides), path};
+    if (init_only) return InitCommand{std::move(overrides)};
+    return RunCommand{std::move(overrides), given.port_file, given.pid_file, given.quiet};
+}
+
 // The first argument that nobody wanted, with the nearest thing one could have meant.
 std::string unexpected_argument(const CLI::App& app, const CLI::App& active) {
     const std::vector<std::string> left = app.remaining(true);
@@ -208,7 +236,7 @@ std::string unexpected_argument(const CLI::App& app, const CLI::App& active) {
 
 }  // namespace
 
-Command parse_command_line(const std::vector<std::string>& arguments) {
+Command parse_command_line(const std::vector<std::string>& arguments, std::string_view called) {
     Given given;
     CLI::App app{std::string{description}, "nameplane"};
     app.footer(std::string{footer});
@@ -228,12 +256,11 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
         return subs.empty() ? app : *subs.front();
     };
     Result<NodeLocalArguments> taken = take_node_local_flags(arguments);
-    if (!taken) {
-        return SayCommand{"nameplane: " + taken.error().text + "\nTry 'nameplane --help'.\n",
-                          exit_usage};
-    }
+    if (!taken) return wrong_use(taken.error().text);
+    Result<KubeProxyArguments> proxy = take_kube_proxy_flags(taken->rest, called);
+    if (!proxy) return wrong_use(proxy.error().text);
     try {
-        std::vector<std::string> ours = with_our_flags(std::move(taken->rest));
+        std::vector<std::string> ours = with_our_flags(std::move(proxy->rest));
         std::ranges::reverse(ours);
         app.parse(ours);
     } catch (const CLI::CallForHelp&) {
@@ -244,13 +271,20 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
         // An option that is missing may be the unknown one: what is written comes first.
         const std::string wrong =
             app.remaining(true).empty() ? error.what() : unexpected_argument(app, active());
-        return SayCommand{"nameplane: " + wrong + "\nTry 'nameplane --help'.\n", exit_usage};
+        return wrong_use(wrong);
     }
 
-    const Overrides overrides = overrides_of(given, active());
+    Overrides overrides = overrides_of(given, active());
     if (given.plugins) return SayCommand{plugin_list(), exit_ok};
     if (taken->role && !app.get_subcommands().empty()) {
         return SayCommand{"nameplane: -localip goes with no command\n", exit_usage};
+    }
+    if (proxy->role && app.get_subcommands().empty()) {
+        if (taken->role) return wrong_use("-localip goes with no flag of kube-proxy");
+        return in_place_of_kube_proxy(given, std::move(*proxy->role), std::move(overrides));
+    }
+    if (proxy->role && !is_kube_proxy_name(called)) {
+        return wrong_use("flags of kube-proxy go with no command");
     }
     if (check->parsed()) return CheckCommand{overrides};
     if (convert->parsed()) return ConvertCommand{given.file};

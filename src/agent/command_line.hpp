@@ -1,5 +1,5 @@
 #pragma once
-// command_line: what was typed, as one of six commands. Knows the words; does nothing.
+// command_line: what was typed, as one of eight commands. Knows the words; does nothing.
 
 #include "agent/node_local_flags.hpp"
 #include "agent/settings.hpp"
@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace nameplane::agent {
@@ -44,11 +45,21 @@ struct RenderCommand {
     Family family = Family::ipv4;
 };
 struct CleanupCommand {};
+/// kube-proxy's --write-config-to: its configuration as a file, defaults filled in.
+struct WriteConfigCommand {
+    Overrides overrides;
+    std::string path;
+};
+/// kube-proxy's --init-only: what only root may do, and nothing else.
+struct InitCommand {
+    Overrides overrides;
+};
 
 using Command = std::variant<SayCommand, RunCommand, CheckCommand, ConvertCommand, RenderCommand,
-                             CleanupCommand>;
+                             CleanupCommand, WriteConfigCommand, InitCommand>;
 
-/// `arguments` without the program's own name.
-Command parse_command_line(const std::vector<std::string>& arguments);
+/// `arguments` without the program's own name, which is `called`.
+Command parse_command_line(const std::vector<std::string>& arguments,
+                           std::string_view called = "nameplane");
 
 }  // namespace nameplane::agent

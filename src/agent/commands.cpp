@@ -1,5 +1,8 @@
 #include "agent/commands.hpp"
 
+#include "agent/kube_proxy_config.hpp"
+#include "agent/kube_proxy_file.hpp"
+#include "agent/machine.hpp"
 #include "agent/node.hpp"
 #include "chain/builder.hpp"
 #include "conf/print.hpp"
@@ -137,6 +140,13 @@ int run_convert(const ConvertCommand& command) {
     }
     const conf::Compiled settings = compile_text(*text, command.file);
     if (complain_about(settings)) return exit_usage;
+    if (is_kube_proxy_file(*text)) {
+        KubeProxyReading reading = read_kube_proxy_file(*text, command.file);
+        for (const conf::Problem& warning : reading.warnings) complain(warning.to_string());
+        const conf::Document document = settings_of(reading.values, reading.problems);
+        std::fputs(conf::print_settings(document).c_str(), stdout);
+        return exit_ok;
+    }
     const bool to_toml = is_corefile(*text, command.file);
     const std::vector<conf::OptionTable> plugins = plugin_tables();
     const conf::Printed printed = to_toml ? conf::print_toml(settings.config, plugins)
@@ -180,6 +190,32 @@ int run_render(const RenderCommand& command) {
         return exit_failed;
     }
     return reading.whole ? exit_ok : exit_failed;
+}
+
+int run_write_config(const WriteConfigCommand& command) {
+    if (complain_about(load_settings(command.overrides))) return exit_usage;
+    KubeProxyValues values = command.overrides.kube_proxy->values;
+    if (const std::string& path = command.overrides.config_path; !path.empty()) {
+        const Result<std::string> text = kube::read_file(path);
+        if (text && is_kube_proxy_file(*text)) values = read_kube_proxy_file(*text, path).values;
+    }
+    const Status written = kube::write_file_atomically(command.path, kube_proxy_yaml(values));
+    if (written) return exit_ok;
+    complain(written.error().text);
+    return exit_failed;
+}
+
+int run_init(const InitCommand& command) {
+    const conf::Compiled settings = load_settings(command.overrides);
+    if (complain_about(settings)) return exit_usage;
+    const conf::StartConfig& start = settings.config.start;
+    set_conntrack(start.conntrack);
+    const bool iptables = start.rules.mode == conf::RulesMode::iptables;
+    if (!iptables || !start.rules.localhost_node_ports) return exit_ok;
+    const Status opened = open_localhost();
+    if (opened) return exit_ok;
+    complain(opened.error().text);
+    return exit_failed;
 }
 
 int run_cleanup() {

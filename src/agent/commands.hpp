@@ -21,7 +21,7 @@ Status try_plugins(const conf::Config& config);
 /// Says all that is wrong in `settings`, and what its plugins do not like; false: nothing.
 bool complain_about_all(const conf::Compiled& settings);
 
-/// Prints a Corefile as TOML, or TOML as a Corefile.
+/// Prints a Corefile or kube-proxy's file as TOML, or TOML as a Corefile.
 int run_convert(const ConvertCommand& command);
 /// Says all that is wrong in a configuration, one problem a line.
 int run_check(const CheckCommand& command);
@@ -29,5 +29,9 @@ int run_check(const CheckCommand& command);
 int run_render(const RenderCommand& command);
 /// Takes our rules of both families out of the kernel.
 int run_cleanup();
+/// Writes kube-proxy's configuration file with all its fields.
+int run_write_config(const WriteConfigCommand& command);
+/// Sets what only root may set of the machine: sysctls.
+int run_init(const InitCommand& command);
 
 }  // namespace nameplane::agent

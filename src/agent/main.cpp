@@ -25,6 +25,8 @@ struct Execute {
     int operator()(const ConvertCommand& command) const { return run_convert(command); }
     int operator()(const RenderCommand& command) const { return run_render(command); }
     int operator()(const CleanupCommand&) const { return run_cleanup(); }
+    int operator()(const WriteConfigCommand& command) const { return run_write_config(command); }
+    int operator()(const InitCommand& command) const { return run_init(command); }
 };
 
 }  // namespace
@@ -33,5 +35,5 @@ struct Execute {
 int main(int argc, char** argv) {
     using namespace nameplane::agent;
     const std::vector<std::string> arguments{argv + 1, argv + argc};
-    return std::visit(Execute{}, parse_command_line(arguments));
+    return std::visit(Execute{}, parse_command_line(arguments, argc > 0 ? argv[0] : ""));
 }

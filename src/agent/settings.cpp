@@ -1,5 +1,7 @@
 #include "agent/settings.hpp"
 
+#include "agent/kube_proxy_config.hpp"
+#include "agent/kube_proxy_file.hpp"
 #include "chain/registry.hpp"
 #include "conf/corefile.hpp"
 #include "conf/lexer.hpp"
@@ -54,6 +56,33 @@ void lay_over(const Overrides& overrides, conf::Config& config) {
     lay_over_api(overrides, start);
 }
 
+conf::Compiled compile_kube_proxy(KubeProxyReading reading) {
+    const conf::Document document = settings_of(reading.values, reading.problems);
+    conf::Compiled compiled = conf::compile(document, plugin_tables());
+    compiled.warnings = std::move(reading.warnings);
+    compiled.problems.insert(compiled.problems.begin(), reading.problems.begin(),
+                             reading.problems.end());
+    conf::sort_by_place(compiled.problems);
+    return compiled;
+}
+
+// kube-proxy takes a file in the place of most flags; our own kinds of files know none of them.
+void judge_flags_beside_file(const KubeProxyRole& role, std::string_view text,
+                             conf::Compiled& compiled) {
+    const bool is_theirs = is_kube_proxy_file(text);
+    for (const auto& [path, value] : role.values.given) {
+        if (path == "logging.verbosity") continue;
+        if (is_theirs) {
+            compiled.warnings.push_back(
+                {value.where, value.name + ": accepted without effect, since there is a file"});
+        } else {
+            compiled.problems.push_back(
+                {value.where, value.name + ": beside a file that is not kube-proxy's, expected an "
+                                           "option in that file"});
+        }
+    }
+}
+
 class Differences {
 public:
     template <class T> void note(std::string_view option, const T& before, const T& after) {
@@ -64,6 +93,17 @@ public:
 private:
     std::vector<std::string_view> names_;
 };
+
+void note_conntrack(Differences& all, const conf::ConntrackConfig& before,
+                    const conf::ConntrackConfig& after) {
+    all.note("conntrack.max_per_core", before.max_per_core, after.max_per_core);
+    all.note("conntrack.min", before.min, after.min);
+    all.note("conntrack.tcp_established_timeout", before.tcp_established, after.tcp_established);
+    all.note("conntrack.tcp_close_wait_timeout", before.tcp_close_wait, after.tcp_close_wait);
+    all.note("conntrack.tcp_be_liberal", before.tcp_be_liberal, after.tcp_be_liberal);
+    all.note("conntrack.udp_timeout", before.udp, after.udp);
+    all.note("conntrack.udp_stream_timeout", before.udp_stream, after.udp_stream);
+}
 
 }  // namespace
 
@@ -107,7 +147,9 @@ conf::Compiled compile_text(std::string_view text, std::string_view file) {
     std::vector<conf::Problem> problems;
     conf::Compiled compiled;
     std::string sources{text};
-    if (is_corefile(text, file)) {
+    if (is_kube_proxy_file(text)) {
+        compiled = compile_kube_proxy(read_kube_proxy_file(text, file));
+    } else if (is_corefile(text, file)) {
         conf::CorefileReading reading = conf::read_corefile(text, file, conf::real_surroundings());
         if (reading.problems.empty() && reading.document.servers.empty()) {
             reading.problems.push_back(
@@ -132,10 +174,14 @@ conf::Compiled compile_text(std::string_view text, std::string_view file) {
 
 conf::Compiled load_settings(const Overrides& overrides) {
     conf::Compiled compiled;
-    if (overrides.config_path.empty()) {
+    if (overrides.config_path.empty() && overrides.kube_proxy) {
+        compiled =
+            compile_kube_proxy({overrides.kube_proxy->values, {}, overrides.kube_proxy->warnings});
+    } else if (overrides.config_path.empty()) {
         compiled = compile_text("", "(default)");
     } else if (const Result<std::string> text = kube::read_file(overrides.config_path)) {
         compiled = compile_text(*text, overrides.config_path);
+        if (overrides.kube_proxy) judge_flags_beside_file(*overrides.kube_proxy, *text, compiled);
     } else {
         compiled.problems.push_back(
             {{overrides.config_path, 0}, text.error().text + ", expected a readable file"});
@@ -177,6 +223,7 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
     all.note("api.headless", before.api.headless_forward, after.api.headless_forward);
     all.note("api.state_file", before.api.state_file, after.api.state_file);
     all.note("node.name", before.node.name, after.node.name);
+    all.note("node.oom_score_adj", before.node.oom_score_adj, after.node.oom_score_adj);
     all.note("rules.mode", before.rules.mode, after.rules.mode);
     all.note("rules.masquerade_bit", before.rules.masquerade_bit, after.rules.masquerade_bit);
     all.note("rules.masquerade_all", before.rules.masquerade_all, after.rules.masquerade_all);
@@ -192,9 +239,15 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
              after.rules.localhost_node_ports);
     all.note("rules.publish_wait", before.rules.publish_wait, after.rules.publish_wait);
     all.note("rules.full_sync", before.rules.full_sync, after.rules.full_sync);
+    all.note("rules.node_address", before.rules.node_addresses, after.rules.node_addresses);
+    all.note("rules.stale_after", before.rules.stale_after, after.rules.stale_after);
+    note_conntrack(all, before.conntrack, after.conntrack);
     all.note("admin.health", before.admin.health, after.admin.health);
     all.note("admin.ready", before.admin.ready, after.admin.ready);
     all.note("admin.metrics", before.admin.metrics, after.admin.metrics);
+    all.note("admin.proxy_health", before.admin.proxy_health, after.admin.proxy_health);
+    all.note("admin.proxy_metrics", before.admin.proxy_metrics, after.admin.proxy_metrics);
+    all.note("admin.proxy_hard_fail", before.admin.proxy_hard_fail, after.admin.proxy_hard_fail);
     return std::move(all).finish();
 }
 

@@ -2,6 +2,7 @@
 // settings: the configuration as one run wants it: the file (or the defaults), and over it what the
 // command line says. A reload goes through the same door.
 
+#include "agent/kube_proxy_flags.hpp"
 #include "agent/setup_errors.hpp"
 #include "conf/compile.hpp"
 #include "kube/manifests.hpp"
@@ -28,6 +29,7 @@ struct Overrides {
     std::optional<std::string> context;
     std::optional<std::string> state_file;
     std::optional<SocketAddress> more_metrics;  ///< a second place for /metrics
+    std::optional<KubeProxyRole> kube_proxy;    ///< we stand in its place
     const SetupErrors* setup_errors = nullptr;  ///< in /metrics, if there is one; outlives the run
 };
 

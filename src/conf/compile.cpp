@@ -46,6 +46,7 @@ public:
         compile_api();
         compile_node();
         compile_rules();
+        compile_conntrack();
         compile_admin();
         compile_reload();
         compile_servers(document_, plugins_, compiled_.config, compiled_.problems);
@@ -150,7 +151,23 @@ private:
                     "', expected " + std::string{other} + " to be set as well");
     }
 
-    void compile_node() { start().node.name = table("node").options.text("name"); }
+    void compile_node() {
+        const Options options = table("node").options;
+        start().node.name = options.text("name");
+        start().node.oom_score_adj = static_cast<std::int16_t>(options.integer("oom_score_adj"));
+    }
+
+    void compile_conntrack() {
+        const Options options = table("conntrack").options;
+        ConntrackConfig& conntrack = start().conntrack;
+        conntrack.max_per_core = static_cast<std::uint32_t>(options.integer("max_per_core"));
+        conntrack.min = static_cast<std::uint32_t>(options.integer("min"));
+        conntrack.tcp_established = options.milliseconds("tcp_established_timeout");
+        conntrack.tcp_close_wait = options.milliseconds("tcp_close_wait_timeout");
+        conntrack.tcp_be_liberal = options.flag("tcp_be_liberal");
+        conntrack.udp = options.milliseconds("udp_timeout");
+        conntrack.udp_stream = options.milliseconds("udp_stream_timeout");
+    }
 
     void compile_rules() {
         const Table given = table("rules");
@@ -169,6 +186,14 @@ private:
         rules.localhost_node_ports = options.flag("localhost_node_ports");
         rules.publish_wait = options.milliseconds("publish_wait");
         rules.full_sync = options.milliseconds("full_sync");
+        rules.node_addresses = options.addresses("node_address");
+        rules.stale_after = options.milliseconds("stale_after");
+        for (const Family family : {Family::ipv4, Family::ipv6}) {
+            if (std::ranges::count(rules.node_addresses, family, &IpAddress::family) <= 1) continue;
+            problem(where_of(given.directive, "node_address"),
+                    "node_address: several addresses of " + std::string{to_string(family)} +
+                        ", expected at most one of each family");
+        }
         check_detector(given.directive);
     }
 
@@ -217,6 +242,9 @@ private:
         admin.health = admin_address(given, "health");
         admin.ready = admin_address(given, "ready");
         admin.metrics = admin_address(given, "metrics");
+        admin.proxy_health = admin_address(given, "proxy_health");
+        admin.proxy_metrics = admin_address(given, "proxy_metrics");
+        admin.proxy_hard_fail = given.options.flag("proxy_hard_fail");
         compiled_.config.runtime.lameduck = given.options.milliseconds("lameduck");
         compiled_.config.runtime.ready_continuously = given.options.flag("ready_continuously");
     }

@@ -74,11 +74,28 @@ struct RulesConfig {
     std::chrono::milliseconds publish_wait{1000};
     std::chrono::milliseconds full_sync{3'600'000};
     bool node_ports_on_primary = false;  ///< the Node's own addresses answer node ports
+    /// In the place of what the Node object says, at most one of each family.
+    std::vector<IpAddress> node_addresses;
+    /// Changes that are not in the kernel for so long make /healthz and /livez unhealthy.
+    std::chrono::milliseconds stale_after{60'000};
     friend bool operator==(const RulesConfig&, const RulesConfig&) = default;
 };
 
+/// Sysctls of the kernel's connection tracking, set once at start. 0, or false: left as it is.
+struct ConntrackConfig {
+    std::uint32_t max_per_core = 0;
+    std::uint32_t min = 0;  ///< of all cores together; only with max_per_core
+    std::chrono::milliseconds tcp_established{0};
+    std::chrono::milliseconds tcp_close_wait{0};
+    bool tcp_be_liberal = false;
+    std::chrono::milliseconds udp{0};
+    std::chrono::milliseconds udp_stream{0};
+    friend bool operator==(const ConntrackConfig&, const ConntrackConfig&) = default;
+};
+
 struct NodeConfig {
-    std::string name;  ///< empty: this machine's host name
+    std::string name;                ///< empty: this machine's host name
+    std::int16_t oom_score_adj = 0;  ///< 0: left as it is
     friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 
@@ -88,6 +105,9 @@ struct AdminConfig {
     std::optional<SocketAddress> health;
     std::optional<SocketAddress> ready;
     std::optional<SocketAddress> metrics;
+    std::optional<SocketAddress> proxy_health;   ///< /healthz and /livez, as kube-proxy's
+    std::optional<SocketAddress> proxy_metrics;  ///< /metrics and /proxyMode, as kube-proxy's
+    bool proxy_hard_fail = false;                ///< the last two must be bound at start
     friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
 };
 
@@ -128,6 +148,7 @@ struct StartConfig {
     ServicesConfig services;
     ApiConfig api;
     RulesConfig rules;
+    ConntrackConfig conntrack;
     NodeConfig node;
     AdminConfig admin;
     friend bool operator==(const StartConfig&, const StartConfig&) = default;

@@ -2,6 +2,7 @@
 
 #include "conf/compile.hpp"
 #include "conf/lexer.hpp"
+#include "conf/reader.hpp"
 #include "conf/values.hpp"
 
 #include <algorithm>
@@ -335,6 +336,24 @@ Printed print_corefile(const Config& config, std::span<const OptionTable> plugin
         printer.block(server, std::exchange(first_lines, {}));
     }
     return {std::move(printer).finish(), not_in_corefile(config)};
+}
+
+std::string print_settings(const Document& document) {
+    TomlPrinter printer{{}};
+    for (const Directive& given : document.settings) {
+        const OptionTable& table = table_of(agent_tables(), given.name);
+        std::vector<Problem> problems;
+        const Options options = read_options(given, table, problems);
+        NP_CHECK(problems.empty(), "they were compiled without a problem");
+        printer.table(table.name);
+        for (const Option& option : table.options) {
+            if (options.given(option.name)) {
+                printer.key(option.name, toml_value(options.value(option.name)));
+            }
+        }
+        printer.end();
+    }
+    return std::move(printer).finish();
 }
 
 Printed print_toml(const Config& config, std::span<const OptionTable> plugins) {

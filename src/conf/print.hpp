@@ -2,6 +2,7 @@
 // print: a Config as TOML and as a Corefile. What is printed compiles to an equal Config.
 
 #include "conf/config.hpp"
+#include "conf/document.hpp"
 #include "conf/tables.hpp"
 
 #include <span>
@@ -18,6 +19,8 @@ struct Printed {
 
 /// What a Corefile can say: server blocks and their plugins, the pages, reload, log level debug.
 Printed print_toml(const Config& config, std::span<const OptionTable> plugins);
+/// The settings of `document` as TOML; they must be right.
+std::string print_settings(const Document& document);
 Printed print_corefile(const Config& config, std::span<const OptionTable> plugins);
 
 }  // namespace nameplane::conf

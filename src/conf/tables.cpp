@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t second_ms = 1000;
 constexpr std::uint64_t hour_ms = 3600 * second_ms;
+/// What the kernel takes for a timeout: seconds in 31 bits.
+constexpr std::uint64_t timeout_ms_max = 2'147'483'647 * second_ms;
 
 constexpr std::uint64_t ms(std::chrono::milliseconds duration) {
     return static_cast<std::uint64_t>(duration.count());
@@ -52,7 +54,9 @@ constexpr std::array api_options{
            "file with the last state, for a start without an API server"}};
 
 constexpr std::array node_options{
-    Option{"name", Text{""}, "name of this machine's Node; empty is the host name"}};
+    Option{"name", Text{""}, "name of this machine's Node; empty is the host name"},
+    Option{"oom_score_adj", Integer{-1000, 1000, NodeConfig{}.oom_score_adj},
+           "how early the kernel ends us when memory is short; 0 leaves it as it is"}};
 
 constexpr std::array rules_options{
     Option{"mode", OneOf{{"off", "iptables", "nftables", "auto"}, "off"},
@@ -75,12 +79,34 @@ constexpr std::array rules_options{
     Option{"publish_wait", Milliseconds{0, 60 * second_ms, ms(RulesConfig{}.publish_wait)},
            "names wait at most this long for their rules"},
     Option{"full_sync", Milliseconds{second_ms, 168 * hour_ms, ms(RulesConfig{}.full_sync)},
-           "all rules are compared with the kernel's this often"}};
+           "all rules are compared with the kernel's this often"},
+    Option{"node_address", Addresses{""},
+           "the node's own addresses, at most one of each family; [] is what its Node says"},
+    Option{"stale_after", Milliseconds{second_ms, 24 * hour_ms, ms(RulesConfig{}.stale_after)},
+           "changes that are not in the kernel for so long are unhealthy"}};
+
+constexpr std::array conntrack_options{
+    Option{"max_per_core", Integer{0, 2'147'483'647, ConntrackConfig{}.max_per_core},
+           "connections that are tracked for each processor; 0 leaves the limit as it is"},
+    Option{"min", Integer{0, 2'147'483'647, ConntrackConfig{}.min},
+           "and at least so many, with max_per_core"},
+    Option{"tcp_established_timeout", Milliseconds{0, timeout_ms_max, 0},
+           "an idle TCP connection is forgotten after this; 0 leaves it as it is"},
+    Option{"tcp_close_wait_timeout", Milliseconds{0, timeout_ms_max, 0},
+           "the same for one that the other side has closed"},
+    Option{"tcp_be_liberal", Flag{}, "packets outside of the TCP window are not invalid"},
+    Option{"udp_timeout", Milliseconds{0, timeout_ms_max, 0},
+           "an idle UDP flow without an answer is forgotten after this"},
+    Option{"udp_stream_timeout", Milliseconds{0, timeout_ms_max, 0},
+           "the same for one with answers"}};
 
 constexpr std::array admin_options{
     Option{"health", Text{""}, "host:port of /health"},
     Option{"ready", Text{""}, "host:port of /ready"},
     Option{"metrics", Text{""}, "host:port of /metrics"},
+    Option{"proxy_health", Text{""}, "host:port of kube-proxy's /healthz and /livez"},
+    Option{"proxy_metrics", Text{""}, "host:port of kube-proxy's /metrics and /proxyMode"},
+    Option{"proxy_hard_fail", Flag{}, "those two are bound at start, or the agent ends"},
     Option{"lameduck", Milliseconds{0, 24 * hour_ms, 0},
            "queries are answered so long after SIGTERM"},
     Option{"ready_continuously", Flag{}, "who was ready once is asked again by /ready"}};
@@ -90,12 +116,13 @@ constexpr std::array reload_options{
            "the file is looked at this often; 0 is never"},
     Option{"jitter", Milliseconds{0, 24 * hour_ms, 0}, "and up to so much later or earlier"}};
 
-constexpr std::array<OptionTable, 8> tables{{{"log", log_options},
+constexpr std::array<OptionTable, 9> tables{{{"log", log_options},
                                              {"dns", dns_options},
                                              {"services", services_options},
                                              {"api", api_options},
                                              {"node", node_options},
                                              {"rules", rules_options},
+                                             {"conntrack", conntrack_options},
                                              {"admin", admin_options},
                                              {"reload", reload_options}}};
 

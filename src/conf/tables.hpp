@@ -17,7 +17,7 @@ struct OptionTable {
     Syntax syntax = {};
 };
 
-/// log, dns, services, api, node, rules, admin, reload.
+/// log, dns, services, api, node, rules, conntrack, admin, reload.
 std::span<const OptionTable> agent_tables() noexcept;
 
 /// "127.0.0.1:8080", "localhost:8080", or ":8080" for all addresses.

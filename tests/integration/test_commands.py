@@ -63,6 +63,30 @@ class Commands(nameplane.AgentTest):
         self.assertIn("nameplane: " + said, error.splitlines())
 
 
+class KubeProxyFile(nameplane.AgentTest):
+    FILE = os.path.join(os.path.dirname(__file__), "..", "config", "kube-proxy", "kubeadm.yaml")
+
+    def test_check_and_convert(self):
+        self.assertEqual(self.run_command("check", self.FILE), (0, self.FILE + ": good\n", ""))
+        (code, toml, error) = self.run_command("convert", self.FILE)
+        self.assertEqual((code, error), (0, ""))
+        self.assertIn('proxy_health = ":10256"\n', toml)
+        self.assertEqual(self.run_command("check", self.write("kp.toml", toml))[0], 0)
+        wrong = self.write("kp.yaml", "kind: KubeProxyConfiguration\nmode: 5\nmodes: x\n")
+        (code, text, error) = self.run_command("check", wrong)
+        self.assertEqual((code, text), (2, ""))
+        self.assertEqual(error.splitlines(), [
+            "nameplane: %s: apiVersion: '', expected 'kubeproxy.config.k8s.io/v1alpha1'" % wrong,
+            "nameplane: %s:2: mode: '5', expected 'iptables' or 'nftables'" % wrong,
+            "nameplane: %s:3: unknown field 'modes', did you mean 'mode'?" % wrong])
+
+    def test_the_file_that_is_written_is_read(self):
+        path = os.path.join(self.folder, "written.yaml")
+        self.assertEqual(self.run_command("--write-config-to", path, "--proxy-mode=nftables"),
+                         (0, "", ""))
+        self.assertEqual(self.run_command("check", path), (0, path + ": good\n", ""))
+
+
 class Render(nameplane.AgentTest):
     def render(self, *arguments):
         facts = self.write("node.yaml", NODE)

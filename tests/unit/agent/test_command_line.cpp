@@ -152,7 +152,8 @@ TEST_CASE("what is not understood is said, with what may have been meant") {
         {{"--threads", "65"}, "--threads: '65', expected a number from 0 to 64"},
         {{"--listen", "localhost"}, "--listen: 'localhost', expected an IP address"},
         {{"--rules", "iptable"},
-         "--rules: 'iptable', expected one of off, iptables, nftables, auto, did you mean 'iptables'?"},
+         "--rules: 'iptable', expected one of off, iptables, nftables, auto, did you mean "
+         "'iptables'?"},
         {{"--log-level", "warn"},
          "--log-level: 'warn', expected one of debug, info, warning, error, off"},
         {{"render", "--to", "text"}, "--to: 'text', expected one of plan, iptables-restore, nft"},

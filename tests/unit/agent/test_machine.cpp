@@ -1,0 +1,95 @@
+#include "agent/machine.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace nameplane;
+using namespace nameplane::agent;
+
+namespace {
+
+/// Files in the place of the kernel's, gone at the end.
+class Machine {
+public:
+    Machine() {
+        std::string made = (std::filesystem::temp_directory_path() / "nameplane-XXXXXX").string();
+        REQUIRE(::mkdtemp(made.data()) != nullptr);
+        folder_ = made;
+        paths.netfilter = made + "/nf/";
+        paths.hash_size = made + "/hashsize";
+        paths.oom_score_adj = made + "/oom";
+        std::filesystem::create_directory(paths.netfilter);
+        for (const char* const name :
+             {"nf_conntrack_max", "nf_conntrack_tcp_timeout_established",
+              "nf_conntrack_tcp_timeout_close_wait", "nf_conntrack_tcp_be_liberal",
+              "nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"}) {
+            write(paths.netfilter + name, 7);
+        }
+        write(paths.hash_size, 1000);
+        write(paths.oom_score_adj, 3);
+    }
+    ~Machine() { std::filesystem::remove_all(folder_); }
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    static void write(const std::string& path, int value) { std::ofstream{path} << value << '\n'; }
+    static int read(const std::string& path) {
+        int value = -1;
+        std::ifstream{path} >> value;
+        return value;
+    }
+    int sysctl(const char* name) const { return read(paths.netfilter + name); }
+
+    MachinePaths paths;
+
+private:
+    std::filesystem::path folder_;
+};
+
+}  // namespace
+
+TEST_CASE("the limit grows with the processors and has a floor") {
+    CHECK(conntrack_max({}, 8) == 0);
+    CHECK(conntrack_max({.max_per_core = 0, .min = 131072}, 8) == 0);
+    CHECK(conntrack_max({.max_per_core = 32768, .min = 131072}, 2) == 131072);
+    CHECK(conntrack_max({.max_per_core = 32768, .min = 131072}, 8) == 262144);
+    CHECK(conntrack_max({.max_per_core = 2'000'000'000, .min = 0}, 64) == 128'000'000'000);
+}
+
+TEST_CASE("what is asked for is set, and nothing else") {
+    const Machine machine;
+    set_conntrack({}, machine.paths);
+    CHECK(machine.sysctl("nf_conntrack_max") == 7);
+    CHECK(machine.sysctl("nf_conntrack_tcp_be_liberal") == 7);
+    set_oom_score(0, machine.paths);
+    CHECK(Machine::read(machine.paths.oom_score_adj) == 3);
+
+    set_conntrack({.max_per_core = 1,
+                   .min = 40'000,
+                   .tcp_established = std::chrono::hours{24},
+                   .tcp_close_wait = std::chrono::hours{1},
+                   .tcp_be_liberal = true,
+                   .udp = std::chrono::milliseconds{30'900},
+                   .udp_stream = std::chrono::milliseconds{180'000}},
+                  machine.paths);
+    CHECK(machine.sysctl("nf_conntrack_max") == 40'000);
+    CHECK(Machine::read(machine.paths.hash_size) == 10'000);
+    CHECK(machine.sysctl("nf_conntrack_tcp_timeout_established") == 86'400);
+    CHECK(machine.sysctl("nf_conntrack_tcp_timeout_close_wait") == 3600);
+    CHECK(machine.sysctl("nf_conntrack_tcp_be_liberal") == 1);
+    CHECK(machine.sysctl("nf_conntrack_udp_timeout") == 30);
+    CHECK(machine.sysctl("nf_conntrack_udp_timeout_stream") == 180);
+    set_oom_score(-999, machine.paths);
+    CHECK(Machine::read(machine.paths.oom_score_adj) == -999);
+}
+
+TEST_CASE("the hash table is never made smaller, and what is missing stops nothing") {
+    const Machine machine;
+    std::filesystem::remove(machine.paths.netfilter + "nf_conntrack_max");
+    std::filesystem::create_directory(machine.paths.netfilter + "nf_conntrack_max");
+    set_conntrack({.max_per_core = 1, .min = 100, .udp = std::chrono::seconds{9}}, machine.paths);
+    CHECK(Machine::read(machine.paths.hash_size) == 1000);
+    CHECK(machine.sysctl("nf_conntrack_udp_timeout") == 9);
+}
