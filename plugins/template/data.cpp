@@ -20,7 +20,7 @@ std::string_view kept(std::string_view text, Arena& arena) noexcept {
 }  // namespace
 
 QueryData::QueryData(const Rule& rule, std::size_t zone, Query& query) noexcept
-    : rule_{rule}, zone_{zone}, query_{query}, name_{query.name().text_in(query.arena())} {}
+    : rule_{rule}, zone_{zone}, query_{query}, functions_{query}, name_{functions_.name()} {}
 
 bool QueryData::match() noexcept {
     if (rule_.patterns.empty()) {
@@ -51,12 +51,6 @@ std::string_view QueryData::text_of(const IpAddress& address) const noexcept {
     const std::size_t size = address.write_text(text);
     return kept({text.data(), size}, query_.arena());
 }
-std::string_view QueryData::text_of(std::uint16_t port) const noexcept {
-    std::array<char, 8> text;
-    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), port);
-    return kept({text.data(), static_cast<std::size_t>(end - text.data())}, query_.arena());
-}
-
 bool QueryData::group(std::string_view name, Value& value) const noexcept {
     value = {};
     std::size_t number = 0;
@@ -156,52 +150,26 @@ Verdict QueryData::decide() noexcept {
     return Verdict::yes;
 }
 
-bool QueryData::call(int id, std::span<const expression::Value> arguments, Arena&,
+bool QueryData::call(int id, std::span<const expression::Value> arguments, Arena& arena,
                      expression::Value& result) const noexcept {
-    using ExprValue = expression::Value;
-    const auto text = [&](std::string_view value) { result = ExprValue::of(value); };
-    const auto number = [&](std::int64_t value) { result = ExprValue::of(value); };
-    switch (static_cast<QueryFunction>(id)) {
-    case QueryFunction::name: text(name_); return true;
-    case QueryFunction::type: text(known_name(query_.type())); return true;
-    case QueryFunction::klass: text(known_name(query_.klass())); return true;
-    case QueryFunction::proto:
-        text(query_.transport() == Transport::tcp ? "tcp" : "udp");
-        return true;
-    case QueryFunction::size: number(static_cast<std::int64_t>(query_.octets())); return true;
-    case QueryFunction::client_ip: text(text_of(query_.client().address)); return true;
-    case QueryFunction::port: text(text_of(query_.client().port)); return true;
-    case QueryFunction::id: number(query_.id()); return true;
-    case QueryFunction::opcode: number(0); return true;
-    case QueryFunction::dnssec_ok: result = ExprValue::of(query_.dnssec_ok()); return true;
-    case QueryFunction::bufsize:
-        number(query_.transport() == Transport::tcp ? 65535 : query_.udp_size());
-        return true;
-    case QueryFunction::server_ip: text(text_of(query_.server().address)); return true;
-    case QueryFunction::server_port: text(text_of(query_.server().port)); return true;
-    case QueryFunction::metadata: text(meta(arguments[0].text)); return true;
-    case QueryFunction::incidr: {
-        const auto address = IpAddress::parse(arguments[0].text);
-        const auto network = Cidr::parse(arguments[1].text);
-        if (!address || !network) return false;
-        result = ExprValue::of(network->contains(*address));
-        return true;
-    }
-    case QueryFunction::group_by_name: {
+    if (id < QueryFunctions::first_free_id) return functions_.call(id, arguments, arena, result);
+    std::string_view found;
+    switch (static_cast<GroupFunction>(id)) {
+    case GroupFunction::by_name: {
         Value value;
         group(arguments[0].text, value);
-        text(value.text);
-        return true;
+        found = value.text;
+        break;
     }
-    case QueryFunction::group_by_number: {
-        const std::int64_t number_of_group = arguments[0].integer;
-        const bool there =
-            number_of_group >= 0 && static_cast<std::uint64_t>(number_of_group) < group_count_;
-        text(there ? groups_[static_cast<std::size_t>(number_of_group)] : std::string_view{});
-        return true;
+    case GroupFunction::by_number: {
+        const std::int64_t number = arguments[0].integer;
+        const bool there = number >= 0 && static_cast<std::uint64_t>(number) < group_count_;
+        if (there) found = groups_[static_cast<std::size_t>(number)];
+        break;
     }
     }
-    return false;
+    result = expression::Value::of(found);
+    return true;
 }
 
 std::string_view QueryData::meta(std::string_view label) const noexcept {

@@ -231,27 +231,10 @@ private:
 
 std::vector<expression::Function> query_functions() {
     using enum expression::Type;
-    const auto function = [](std::string_view name, std::vector<expression::Type> parameters,
-                             expression::Type result, QueryFunction id) {
-        return expression::Function{name, std::move(parameters), result, static_cast<int>(id)};
-    };
-    return {function("name", {}, text, QueryFunction::name),
-            function("type", {}, text, QueryFunction::type),
-            function("class", {}, text, QueryFunction::klass),
-            function("proto", {}, text, QueryFunction::proto),
-            function("size", {}, integer, QueryFunction::size),
-            function("client_ip", {}, text, QueryFunction::client_ip),
-            function("port", {}, text, QueryFunction::port),
-            function("id", {}, integer, QueryFunction::id),
-            function("opcode", {}, integer, QueryFunction::opcode),
-            function("do", {}, boolean, QueryFunction::dnssec_ok),
-            function("bufsize", {}, integer, QueryFunction::bufsize),
-            function("server_ip", {}, text, QueryFunction::server_ip),
-            function("server_port", {}, text, QueryFunction::server_port),
-            function("metadata", {text}, text, QueryFunction::metadata),
-            function("incidr", {text, text}, boolean, QueryFunction::incidr),
-            function("group", {text}, text, QueryFunction::group_by_name),
-            function("group", {integer}, text, QueryFunction::group_by_number)};
+    std::vector<expression::Function> functions = QueryFunctions::all();
+    functions.push_back({"group", {text}, text, static_cast<int>(GroupFunction::by_name)});
+    functions.push_back({"group", {integer}, text, static_cast<int>(GroupFunction::by_number)});
+    return functions;
 }
 
 std::size_t type_slot(dns::Type type) noexcept {

@@ -7,6 +7,7 @@
 #include <nameplane/base/pattern.hpp>
 #include <nameplane/conf/statement.hpp>
 #include <nameplane/query.hpp>
+#include <nameplane/query_functions.hpp>
 #include <nameplane/reply.hpp>
 #include <nameplane/setup.hpp>
 #include <nameplane/zones.hpp>
@@ -58,26 +59,8 @@ std::size_t type_slot(dns::Type type) noexcept;
 /// Reads one directive; what is wrong is added to `mistakes`.
 Rule read_rule(const Statement& statement, Setup& setup, Mistakes& mistakes);
 
-/// What expressions may ask of a query.
-enum class QueryFunction : int {
-    name,
-    type,
-    klass,
-    proto,
-    size,
-    client_ip,
-    port,
-    id,
-    opcode,
-    dnssec_ok,
-    bufsize,
-    server_ip,
-    server_port,
-    metadata,
-    incidr,
-    group_by_name,
-    group_by_number,
-};
+/// What expressions may call besides QueryFunctions.
+enum class GroupFunction : int { by_name = QueryFunctions::first_free_id, by_number };
 
 /// The functions that expressions may call, without the variables.
 std::vector<expression::Function> query_functions();
@@ -108,11 +91,11 @@ private:
     bool variable(std::string_view name, Value& value) const noexcept;
     bool question(std::string_view name, Value& value) const noexcept;
     std::string_view text_of(const IpAddress& address) const noexcept;
-    std::string_view text_of(std::uint16_t port) const noexcept;
 
     const Rule& rule_;
     std::size_t zone_;
     Query& query_;
+    QueryFunctions functions_;
     std::string_view name_;
     const Pattern* pattern_ = nullptr;
     std::size_t group_count_ = 0;
