@@ -83,6 +83,8 @@ public:
         std::span<const std::uint8_t> edns_options;
         std::uint16_t id = 0;
         std::size_t octets = 0;  ///< of the client's message
+        /// The client's message itself, where a plugin could want it.
+        std::span<const std::uint8_t> message;
         SocketAddress client;
         SocketAddress server;
         Transport transport = Transport::udp;
@@ -113,6 +115,8 @@ public:
     std::uint16_t id() const noexcept { return parts_.id; }
     /// Size of the client's message.
     std::size_t octets() const noexcept { return parts_.octets; }
+    /// The client's message as it came; empty if nobody kept it.
+    std::span<const std::uint8_t> message() const noexcept { return parts_.message; }
     const SocketAddress& client() const noexcept { return parts_.client; }
     /// The address and port that the query came to.
     const SocketAddress& server() const noexcept { return parts_.server; }
@@ -164,8 +168,11 @@ public:
 
     /// From here on metadata() may be asked; the plugin `metadata` says so.
     void allow_metadata() noexcept { metadata_allowed_ = true; }
-    /// For the chain: who answers metadata().
-    void set_metadata_source(const MetadataSource* source) noexcept { metadata_source_ = source; }
+    /// For the chain: who answers metadata(), once it is allowed anew.
+    void set_metadata_source(const MetadataSource* source) noexcept {
+        metadata_source_ = source;
+        metadata_allowed_ = false;
+    }
     /// The value of `label`; nothing if no plugin of the chain has it, or metadata is not allowed.
     std::optional<std::string_view> metadata(std::string_view label) noexcept {
         if (!metadata_allowed_ || metadata_source_ == nullptr) return std::nullopt;
@@ -178,8 +185,8 @@ public:
 
     /// To be asked before a plugin says Step::wait, and before it tells anybody of this query.
     /// True: there is room for one more that waits, and from now on this object stays where it is
-    /// until its answer is sent; name() does, too, but name_as_asked() and edns_options() have
-    /// moved. False: answer SERVFAIL; it is counted.
+    /// until its answer is sent; name() does, too, but name_as_asked(), message() and
+    /// edns_options() have moved. False: answer SERVFAIL; it is counted.
     [[nodiscard]] bool can_wait() noexcept {
         return parts_.host != nullptr && parts_.host->make_room(*this);
     }
@@ -202,10 +209,14 @@ public:
     void* place() const noexcept { return parts_.place; }
     const Parts& parts() const noexcept { return parts_; }
     /// The message it came in lies elsewhere now.
-    void moved(dns::NameView asked, std::span<const std::uint8_t> edns_options) noexcept {
+    void moved(std::span<const std::uint8_t> message, dns::NameView asked,
+               std::span<const std::uint8_t> edns_options) noexcept {
+        parts_.message = message;
         parts_.asked = asked;
         parts_.edns_options = edns_options;
     }
+    /// The number of the plugin that answered, see chain::Link::kind; 0: none did.
+    std::uint8_t answered_by() const noexcept { return answered_by_; }
     bool refresh_wanted() const noexcept { return refresh_wanted_; }
     /// The place of who wants it.
     std::size_t refresh_at() const noexcept { return refresh_at_; }
@@ -229,6 +240,7 @@ private:
     std::uint8_t outermost_ = 0;  ///< nobody further out is told
     std::uint8_t turns_ = 1;
     std::uint8_t refresh_at_ = 0;
+    std::uint8_t answered_by_ = 0;
     bool refresh_wanted_ = false;
 };
 

@@ -102,7 +102,7 @@ void Waiting::tick() noexcept {
 }
 
 Content::Content(Settings wanted, std::size_t workers, metrics::Registry& metrics,
-                 std::string_view server, const Clock* given_clock)
+                 std::string_view server, std::string_view view, const Clock* given_clock)
     : settings{std::move(wanted)}, clock{given_clock == nullptr ? system_clock : *given_clock},
       shelves{workers} {
     Random random;
@@ -115,8 +115,9 @@ Content::Content(Settings wanted, std::size_t workers, metrics::Registry& metric
         shelf.success = std::make_unique<Store>(settings.success.capacity, seed());
         shelf.denial = std::make_unique<Store>(settings.denial.capacity, seed());
     }
-    const metrics::Labels labels{
-        {"server", std::string{server}}, {"zones", joined(settings.zones)}, {"view", ""}};
+    const metrics::Labels labels{{"server", std::string{server}},
+                                 {"zones", joined(settings.zones)},
+                                 {"view", std::string{view}}};
     const auto of = [&labels](const char* type) {
         metrics::Labels more = labels;
         more.emplace_back("type", type);

@@ -60,7 +60,7 @@ struct Shelf {
 
 struct Content {
     Content(Settings wanted, std::size_t workers, metrics::Registry& metrics,
-            std::string_view server, const Clock* given_clock);
+            std::string_view server, std::string_view view, const Clock* given_clock);
 
     Time now() const noexcept;
 

@@ -13,11 +13,12 @@ Result<PluginPtr> Cache::make(const Options& given, Setup& setup) {
     if (!settings) return settings.error();
     const auto fresh = [&] {
         return std::make_shared<Content>(*settings, setup.workers, setup.metrics,
-                                         setup.server_label, setup.clock);
+                                         setup.server_label, setup.view, setup.clock);
     };
     if (setup.heirlooms == nullptr) return PluginPtr{new Cache{fresh()}};
     std::string key = "cache " + std::string{setup.server_label};
     for (const dns::Name& zone : setup.zones) key += ' ' + zone.to_string();
+    key += " view " + std::string{setup.view};
     const auto fits = [&](const Content& there) {
         return there.settings == *settings && there.shelves.size() == setup.workers;
     };

@@ -11,8 +11,13 @@ Result<PluginPtr> Metadata::make(const Options& given, Setup& setup) {
 }
 
 Step Metadata::ask(Query& query, Reply&) const noexcept {
-    if (longest_zone(zones_, query.name()) != nullptr) query.allow_metadata();
+    (void)admits(query);
     return Step::next;
+}
+
+bool Metadata::admits(Query& query) const noexcept {
+    if (longest_zone(zones_, query.name()) != nullptr) query.allow_metadata();
+    return true;
 }
 
 }  // namespace nameplane::plugins

@@ -22,6 +22,8 @@ public:
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
+    /// Expressions of a view may ask, too.
+    bool admits(Query& query) const noexcept override;
 
 private:
     explicit Metadata(std::vector<dns::Name> zones) : zones_{std::move(zones)} {}

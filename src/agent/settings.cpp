@@ -156,7 +156,8 @@ conf::Compiled compile_text(std::string_view text, std::string_view file) {
                 {{std::string{file}, 0}, "no server block, expected one such as '.:53 { ... }'"});
         }
         compiled = conf::compile(reading.document, plugin_tables());
-        compiled.warnings = std::move(reading.warnings);
+        compiled.warnings.insert(compiled.warnings.begin(), reading.warnings.begin(),
+                                 reading.warnings.end());
         problems = std::move(reading.problems);
         for (const auto& [path, content] : reading.imported) {
             sources += '\0' + path + '\0' + content;

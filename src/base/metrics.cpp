@@ -15,6 +15,22 @@ std::uint64_t Counter::value() const noexcept {
     return sum;
 }
 
+CounterTable::CounterTable(Axis rows, Axis columns, std::size_t cells)
+    : rows_{std::move(rows)}, columns_{std::move(columns)}, cells_(cells) {
+    const std::size_t pairs = rows_.values.size() * columns_.values.size();
+    for (Cell& cell : cells_) {
+        cell.counts = std::make_unique<std::atomic<std::uint64_t>[]>(pairs);
+    }
+}
+
+std::uint64_t CounterTable::value(std::size_t row, std::size_t column) const noexcept {
+    std::uint64_t sum = 0;
+    for (const Cell& cell : cells_) {
+        sum += cell.counts[row * columns_.values.size() + column].load(std::memory_order_relaxed);
+    }
+    return sum;
+}
+
 Histogram::Histogram(std::vector<double> bounds, std::size_t cells)
     : bounds_{std::move(bounds)}, cells_(cells) {
     for (Cell& cell : cells_) {
@@ -53,6 +69,7 @@ namespace {
 struct Series {
     Labels labels;
     std::unique_ptr<Counter> counter;
+    std::unique_ptr<CounterTable> table;
     std::unique_ptr<Gauge> gauge;
     std::unique_ptr<Histogram> histogram;
 };
@@ -69,6 +86,21 @@ Sample sample_of(const Series& series) {
     if (series.gauge) sample.value = series.gauge->value();
     if (series.histogram) sample.histogram = series.histogram->read();
     return sample;
+}
+
+void add_table(const Series& series, std::vector<Sample>& samples) {
+    const CounterTable& table = *series.table;
+    for (std::size_t row = 0; row < table.rows().values.size(); ++row) {
+        for (std::size_t column = 0; column < table.columns().values.size(); ++column) {
+            const std::uint64_t value = table.value(row, column);
+            if (value == 0) continue;
+            Sample sample{
+                .labels = series.labels, .value = static_cast<double>(value), .histogram = {}};
+            sample.labels.emplace_back(table.rows().label, table.rows().values[row]);
+            sample.labels.emplace_back(table.columns().label, table.columns().values[column]);
+            samples.push_back(std::move(sample));
+        }
+    }
 }
 
 }  // namespace
@@ -110,6 +142,20 @@ Counter& Registry::counter(std::string_view name, std::string_view help, Labels 
     return *series.counter;
 }
 
+CounterTable& Registry::counter_table(std::string_view name, std::string_view help, Labels labels,
+                                      CounterTable::Axis rows, CounterTable::Axis columns) {
+    const std::lock_guard lock{state_->mutex};
+    Series& series = state_->series(name, help, Kind::counter, std::move(labels));
+    if (!series.table) {
+        series.table =
+            std::make_unique<CounterTable>(std::move(rows), std::move(columns), state_->workers);
+        return *series.table;
+    }
+    NP_CHECK(series.table->rows() == rows && series.table->columns() == columns,
+             "a table of counters keeps its axes");
+    return *series.table;
+}
+
 Gauge& Registry::gauge(std::string_view name, std::string_view help, Labels labels) {
     const std::lock_guard lock{state_->mutex};
     Series& series = state_->series(name, help, Kind::gauge, std::move(labels));
@@ -133,7 +179,13 @@ std::vector<FamilyReading> Registry::read() const {
     for (const auto& [name, family] : state_->families) {
         FamilyReading reading{
             .name = name, .help = family.help, .kind = family.kind, .samples = {}};
-        for (const auto& series : family.series) reading.samples.push_back(sample_of(*series));
+        for (const auto& series : family.series) {
+            if (series->table) {
+                add_table(*series, reading.samples);
+            } else {
+                reading.samples.push_back(sample_of(*series));
+            }
+        }
         readings.push_back(std::move(reading));
     }
     return readings;

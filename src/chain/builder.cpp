@@ -9,6 +9,7 @@
 #include <bit>
 #include <numeric>
 #include <string>
+#include <vector>
 
 namespace nameplane::chain {
 
@@ -35,6 +36,7 @@ Result<Router> Router::make(std::span<const Zone> zones) {
         if (last == nullptr) {
             router.slots_[slot] = i + 1;
         } else if (!filters(*last)) {
+            if (filters(zone)) continue;  // hidden by the one before it
             return Error{Errc::conflict, "zone " + name.to_string() + " stands twice"};
         } else {
             last->next = &zone;
@@ -55,6 +57,13 @@ const PluginKind* kind_called(std::string_view name) noexcept {
     const auto kinds = plugin_kinds();
     const auto found = std::ranges::find(kinds, name, &PluginKind::name);
     return found == kinds.end() ? nullptr : &*found;
+}
+
+// What the label "plugin" says, by Link::kind; the first is nobody.
+std::vector<std::string_view> names_of_kinds() {
+    std::vector<std::string_view> names{""};
+    for (const PluginKind& kind : plugin_kinds()) names.push_back(kind.name);
+    return names;
 }
 
 std::string label_of(const conf::ServerConfig& server) {
@@ -82,7 +91,8 @@ Result<std::unique_ptr<const Chain>> build_chain(const conf::ServerConfig& serve
         if (kind == nullptr) return Error{Errc::not_found, "no plugin is called " + plugin.name};
         Result<PluginPtr> made = kind->make(plugin.options, setup);
         if (made) {
-            links.push_back({std::move(*made), kind->name});
+            const auto place = kind - plugin_kinds().data();
+            links.push_back({std::move(*made), kind->name, static_cast<std::uint8_t>(place + 1)});
         } else {
             add_mistake(server, plugin, made.error(), mistakes);
         }
@@ -118,7 +128,8 @@ Result<std::shared_ptr<const Chains>> Chains::build(const std::vector<conf::Serv
         Result<Router> router = Router::make(building.zones[listener]);
         if (!router) return router.error();
         chains->routers_.push_back(std::move(*router));
-        chains->dropped_.push_back(&chains->traffic(building, listener, "dropped"));
+        chains->dropped_.push_back(&chains->traffic(
+            building, {.server = layout.labels[listener], .zone = "dropped", .view = {}}));
     }
     return std::shared_ptr<const Chains>{std::move(chains)};
 }
@@ -139,39 +150,41 @@ Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building
     mine.zones = names;
     mine.root = server.root;
     mine.zones_served = std::make_shared<zone::Directory>();
+    mine.view = server.view;
     if (!places.front().empty()) mine.server_label = building.layout.labels[places[0][0]];
     Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine, building.mistakes);
     if (!chain) return chain.error();
     for (std::size_t i = 0; i < names.size(); ++i) {
         for (const std::size_t listener : places[i]) {
-            const Traffic& counts = traffic(building, listener, names[i].to_string());
+            const Place place{.server = building.layout.labels[listener],
+                              .zone = names[i].to_string(),
+                              .view = server.view};
+            const Traffic& counts = traffic(building, place);
             building.zones[listener].push_back({names[i], chain->get(), &counts});
-            note_enabled(building, listener, names[i].to_string(), **chain);
+            note_enabled(building, place, **chain);
         }
     }
     chains_.push_back(std::move(*chain));
     return {};
 }
 
-const Traffic& Chains::traffic(const Building& building, std::size_t listener, std::string zone) {
-    const std::string& label = building.layout.labels[listener];
-    std::unique_ptr<const Traffic>& counts = traffic_[{label, zone}];
+const Traffic& Chains::traffic(const Building& building, const Place& place) {
+    std::unique_ptr<const Traffic>& counts = traffic_[place];
     if (counts == nullptr) {
-        counts = std::make_unique<Traffic>(building.setup.metrics, label, zone);
+        counts = std::make_unique<Traffic>(building.setup.metrics, place, names_of_kinds());
     }
     return *counts;
 }
 
-void Chains::note_enabled(const Building& building, std::size_t listener, const std::string& zone,
-                          const Chain& chain) {
+void Chains::note_enabled(const Building& building, const Place& place, const Chain& chain) {
     for (const Link& link : chain.links()) {
         enabled_.push_back(&building.setup.metrics.gauge(
             "coredns_plugin_enabled",
             "A metric that indicates whether a plugin is enabled on per "
             "server and zone basis.",
-            {{"server", building.layout.labels[listener]},
-             {"zone", zone},
-             {"view", std::string{building.setup.view}},
+            {{"server", place.server},
+             {"zone", place.zone},
+             {"view", place.view},
              {"name", std::string{link.name}}}));
     }
 }

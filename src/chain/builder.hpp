@@ -3,6 +3,7 @@
 // workers; a reload builds another beside it and swaps.
 
 #include "chain/chain.hpp"
+#include "chain/place.hpp"
 #include "chain/router.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
@@ -16,7 +17,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace nameplane::conf {
@@ -70,14 +70,13 @@ private:
     Chains() = default;
     struct Building;
     Status add(const conf::ServerConfig& server, std::size_t block, Building& building);
-    const Traffic& traffic(const Building& building, std::size_t listener, std::string zone);
-    void note_enabled(const Building& building, std::size_t listener, const std::string& zone,
-                      const Chain& chain);
+    const Traffic& traffic(const Building& building, const Place& place);
+    void note_enabled(const Building& building, const Place& place, const Chain& chain);
     static const Zone* parent_of(const Router& router, const Zone& zone,
                                  dns::NameView name) noexcept;
 
     std::vector<std::unique_ptr<const Chain>> chains_;
-    std::map<std::pair<std::string, std::string>, std::unique_ptr<const Traffic>> traffic_;
+    std::map<Place, std::unique_ptr<const Traffic>> traffic_;
     std::vector<const Traffic*> dropped_;  // by listener
     std::vector<metrics::Gauge*> enabled_;
     std::vector<Router> routers_;  // by listener

@@ -45,7 +45,7 @@ Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) cons
         const Step step = links_[at].plugin->ask(query, reply);
         switch (step) {
         case Step::next: break;
-        case Step::done:
+        case Step::done: query.answered_by_ = links_[at].kind; return {step, at};
         case Step::drop:
         case Step::wait: return {step, at};
         case Step::again:
@@ -57,6 +57,7 @@ Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) cons
     // As CoreDNS: a block whose plugins all pass a question on has failed it. Without any, the
     // question is refused.
     if (size_ != 0) reply.fail();
+    query.answered_by_ = 0;
     return {Step::done, size_};
 }
 
@@ -82,7 +83,7 @@ Step Chain::resume(Query& query, Reply& reply) const noexcept {
     const Step step = links_[at].plugin->woken(query, reply);
     switch (step) {
     case Step::next: return walk_out(walk_in(at + 1, query, reply), query, reply);
-    case Step::done:
+    case Step::done: query.answered_by_ = links_[at].kind; break;
     case Step::drop:
     case Step::wait: break;
     case Step::again: reply.fail(); return walk_out({Step::done, at}, query, reply);

@@ -17,6 +17,7 @@ namespace nameplane::chain {
 struct Link {
     PluginPtr plugin;
     std::string_view name;
+    std::uint8_t kind = 0;  ///< 1 + its place among plugin_kinds(); 0: of none of them
 };
 
 /// Immutable once built; any thread.

@@ -60,8 +60,8 @@ void Traffic::asked(std::size_t worker, const Request& request) const noexcept {
 }
 
 void Traffic::answered(std::size_t worker, Transport transport, dns::Rcode rcode,
-                       std::size_t octets) const noexcept {
-    responses_[rcode_slot(rcode)]->add(worker);
+                       std::size_t octets, std::size_t plugin) const noexcept {
+    responses_->add(worker, rcode_slot(rcode), plugin);
     response_size_[static_cast<std::size_t>(transport)]->observe(worker,
                                                                  static_cast<double>(octets));
 }

@@ -33,15 +33,14 @@ std::vector<double> duration_bounds() {
 
 }  // namespace
 
-void Traffic::make_requests(metrics::Registry& metrics, std::string_view server,
-                            std::string_view zone) {
+void Traffic::make_requests(metrics::Registry& metrics, const metrics::Labels& base) {
     const auto counter = [&](std::size_t transport, std::size_t family, const std::string& type) {
+        metrics::Labels labels = base;
+        labels.insert(
+            labels.end(),
+            {{"proto", protos[transport]}, {"family", family_numbers[family]}, {"type", type}});
         return &metrics.counter("coredns_dns_requests_total", "Counter of DNS requests made.",
-                                {{"server", std::string{server}},
-                                 {"zone", std::string{zone}},
-                                 {"proto", protos[transport]},
-                                 {"family", family_numbers[family]},
-                                 {"type", type}});
+                                std::move(labels));
     };
     for (std::size_t transport = 0; transport < transports; ++transport) {
         for (std::size_t family = 0; family < families; ++family) {
@@ -54,24 +53,25 @@ void Traffic::make_requests(metrics::Registry& metrics, std::string_view server,
     }
 }
 
-Traffic::Traffic(metrics::Registry& metrics, std::string_view server, std::string_view zone) {
-    const metrics::Labels base{{"server", std::string{server}}, {"zone", std::string{zone}}};
+Traffic::Traffic(metrics::Registry& metrics, const Place& place,
+                 std::span<const std::string_view> plugins) {
+    const metrics::Labels base{
+        {"server", place.server}, {"zone", place.zone}, {"view", place.view}};
     const auto with = [&base](std::string_view key, const std::string& value) {
         metrics::Labels labels = base;
         labels.emplace_back(key, value);
         return labels;
     };
-    make_requests(metrics, server, zone);
+    make_requests(metrics, base);
     do_requests_ = &metrics.counter("coredns_dns_do_requests_total",
                                     "Counter of DNS requests with DO bit set.", base);
-    const auto responses = [&](const std::string& rcode) {
-        return &metrics.counter("coredns_dns_responses_total", "Counter of response status codes.",
-                                with("rcode", rcode));
-    };
-    responses_[rcodes - 1] = responses("other");
+    std::vector<std::string> rcode_names(rcodes, "other");
     for (const dns::Rcode rcode : rcodes_known) {
-        responses_[rcode_slot(rcode)] = responses(dns::to_string(rcode));
+        rcode_names[rcode_slot(rcode)] = dns::to_string(rcode);
     }
+    responses_ = &metrics.counter_table(
+        "coredns_dns_responses_total", "Counter of response status codes.", base,
+        {"rcode", std::move(rcode_names)}, {"plugin", {plugins.begin(), plugins.end()}});
     for (std::size_t i = 0; i < transports; ++i) {
         request_size_[i] = &metrics.histogram("coredns_dns_request_size_bytes",
                                               "Size of the requests in bytes, without framing.",

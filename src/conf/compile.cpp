@@ -49,7 +49,7 @@ public:
         compile_conntrack();
         compile_admin();
         compile_reload();
-        compile_servers(document_, plugins_, compiled_.config, compiled_.problems);
+        compile_servers(document_, plugins_, compiled_);
         sort_by_place(compiled_.problems);
         return std::move(compiled_);
     }

@@ -37,9 +37,9 @@ bool has(const ServerBlock& block, std::string_view name) {
 
 class ServersCompiler {
 public:
-    ServersCompiler(std::span<const OptionTable> plugins, Config& config,
-                    std::vector<Problem>& problems)
-        : plugins_{plugins}, config_{config}, problems_{problems} {}
+    ServersCompiler(std::span<const OptionTable> plugins, Compiled& compiled)
+        : plugins_{plugins}, config_{compiled.config}, problems_{compiled.problems},
+          warnings_{compiled.warnings} {}
 
     void add(const ServerBlock& block) {
         ServerConfig server;
@@ -50,6 +50,9 @@ public:
         for (const OptionTable& kind : plugins_) add_plugins(block, kind, server.plugins);
         for (const PluginConfig& plugin : server.plugins) {
             if (plugin.name == "kubernetes") set_api(plugin.options);
+            if (plugin.name == view_name && plugin.options.has("name")) {
+                server.view = plugin.options.text("name");
+            }
         }
         config_.runtime.servers.push_back(std::move(server));
     }
@@ -152,10 +155,17 @@ private:
                                std::ranges::none_of(bind, [&](const std::string& address) {
                                    return other.bind.contains(address);
                                });
-            if (apart || has_view || other.has_view) continue;
-            problem(block.where, "zones: '" + std::string{text} +
-                                     "' is served twice, expected once (first at " +
-                                     other.where.to_string() + ")");
+            if (apart || other.has_view) continue;
+            const std::string first = "(first at " + other.where.to_string() + ")";
+            if (has_view) {
+                warnings_.push_back({block.where, "zones: '" + std::string{text} +
+                                                      "' is served by a block without a view "
+                                                      "before, which leaves this one no query " +
+                                                      first});
+            } else {
+                problem(block.where, "zones: '" + std::string{text} +
+                                         "' is served twice, expected once " + first);
+            }
             break;
         }
         others.push_back({bind, has_view, block.where});
@@ -254,14 +264,15 @@ private:
     std::span<const OptionTable> plugins_;
     Config& config_;
     std::vector<Problem>& problems_;
+    std::vector<Problem>& warnings_;
     std::map<std::pair<std::string, std::uint16_t>, std::vector<Served>> served_;
 };
 
 }  // namespace
 
-void compile_servers(const Document& document, std::span<const OptionTable> plugins, Config& config,
-                     std::vector<Problem>& problems) {
-    ServersCompiler compiler{plugins, config, problems};
+void compile_servers(const Document& document, std::span<const OptionTable> plugins,
+                     Compiled& compiled) {
+    ServersCompiler compiler{plugins, compiled};
     if (document.servers.empty()) compiler.add(default_server());
     for (const ServerBlock& block : document.servers) compiler.add(block);
 }

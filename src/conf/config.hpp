@@ -139,6 +139,7 @@ struct ServerConfig {
     std::vector<std::string> bind_except{};  ///< those of them that are left out
     BlockPlace place{};
     std::string root{};  ///< folder of relative paths; empty: the working folder
+    std::string view{};  ///< its name; empty: no view
     friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 

@@ -90,8 +90,7 @@ constexpr std::array refused =
                             {"secondary", not_yet},
                             {"trace", not_yet},
                             {"transfer", not_yet},
-                            {"tsig", not_yet},
-                            {"view", not_yet}});
+                            {"tsig", not_yet}});
 
 }  // namespace
 

@@ -99,7 +99,10 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
         }
     }
     const std::size_t octets = encode(question, reply, arrival.transport, out);
-    if (octets != 0) traffic.answered(worker_, arrival.transport, reply.rcode, octets);
+    if (octets != 0) {
+        const std::size_t plugin = context.query ? context.query->answered_by() : 0;
+        traffic.answered(worker_, arrival.transport, reply.rcode, octets, plugin);
+    }
     if (context.query && context.query->refresh_wanted()) refresh(*context.query, *zone, {});
     return octets;
 }
@@ -119,6 +122,7 @@ Query::Parts Handler::parts_of(const Taken& taken, const Arrival& arrival) noexc
                 question.edns ? question.edns->options : std::span<const std::uint8_t>{},
             .id = question.id,
             .octets = taken.message.size(),
+            .message = taken.message,
             .client = arrival.client,
             .server = arrival.server,
             .transport = arrival.transport,
@@ -176,7 +180,7 @@ std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& qu
         octets = dns::encode_header_only(question, rcode, out);
     }
     if (octets != 0)
-        chains_->dropped(arrival.listener).answered(worker_, arrival.transport, rcode, octets);
+        chains_->dropped(arrival.listener).answered(worker_, arrival.transport, rcode, octets, 0);
     return octets;
 }
 

@@ -59,7 +59,7 @@ bool Handler::make_room(Query& query) noexcept {
         question.edns->options = moved(question.edns->options, taken.message, copy);
         if (as_sent) options = question.edns->options;
     }
-    query.moved(question.asked, options);
+    query.moved(copy, question.asked, options);
     taken.message = copy;
     return true;
 }
@@ -94,6 +94,7 @@ void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) n
     NP_CHECK(name.has_value(), "an arena that was given back is empty");
     parts.name = parts.asked = *name;
     parts.edns_options = {};
+    parts.message = {};
     parts.transport = Transport::udp;
     parts.arena = &context->arena;
     parts.host = this;
@@ -140,7 +141,8 @@ void Handler::answer_late(Context& context, Step step) noexcept {
     }
     if (octets != 0) {
         const chain::Traffic& traffic = *context.zone->traffic;
-        traffic.answered(worker_, context.transport, context.reply->rcode, octets);
+        traffic.answered(worker_, context.transport, context.reply->rcode, octets,
+                         context.query->answered_by());
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - context.since;
         traffic.took(worker_, took.count(), 1);
     }

@@ -76,6 +76,36 @@ private:
     std::vector<Cell> cells_;
 };
 
+/// Counters for each pair of values of two labels. A pair is shown once it was counted, so that
+/// there may be many.
+class CounterTable {
+public:
+    /// A label and the values it may have.
+    struct Axis {
+        std::string label;
+        std::vector<std::string> values;
+        friend bool operator==(const Axis&, const Axis&) = default;
+    };
+    CounterTable(Axis rows, Axis columns, std::size_t cells);
+    /// Only one thread may use the same `worker`.
+    void add(std::size_t worker, std::size_t row, std::size_t column,
+             std::uint64_t n = 1) noexcept {
+        auto& cell = cells_[worker].counts[row * columns_.values.size() + column];
+        cell.store(cell.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    std::uint64_t value(std::size_t row, std::size_t column) const noexcept;
+    const Axis& rows() const noexcept { return rows_; }
+    const Axis& columns() const noexcept { return columns_; }
+
+private:
+    struct alignas(64) Cell {
+        std::unique_ptr<std::atomic<std::uint64_t>[]> counts;
+    };
+    Axis rows_;
+    Axis columns_;
+    std::vector<Cell> cells_;
+};
+
 enum class Kind : std::uint8_t { counter, gauge, histogram };
 
 /// One family as the exporter sees it.
@@ -102,6 +132,9 @@ public:
     Registry& operator=(const Registry&) = delete;
 
     Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
+    /// Asking again for a table means the same axes.
+    CounterTable& counter_table(std::string_view name, std::string_view help, Labels labels,
+                                CounterTable::Axis rows, CounterTable::Axis columns);
     Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
     Histogram& histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
                          Labels labels = {});

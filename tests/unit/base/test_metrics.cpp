@@ -57,6 +57,29 @@ TEST_CASE("a registry gives the same object for the same name and labels", "[bas
     CHECK(families[2].samples.at(0).histogram.cumulative == std::vector<std::uint64_t>{1, 1});
 }
 
+TEST_CASE("a table counts by two labels and shows what was counted", "[base][metrics]") {
+    Registry registry{2};
+    const CounterTable::Axis rcodes{"rcode", {"NOERROR", "REFUSED"}};
+    const CounterTable::Axis plugins{"plugin", {"", "cache", "forward"}};
+    CounterTable& table =
+        registry.counter_table("answers_total", "Answers.", {{"zone", "a."}}, rcodes, plugins);
+    CHECK(&registry.counter_table("answers_total", "Answers.", {{"zone", "a."}}, rcodes, plugins) ==
+          &table);
+    REQUIRE(registry.read().size() == 1);
+    CHECK(registry.read()[0].samples.empty());
+    table.add(0, 0, 2);
+    table.add(1, 0, 2, 10);
+    table.add(1, 1, 0);
+    CHECK(table.value(0, 2) == 11);
+    CHECK(table.value(0, 1) == 0);
+    const std::vector<Sample> samples = registry.read()[0].samples;
+    REQUIRE(samples.size() == 2);
+    CHECK(samples[0].labels == Labels{{"zone", "a."}, {"rcode", "NOERROR"}, {"plugin", "forward"}});
+    CHECK(samples[0].value == 11);
+    CHECK(samples[1].labels == Labels{{"zone", "a."}, {"rcode", "REFUSED"}, {"plugin", ""}});
+    CHECK(samples[1].value == 1);
+}
+
 TEST_CASE("threads count apart while another reads", "[base][metrics][threads]") {
     constexpr std::uint64_t each = 20'000;
     Registry registry{2};

@@ -6,11 +6,14 @@
 #include <map>
 #include <source_location>
 #include <string>
+#include <vector>
 
 using namespace nameplane;
 using chain::Traffic;
 
 namespace {
+
+const std::vector<std::string_view> plugins{"", "cache", "forward"};
 
 /// name{key="value",...} -> value, of all counters that are not zero.
 std::map<std::string, double> counts(const metrics::Registry& metrics) {
@@ -39,23 +42,23 @@ struct Case {
 
 TEST_CASE("requests, responses and sizes are counted under CoreDNS' names") {
     metrics::Registry metrics{2};
-    const Traffic traffic{metrics, "dns://:53", "cluster.local."};
+    const Traffic traffic{metrics, {"dns://:53", "cluster.local.", "office"}, plugins};
     traffic.asked(0, {Transport::udp, Family::ipv4, dns::Type::a, 40});
     traffic.asked(1, {Transport::udp, Family::ipv4, dns::Type::a, 40, true});
     traffic.asked(0, {Transport::tcp, Family::ipv6, dns::Type::srv, 50});
-    traffic.answered(0, Transport::udp, dns::Rcode::no_error, 100);
-    traffic.answered(1, Transport::udp, dns::Rcode::nx_domain, 120);
-    traffic.answered(0, Transport::tcp, dns::Rcode{24}, 30);
+    traffic.answered(0, Transport::udp, dns::Rcode::no_error, 100, 2);
+    traffic.answered(1, Transport::udp, dns::Rcode::nx_domain, 120, 1);
+    traffic.answered(0, Transport::tcp, dns::Rcode{24}, 30, 0);
     traffic.took(0, 0.001, 3);
-    const std::string zone = "server=dns://:53,zone=cluster.local.";
+    const std::string zone = "server=dns://:53,zone=cluster.local.,view=office";
     CHECK(counts(metrics) ==
           std::map<std::string, double>{
               {"coredns_dns_requests_total{" + zone + ",proto=udp,family=1,type=A}", 2},
               {"coredns_dns_requests_total{" + zone + ",proto=tcp,family=2,type=SRV}", 1},
               {"coredns_dns_do_requests_total{" + zone + "}", 1},
-              {"coredns_dns_responses_total{" + zone + ",rcode=NOERROR}", 1},
-              {"coredns_dns_responses_total{" + zone + ",rcode=NXDOMAIN}", 1},
-              {"coredns_dns_responses_total{" + zone + ",rcode=other}", 1},
+              {"coredns_dns_responses_total{" + zone + ",rcode=NOERROR,plugin=forward}", 1},
+              {"coredns_dns_responses_total{" + zone + ",rcode=NXDOMAIN,plugin=cache}", 1},
+              {"coredns_dns_responses_total{" + zone + ",rcode=other,plugin=}", 1},
               {"coredns_dns_request_size_bytes{" + zone + ",proto=udp}", 2},
               {"coredns_dns_request_size_bytes{" + zone + ",proto=tcp}", 1},
               {"coredns_dns_response_size_bytes{" + zone + ",proto=udp}", 2},
@@ -76,20 +79,21 @@ TEST_CASE("the types that CoreDNS tells apart have a label, all others are \"oth
     for (const Case& row : cases) {
         INFO("row at line " << row.at.line() << ", type " << row.type);
         metrics::Registry metrics{1};
-        const Traffic traffic{metrics, "s", "z"};
+        const Traffic traffic{metrics, {"s", "z", ""}, plugins};
         traffic.asked(0, {Transport::udp, Family::ipv4, dns::Type{row.type}, 40});
         CHECK(counts(metrics).contains(
-            std::string{"coredns_dns_requests_total{server=s,zone=z,proto=udp,family=1,type="} +
+            std::string{
+                "coredns_dns_requests_total{server=s,zone=z,view=,proto=udp,family=1,type="} +
             row.label + "}"));
     }
 }
 
 TEST_CASE("every response code has one series, and no two share one") {
     metrics::Registry metrics{1};
-    const Traffic traffic{metrics, "s", "z"};
+    const Traffic traffic{metrics, {"s", "z", ""}, plugins};
     const std::uint16_t known[] = {0, 1, 2, 3, 4, 5, 9, 10, 16, 23};
     for (const std::uint16_t rcode : known) {
-        traffic.answered(0, Transport::udp, dns::Rcode{rcode}, 12);
+        traffic.answered(0, Transport::udp, dns::Rcode{rcode}, 12, 0);
     }
     for (const auto& [key, value] : counts(metrics)) {
         if (key.starts_with("coredns_dns_responses_total")) {
@@ -103,10 +107,12 @@ TEST_CASE("every response code has one series, and no two share one") {
 TEST_CASE("a zone that comes again after a reload goes on counting where it was") {
     metrics::Registry metrics{1};
     {
-        const Traffic before{metrics, "s", "z"};
-        before.answered(0, Transport::udp, dns::Rcode::no_error, 12);
+        const Traffic before{metrics, {"s", "z", ""}, plugins};
+        before.answered(0, Transport::udp, dns::Rcode::no_error, 12, 1);
     }
-    const Traffic after{metrics, "s", "z"};
-    after.answered(0, Transport::udp, dns::Rcode::no_error, 12);
-    CHECK(counts(metrics).at("coredns_dns_responses_total{server=s,zone=z,rcode=NOERROR}") == 2);
+    const Traffic after{metrics, {"s", "z", ""}, plugins};
+    after.answered(0, Transport::udp, dns::Rcode::no_error, 12, 1);
+    CHECK(counts(metrics).at(
+              "coredns_dns_responses_total{server=s,zone=z,view=,rcode=NOERROR,plugin=cache}") ==
+          2);
 }

@@ -263,8 +263,11 @@ TEST_CASE("a block that does not admit a query leaves it to the next one, then t
     CHECK(answers({picky}, "big2.x.test") == 99);
     CHECK(answers({picky, picky, shorter}, "big2.x.test") == 2);
 
+    // What stands behind a block that takes everything is hidden.
+    CHECK(answers({same, picky}, "big3.x.test") == 3);
+    CHECK(answers({same, picky}, "a.x.test") == 1);
     const auto twice = chain::Chains::build(
-        {same, picky},
+        {same, picky, same},
         Setup{.zones = {}, .metrics = metrics, .own_addresses = {}, .services_synced = {}});
     REQUIRE_FALSE(twice);
     CHECK(twice.error().text == "zone x.test. stands twice");
