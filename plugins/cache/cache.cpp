@@ -2,6 +2,7 @@
 #include "plugins/cache/cache.hpp"
 
 #include "plugins/cache/pack.hpp"
+#include "plugins/cache/words.hpp"
 #include <nameplane/reply_kind.hpp>
 #include <nameplane/zones.hpp>
 
@@ -9,11 +10,8 @@
 
 namespace nameplane::plugins {
 
-using caching::Key;
-using caching::key_of;
-using caching::Kind;
+using caching::Change;
 using caching::Settings;
-using caching::Shelf;
 using caching::Store;
 using caching::Waiter;
 
@@ -23,14 +21,8 @@ namespace {
 constexpr caching::Time refresh_takes_max = 10'000;
 constexpr dns::Ttl ttl_of_others = 5;
 
-caching::Time age_of(const caching::Entry& entry, caching::Time now) noexcept {
-    return (now - entry.stored) / 1000;
-}
-
-/// What is left of its TTL; zero or less: stale for so long.
-std::int64_t ttl_left(const caching::Entry& entry, caching::Time now) noexcept {
-    return static_cast<std::int64_t>(entry.ttl) - age_of(entry, now);
-}
+/// So often an answer may be replaced while it is copied; then there is none.
+constexpr int copies_max = 4;
 
 bool has_soa(const Reply& reply) noexcept {
     return std::ranges::any_of(reply.authorities().records(),
@@ -84,70 +76,83 @@ struct Cache::Note {
     Waiter waiter;
 };
 
-bool Cache::may_serve(const Entry* entry, Time now) const noexcept {
-    if (entry == nullptr) return false;
-    const std::int64_t left = ttl_left(*entry, now);
+/// An answer, and its octets in the query's arena.
+struct Cache::Hit {
+    Kind kind = Kind::success;
+    Entry entry;
+    std::span<const std::uint8_t> packed;
+};
+
+bool Cache::may_serve(const Entry& entry, Time now) const noexcept {
+    const std::int64_t left = entry.facts.ttl_left(now);
     if (left > 0) return true;
     const Settings& settings = content_->settings;
     return settings.serve_stale && -left < static_cast<std::int64_t>(settings.stale_for);
 }
 
 /// In CoreDNS' order: denials first, but SERVFAIL hides no good answer.
-caching::Entry* Cache::look_up(const Query& query, Time now) const noexcept {
+bool Cache::choose(const Key& key, Time now, Hit& hit) const noexcept {
     const Settings& settings = content_->settings;
-    Shelf& shelf = content_->shelves.at(query.worker());
-    const Key key = key_of(query);
-    const auto hit = [&](Kind kind, Entry* entry) {
-        content_->hits[static_cast<std::size_t>(kind)]->add(query.worker());
-        return entry;
-    };
-    Entry* const good = shelf.success->find(key);
-    const bool has_good = may_serve(good, now);
-    if (settings.prefer_positive && settings.serve_stale && has_good && good->answers) {
-        return hit(Kind::success, good);
+    hit.kind = Kind::success;
+    const bool has_good = content_->success.find(key, hit.entry) && may_serve(hit.entry, now);
+    if (settings.prefer_positive && settings.serve_stale && has_good && hit.entry.facts.answers) {
+        return true;
     }
-    Entry* const denial = shelf.denial->find(key);
-    if (may_serve(denial, now)) {
-        const bool failed = denial->rcode == dns::Rcode::serv_fail;
-        return failed && has_good ? hit(Kind::success, good) : hit(Kind::denial, denial);
-    }
-    if (has_good) return hit(Kind::success, good);
-    content_->misses->add(query.worker());
-    return nullptr;
-}
-
-void Cache::serve(Query& query, Reply& reply, const Entry& entry, Time now) const noexcept {
-    const Settings& settings = content_->settings;
-    const Shelf& shelf = content_->shelves.at(query.worker());
-    const std::size_t octets = Store::answer_octets(entry);
-    const std::span<std::uint8_t> copy = query.arena().array<std::uint8_t>(octets);
-    if (copy.size() != octets) return reply.fail();
-    (entry.is_denial ? *shelf.denial : *shelf.success).read(entry, copy);
-    const std::int64_t left = ttl_left(entry, now);
-    dns::Ttl ttl = left > 0 ? static_cast<dns::Ttl>(left) : settings.stale_ttl;
-    if (settings.keep_ttl && (left > 0 || settings.stale_ttl == 0)) ttl = entry.ttl;
-    reply.rcode = entry.rcode;
-    // Some stub resolvers take no answer without AA; so CoreDNS sets it, and so do we.
-    reply.authoritative = true;
-    reply.recursion_available = entry.recursion_available;
-    caching::unpack(copy, query.name(), ttl, query.arena(), reply);
-}
-
-bool Cache::begin_refresh(Entry& entry, Time now) const noexcept {
-    if (now < entry.refresh_until) return false;
-    entry.refresh_until = now + refresh_takes_max;
+    Entry denial;
+    if (!content_->denial.find(key, denial) || !may_serve(denial, now)) return has_good;
+    if (denial.facts.rcode == dns::Rcode::serv_fail && has_good) return true;
+    hit.kind = Kind::denial;
+    hit.entry = denial;
     return true;
 }
 
-bool Cache::prefetch_is_due(Entry& entry, Time now) const noexcept {
+/// False when it has been replaced meanwhile, or finds no room.
+bool Cache::copy(Query& query, Hit& hit) const noexcept {
+    const std::span<std::uint64_t> words =
+        query.arena().array<std::uint64_t>(caching::words_for(hit.entry.octets));
+    if (words.size() * caching::word_octets < hit.entry.octets) return false;
+    if (!content_->of(hit.kind).read(hit.entry, words)) return false;
+    hit.packed = {reinterpret_cast<const std::uint8_t*>(words.data()), hit.entry.octets};
+    return true;
+}
+
+bool Cache::look_up(Query& query, Time now, Hit& hit) const noexcept {
+    const Key key = content_->key_of(query);
+    for (int i = 0; i < copies_max && choose(key, now, hit); ++i) {
+        if (!copy(query, hit)) continue;
+        content_->hits[static_cast<std::size_t>(hit.kind)]->add(query.worker());
+        return true;
+    }
+    content_->misses->add(query.worker());
+    return false;
+}
+
+void Cache::serve(Query& query, Reply& reply, const Hit& hit, Time now) const noexcept {
+    const Settings& settings = content_->settings;
+    const caching::Facts& facts = hit.entry.facts;
+    const std::int64_t left = facts.ttl_left(now);
+    dns::Ttl ttl = left > 0 ? static_cast<dns::Ttl>(left) : settings.stale_ttl;
+    if (settings.keep_ttl && (left > 0 || settings.stale_ttl == 0)) ttl = facts.ttl;
+    reply.rcode = facts.rcode;
+    // Some stub resolvers take no answer without AA; so CoreDNS sets it, and so do we.
+    reply.authoritative = true;
+    reply.recursion_available = facts.recursion_available;
+    caching::unpack(hit.packed, query.name(), ttl, query.arena(), reply);
+}
+
+bool Cache::begin_refresh(const Hit& hit, Time now) const noexcept {
+    return content_->of(hit.kind).begin_refresh(hit.entry, now, now + refresh_takes_max);
+}
+
+bool Cache::prefetch_is_due(const Hit& hit, Time now) const noexcept {
     const Settings& settings = content_->settings;
     if (settings.prefetch == 0) return false;
-    if (now - entry.last_hit > settings.prefetch_gap.count()) entry.hits = 0;
-    ++entry.hits;
-    entry.last_hit = now;
+    const std::uint32_t hits =
+        content_->of(hit.kind).count_hit(hit.entry, now, settings.prefetch_gap.count());
+    const caching::Facts& facts = hit.entry.facts;
     const std::int64_t threshold =
-        (static_cast<std::int64_t>(entry.ttl) * settings.prefetch_percent + 99) / 100;
-    return entry.hits >= settings.prefetch && ttl_left(entry, now) <= threshold;
+        (static_cast<std::int64_t>(facts.ttl) * settings.prefetch_percent + 99) / 100;
+    return hits >= settings.prefetch && facts.ttl_left(now) <= threshold;
 }
 
 Step Cache::ask(Query& query, Reply& reply) const noexcept {
@@ -155,26 +160,26 @@ Step Cache::ask(Query& query, Reply& reply) const noexcept {
     if (longest_zone(settings.zones, query.name()) == nullptr) return Step::next;
     content_->requests->add(query.worker());
     const Time now = content_->now();
-    Entry* const entry = look_up(query, now);
-    if (entry == nullptr) {
+    Hit hit;
+    if (!look_up(query, now, hit)) {
         // The note of an earlier turn may be there.
         if (Note* const note = query.keep<Note>(this)) *note = {};
         return Step::next;
     }
-    if (ttl_left(*entry, now) <= 0) return serve_stale(query, reply, *entry, now);
-    if (prefetch_is_due(*entry, now) && begin_refresh(*entry, now)) {
+    if (hit.entry.facts.ttl_left(now) <= 0) return serve_stale(query, reply, hit, now);
+    if (prefetch_is_due(hit, now) && begin_refresh(hit, now)) {
         content_->prefetches->add(query.worker());
         query.refresh_behind();
     }
-    serve(query, reply, *entry, now);
+    serve(query, reply, hit, now);
     return Step::done;
 }
 
-Step Cache::serve_stale(Query& query, Reply& reply, Entry& entry, Time now) const noexcept {
+Step Cache::serve_stale(Query& query, Reply& reply, const Hit& hit, Time now) const noexcept {
     const Settings& settings = content_->settings;
     const bool one_at_a_time =
         !settings.verify || settings.recheck.count() != 0 || settings.verify_time.count() != 0;
-    const bool mine = !one_at_a_time || begin_refresh(entry, now);
+    const bool mine = !one_at_a_time || begin_refresh(hit, now);
     if (mine && settings.verify && settings.verify_time.count() == 0) {
         Note* const note = query.keep<Note>(this);
         if (note != nullptr) {
@@ -187,32 +192,33 @@ Step Cache::serve_stale(Query& query, Reply& reply, Entry& entry, Time now) cons
         query.refresh_behind();
     }
     // Those that come while it is under way wait for the same refresh, but not after it has failed.
-    const auto& waiting = content_->shelves.at(query.worker()).waiting;
-    const bool waits =
-        settings.verify_time.count() != 0 && waiting != nullptr && (mine || !entry.failed_refresh);
+    const auto& waiting = content_->waiting.at(query.worker());
+    const bool waits = settings.verify_time.count() != 0 && waiting != nullptr &&
+                       (mine || !hit.entry.failed_refresh);
     if (waits) {
         Note* const note = query.keep<Note>(this);
         if (note != nullptr && query.can_wait()) {
-            note->waiter = {.query = &query, .due = now + settings.verify_time.count()};
+            note->waiter = {
+                .query = &query, .due = now + settings.verify_time.count(), .refreshes = mine};
             waiting->add(note->waiter);
             return Step::wait;
         }
     }
     content_->served_stale->add(query.worker());
-    serve(query, reply, entry, now);
+    serve(query, reply, hit, now);
     return Step::done;
 }
 
 /// The refresh has come back, or the time is over: what is there now counts.
 Step Cache::woken(Query& query, Reply& reply) const noexcept {
     const Time now = content_->now();
-    Entry* const entry = look_up(query, now);
-    if (entry == nullptr) {
+    Hit hit;
+    if (!look_up(query, now, hit)) {
         reply.fail("what was kept is gone");
         return Step::done;
     }
-    if (ttl_left(*entry, now) <= 0) content_->served_stale->add(query.worker());
-    serve(query, reply, *entry, now);
+    if (hit.entry.facts.ttl_left(now) <= 0) content_->served_stale->add(query.worker());
+    serve(query, reply, hit, now);
     return Step::done;
 }
 
@@ -242,33 +248,42 @@ Step Cache::tell(Query& query, Reply& reply) const noexcept {
     end_refresh(query, good, now);
     if (verifies && !good) (void)stands_in(query, reply, now);
     if (query.for_nobody()) {
-        const auto& waiting = content_->shelves.at(query.worker()).waiting;
-        if (waiting != nullptr) waiting->arrived(key_of(query));
+        const auto& waiting = content_->waiting.at(query.worker());
+        if (waiting != nullptr) waiting->arrived(content_->key_of(query));
     }
     return Step::done;
 }
 
+/// What is left when the source has not answered: a good answer first.
+bool Cache::look_up_stale(Query& query, Time now, Hit& hit) const noexcept {
+    const Key key = content_->key_of(query);
+    for (int i = 0; i < copies_max; ++i) {
+        hit.kind = Kind::success;
+        if (!content_->success.find(key, hit.entry) || !may_serve(hit.entry, now)) {
+            hit.kind = Kind::denial;
+            if (!content_->denial.find(key, hit.entry) || !may_serve(hit.entry, now)) return false;
+        }
+        if (copy(query, hit)) return true;
+    }
+    return false;
+}
+
 /// Gives what is stale in place of `reply`, if it is still there.
 bool Cache::stands_in(Query& query, Reply& reply, Time now) const noexcept {
-    Shelf& shelf = content_->shelves.at(query.worker());
-    const Key key = key_of(query);
-    Entry* entry = shelf.success->find(key);
-    if (!may_serve(entry, now)) entry = shelf.denial->find(key);
-    if (!may_serve(entry, now)) return false;
+    Hit hit;
+    if (!look_up_stale(query, now, hit)) return false;
     reply = Reply{query.arena()};
     content_->served_stale->add(query.worker());
-    serve(query, reply, *entry, now);
+    serve(query, reply, hit, now);
     return true;
 }
 
 void Cache::end_refresh(Query& query, bool good, Time now) const noexcept {
-    Shelf& shelf = content_->shelves.at(query.worker());
-    const Key key = key_of(query);
-    for (Store* store : {shelf.success.get(), shelf.denial.get()}) {
-        Entry* const entry = store->find(key);
-        if (entry == nullptr) continue;
-        entry->failed_refresh = !good;
-        entry->refresh_until = good ? 0 : now + content_->settings.recheck.count();
+    const Key key = content_->key_of(query);
+    for (const Store* store : {&content_->success, &content_->denial}) {
+        Entry entry;
+        if (!store->find(key, entry)) continue;
+        store->end_refresh(entry, good, good ? 0 : now + content_->settings.recheck.count());
     }
 }
 
@@ -298,31 +313,25 @@ bool Cache::keep(Query& query, Reply& reply, Time now) const noexcept {
 
     const auto packed = caching::pack(reply, query.name(), query.arena());
     if (!packed) return false;
-    Shelf& shelf = content_->shelves.at(query.worker());
-    const Key key = key_of(query);
+    const Key key = content_->key_of(query);
     const Kind place = denies ? Kind::denial : Kind::success;
-    const Entry* const before = shelf.of(place).find(key);
-    const bool hides_good =
-        settings.prefer_positive && !denies && !answers && before != nullptr && before->answers;
-    if (hides_good) return false;
-    const std::uint32_t hits = before == nullptr ? 0 : before->hits;
-    const Time last_hit = before == nullptr ? 0 : before->last_hit;
-    Entry* const entry = shelf.of(place).put(key, *packed);
-    content_->note_size(query.worker(), place);
-    if (entry == nullptr) return false;
-    entry->stored = now;
-    entry->ttl = ttl;
-    entry->rcode = reply.rcode;
-    entry->recursion_available = reply.recursion_available;
-    entry->answers = answers;
-    entry->is_denial = denies;
-    entry->hits = hits;
-    entry->last_hit = last_hit;
+    if (settings.prefer_positive && !denies && !answers) {
+        Entry before;
+        if (content_->success.find(key, before) && before.facts.answers) return false;
+    }
+    const Change change = content_->of(place).put(key,
+                                                  {.stored = now,
+                                                   .ttl = ttl,
+                                                   .rcode = reply.rcode,
+                                                   .recursion_available = reply.recursion_available,
+                                                   .answers = answers},
+                                                  *packed);
+    content_->note(query.worker(), place, change);
+    if (!change.kept) return false;
     // A refresh that brings an answer is the newest there is.
     const bool newest = settings.prefer_positive ? answers : query.for_nobody();
     if (!denies && newest) {
-        shelf.denial->remove(key);
-        content_->note_size(query.worker(), Kind::denial);
+        content_->note(query.worker(), Kind::denial, content_->denial.remove(key));
     }
     return true;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// cache: keeps what the plugins behind it answer. Each worker has its own, in memory that is taken
+// cache: keeps what the plugins behind it answer, for all workers together, in memory that is taken
 // once; a hit copies the answer into the query's arena and is neither a lock nor an allocation.
 
 #include "plugins/cache/content.hpp"
@@ -45,16 +45,23 @@ private:
     struct Note;
     using Content = caching::Content;
     using Entry = caching::Entry;
+    using Key = caching::Key;
+    using Kind = caching::Kind;
     using Time = caching::Time;
 
     explicit Cache(std::shared_ptr<Content> content) : content_{std::move(content)} {}
 
-    Entry* look_up(const Query& query, Time now) const noexcept;
-    bool may_serve(const Entry* entry, Time now) const noexcept;
-    void serve(Query& query, Reply& reply, const Entry& entry, Time now) const noexcept;
-    Step serve_stale(Query& query, Reply& reply, Entry& entry, Time now) const noexcept;
-    bool begin_refresh(Entry& entry, Time now) const noexcept;
-    bool prefetch_is_due(Entry& entry, Time now) const noexcept;
+    struct Hit;
+
+    bool look_up(Query& query, Time now, Hit& hit) const noexcept;
+    bool choose(const Key& key, Time now, Hit& hit) const noexcept;
+    bool look_up_stale(Query& query, Time now, Hit& hit) const noexcept;
+    bool copy(Query& query, Hit& hit) const noexcept;
+    bool may_serve(const Entry& entry, Time now) const noexcept;
+    void serve(Query& query, Reply& reply, const Hit& hit, Time now) const noexcept;
+    Step serve_stale(Query& query, Reply& reply, const Hit& hit, Time now) const noexcept;
+    bool begin_refresh(const Hit& hit, Time now) const noexcept;
+    bool prefetch_is_due(const Hit& hit, Time now) const noexcept;
     bool replaces_stale(const Query& query, const Reply& reply) const noexcept;
     bool keep(Query& query, Reply& reply, Time now) const noexcept;
     void end_refresh(Query& query, bool good, Time now) const noexcept;

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::chrono::milliseconds tick_every{5};
 
+std::uint64_t random_seed() {
+    Random random;
+    const std::uint64_t high = random.next();
+    return high << 32U | random.next();
+}
+
 std::string joined(const std::vector<dns::Name>& zones) {
     std::string text;
     for (const dns::Name& zone : zones) {
@@ -23,25 +29,33 @@ std::string joined(const std::vector<dns::Name>& zones) {
 
 }  // namespace
 
-Key key_of(const Query& query) noexcept {
-    return {.name = query.name(),
-            .type = query.type(),
-            .klass = query.klass(),
-            .dnssec_ok = query.dnssec_ok(),
-            .checking_disabled = query.checking_disabled()};
+Key Content::key_of(const Query& query) const noexcept {
+    return hashed({.name = query.name(),
+                   .type = query.type(),
+                   .klass = query.klass(),
+                   .dnssec_ok = query.dnssec_ok(),
+                   .checking_disabled = query.checking_disabled()},
+                  seed);
 }
 
-Time now_by(const Clock& clock) noexcept {
+Time Content::now() const noexcept {
     using namespace std::chrono;
     return duration_cast<milliseconds>(clock.now().time_since_epoch()).count();
 }
 
-Time Content::now() const noexcept {
-    return now_by(clock);
+bool Content::is_settled(const Key& key, Time now) const noexcept {
+    bool stale = false;
+    for (const Store* store : {&success, &denial}) {
+        Entry entry;
+        if (!store->find(key, entry)) continue;
+        if (entry.facts.ttl_left(now) > 0 || entry.failed_refresh) return true;
+        stale = true;
+    }
+    return !stale;
 }
 
-Waiting::Waiting(net::Loop& loop, const Clock& clock)
-    : clock_{clock}, timer_{loop.timer([this] { tick(); })} {}
+Waiting::Waiting(net::Loop& loop, const Content& content)
+    : content_{content}, timer_{loop.timer([this] { tick(); })} {}
 
 Waiting::~Waiting() = default;
 
@@ -58,11 +72,11 @@ void Waiting::add(Waiter& waiter) noexcept {
     timer_->start(tick_every);
 }
 
-void Waiting::resume_if(bool (*wanted)(const Waiter&, const void*), const void* what) noexcept {
+template <class Wanted> void Waiting::resume_if(Wanted wanted) noexcept {
     Waiter* resumed = nullptr;
     for (Waiter** at = &first_; *at != nullptr;) {
         Waiter& waiter = **at;
-        if (!wanted(waiter, what)) {
+        if (!wanted(waiter)) {
             at = &waiter.next;
             continue;
         }
@@ -78,24 +92,22 @@ void Waiting::resume_if(bool (*wanted)(const Waiter&, const void*), const void* 
 }
 
 void Waiting::arrived(const Key& key) noexcept {
-    resume_if(
-        [](const Waiter& waiter, const void* what) {
-            const Key& wanted = *static_cast<const Key*>(what);
-            const Key mine = key_of(*waiter.query);
-            return mine.type == wanted.type && mine.klass == wanted.klass &&
-                   mine.dnssec_ok == wanted.dnssec_ok &&
-                   mine.checking_disabled == wanted.checking_disabled &&
-                   mine.name.equals(wanted.name);
-        },
-        &key);
+    resume_if([this, &key](const Waiter& waiter) {
+        const Key mine = content_.key_of(*waiter.query);
+        return mine.hash == key.hash && mine.type == key.type && mine.klass == key.klass &&
+               mine.dnssec_ok == key.dnssec_ok && mine.checking_disabled == key.checking_disabled &&
+               mine.name.equals(key.name);
+    });
 }
 
 void Waiting::tick() noexcept {
     armed_ = false;
-    const Time now = now_by(clock_);
-    resume_if([](const Waiter& waiter,
-                 const void* what) { return waiter.due <= *static_cast<const Time*>(what); },
-              &now);
+    const Time now = content_.now();
+    // Nobody tells of a refresh by another worker.
+    resume_if([this, now](const Waiter& waiter) {
+        return waiter.due <= now ||
+               (!waiter.refreshes && content_.is_settled(content_.key_of(*waiter.query), now));
+    });
     if (first_ == nullptr || timer_ == nullptr || armed_) return;
     armed_ = true;
     timer_->start(tick_every);
@@ -104,17 +116,8 @@ void Waiting::tick() noexcept {
 Content::Content(Settings wanted, std::size_t workers, metrics::Registry& metrics,
                  std::string_view server, std::string_view view, const Clock* given_clock)
     : settings{std::move(wanted)}, clock{given_clock == nullptr ? system_clock : *given_clock},
-      shelves{workers} {
-    Random random;
-    for (std::size_t worker = 0; worker < workers; ++worker) {
-        const auto seed = [&random] {
-            const std::uint64_t high = random.next();
-            return high << 32U | random.next();
-        };
-        Shelf& shelf = shelves.at(worker);
-        shelf.success = std::make_unique<Store>(settings.success.capacity, seed());
-        shelf.denial = std::make_unique<Store>(settings.denial.capacity, seed());
-    }
+      seed{random_seed()}, success{settings.success.capacity}, denial{settings.denial.capacity},
+      waiting{workers} {
     const metrics::Labels labels{{"server", std::string{server}},
                                  {"zones", joined(settings.zones)},
                                  {"view", std::string{view}}};
@@ -149,20 +152,10 @@ Content::Content(Settings wanted, std::size_t workers, metrics::Registry& metric
                          "The number of requests served from stale cache entries.", labels);
 }
 
-void Content::note_size(std::size_t worker, Kind kind) noexcept {
+void Content::note(std::size_t worker, Kind kind, const Change& change) noexcept {
     const auto place = static_cast<std::size_t>(kind);
-    Shelf& shelf = shelves.at(worker);
-    const Store& store = shelf.of(kind);
-    if (store.evictions() != shelf.evictions_seen[place]) {
-        evictions[place]->add(worker, store.evictions() - shelf.evictions_seen[place]);
-        shelf.evictions_seen[place] = store.evictions();
-    }
-    const auto change = static_cast<std::int64_t>(store.size()) -
-                        static_cast<std::int64_t>(shelf.sizes_seen[place]);
-    if (change == 0) return;
-    shelf.sizes_seen[place] = store.size();
-    const std::int64_t all = sizes[place].fetch_add(change, std::memory_order_relaxed) + change;
-    entries[place]->set(static_cast<double>(all));
+    if (change.evictions != 0) evictions[place]->add(worker, change.evictions);
+    if (change.entries != 0) entries[place]->set(static_cast<double>(of(kind).size()));
 }
 
 }  // namespace nameplane::plugins::caching

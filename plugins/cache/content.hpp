@@ -1,6 +1,6 @@
 #pragma once
-// Content: what a `cache` keeps, for all workers, and what its counters say. It lives on over a
-// reload that leaves the cache's settings as they are.
+// Content: what a `cache` keeps, for all workers together, and what its counters say. It lives on
+// over a reload that leaves the cache's settings as they are.
 
 #include "net/loop.hpp"
 #include "plugins/cache/settings.hpp"
@@ -12,24 +12,27 @@
 #include <nameplane/worker.hpp>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
 namespace nameplane::plugins::caching {
 
+struct Content;
+
 /// A query that waits for its refresh, but not longer than `due`; lies in its arena.
 struct Waiter {
     Query* query = nullptr;
     Time due = 0;
+    bool refreshes = false;  ///< the refresh is its own; else perhaps another worker's
     Waiter* next = nullptr;
 };
 
 /// The clock of waiters on one worker.
 class Waiting final : public Tenant {
 public:
-    Waiting(net::Loop& loop, const Clock& clock);
+    /// `content` outlives every query that waits.
+    Waiting(net::Loop& loop, const Content& content);
     ~Waiting() override;
     void add(Waiter& waiter) noexcept;
     /// Resumes those that wait for this question.
@@ -38,25 +41,15 @@ public:
 
 private:
     void tick() noexcept;
-    void resume_if(bool (*wanted)(const Waiter&, const void*), const void* what) noexcept;
+    template <class Wanted> void resume_if(Wanted wanted) noexcept;
 
-    const Clock& clock_;
+    const Content& content_;
     Waiter* first_ = nullptr;
     std::unique_ptr<net::Timer> timer_;
     bool armed_ = false;
 };
 
 enum class Kind : std::uint8_t { success, denial };
-
-/// What one worker keeps.
-struct Shelf {
-    std::unique_ptr<Store> success;
-    std::unique_ptr<Store> denial;
-    std::shared_ptr<Waiting> waiting;
-    std::array<std::uint64_t, 2> evictions_seen{};
-    std::array<std::size_t, 2> sizes_seen{};
-    Store& of(Kind kind) noexcept { return kind == Kind::success ? *success : *denial; }
-};
 
 struct Content {
     Content(Settings wanted, std::size_t workers, metrics::Registry& metrics,
@@ -67,8 +60,10 @@ struct Content {
     const Settings settings;
     const SystemClock system_clock;
     const Clock& clock;
-    WorkerLocal<Shelf> shelves;
-    std::array<std::atomic<std::int64_t>, 2> sizes{};
+    const std::uint64_t seed;
+    Store success;
+    Store denial;
+    WorkerLocal<std::shared_ptr<Waiting>> waiting;
     std::array<metrics::Gauge*, 2> entries{};
     std::array<metrics::Counter*, 2> hits{};
     std::array<metrics::Counter*, 2> evictions{};
@@ -78,11 +73,13 @@ struct Content {
     metrics::Counter* drops = nullptr;
     metrics::Counter* served_stale = nullptr;
 
-    /// After a change of a store of `worker`.
-    void note_size(std::size_t worker, Kind kind) noexcept;
+    Store& of(Kind kind) noexcept { return kind == Kind::success ? success : denial; }
+    const Store& of(Kind kind) const noexcept { return kind == Kind::success ? success : denial; }
+    Key key_of(const Query& query) const noexcept;
+    /// Whether a refresh of `key` has come to an end: what is there is good, or failed, or gone.
+    bool is_settled(const Key& key, Time now) const noexcept;
+    /// Enters what `worker` has done to a store.
+    void note(std::size_t worker, Kind kind, const Change& change) noexcept;
 };
-
-Key key_of(const Query& query) noexcept;
-Time now_by(const Clock& clock) noexcept;
 
 }  // namespace nameplane::plugins::caching

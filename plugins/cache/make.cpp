@@ -20,16 +20,15 @@ Result<PluginPtr> Cache::make(const Options& given, Setup& setup) {
     for (const dns::Name& zone : setup.zones) key += ' ' + zone.to_string();
     key += " view " + std::string{setup.view};
     const auto fits = [&](const Content& there) {
-        return there.settings == *settings && there.shelves.size() == setup.workers;
+        return there.settings == *settings && there.waiting.size() == setup.workers;
     };
     return PluginPtr{new Cache{setup.heirlooms->get<Content>(key, fits, fresh)}};
 }
 
 void Cache::begin(WorkerContext& worker) const {
     if (content_->settings.verify_time.count() == 0) return;
-    auto& waiting = content_->shelves.at(worker.number()).waiting;
-    if (waiting == nullptr)
-        waiting = std::make_shared<caching::Waiting>(worker.loop(), content_->clock);
+    auto& waiting = content_->waiting.at(worker.number());
+    if (waiting == nullptr) waiting = std::make_shared<caching::Waiting>(worker.loop(), *content_);
     worker.keep(waiting);
 }
 

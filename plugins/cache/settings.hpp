@@ -18,7 +18,7 @@ struct Settings {
 
     /// What holds for one kind of answers.
     struct Part {
-        std::size_t capacity = 9984;  ///< answers, for each worker
+        std::size_t capacity = 9984;  ///< answers, of all workers together
         dns::Ttl ttl_max = 3600;
         dns::Ttl ttl_min = 5;
         std::vector<dns::Name> disabled;  ///< zones that are not kept

@@ -1,12 +1,12 @@
-// hot path
 #pragma once
-// Store: answers by question, in memory that is taken once. Entries are made of chunks of one size,
-// so that nothing is ever moved; when entries or chunks run out, those go that were not asked for
-// since they were last looked at (SIEVE: one queue, one bit).
+// Store: answers by question, for all workers, in memory that is taken once. To find and to read
+// takes no lock and no heap; see shard.hpp. A question always belongs to the same of a few shards,
+// so that writers seldom meet.
 
-#include <nameplane/dns/name.hpp>
-#include <nameplane/dns/types.hpp>
+#include "plugins/cache/entry.hpp"
+#include "plugins/cache/shard.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,103 +14,63 @@
 
 namespace nameplane::plugins::caching {
 
-/// Milliseconds of the steady clock.
-using Time = std::int64_t;
-
-struct Key {
-    dns::NameView name;  ///< lower case
-    dns::Type type;
-    dns::Class klass;
-    bool dnssec_ok;
-    bool checking_disabled;
-};
-
-/// One answer. What the owner of the store keeps beside it is his.
-struct Entry {
-    std::uint64_t hash;
-    Time stored;
-    Time last_hit;
-    Time refresh_until;  ///< somebody refreshes it, or did so in vain
-    dns::Ttl ttl;        ///< from `stored` on
-    std::uint32_t hits;
-    dns::Rcode rcode;
-    bool recursion_available;
-    bool answers;         ///< the question, and not something else
-    bool is_denial;       ///< lies in the store for those
-    bool failed_refresh;  ///< the last one
-    // The store's.
-    std::uint16_t traits;  ///< of the key
-    dns::Type type;
-    dns::Class klass;
-    bool visited;
-    std::uint8_t name_octets;
-    std::uint32_t octets;  ///< of name and answer
-    std::uint32_t chunk;
-    std::uint32_t bucket_next;
-    std::uint32_t newer;
-    std::uint32_t older;
-};
-
-/// One thread.
+/// Any thread.
 class Store {
 public:
     /// At most `entries` answers (not 0), and 512 octets for each of them on average.
-    Store(std::size_t entries, std::uint64_t seed);
+    explicit Store(std::size_t entries);
 
-    /// The answer to `key`, and remembers that it was asked for; nullptr: none.
-    Entry* find(const Key& key) noexcept;
-    /// Puts `answer` in place of what is there. nullptr when it is too large for any room. Fields
-    /// that are not the store's are to be set by the caller.
-    Entry* put(const Key& key, std::span<const std::uint8_t> answer) noexcept;
-    void remove(const Key& key) noexcept;
-    /// Copies the answer into `out`, which has answer_octets() of room.
-    void read(const Entry& entry, std::span<std::uint8_t> out) const noexcept;
-    static std::size_t answer_octets(const Entry& entry) noexcept {
-        return entry.octets - entry.name_octets;
-    }
+    /// The answer to `key`, and remembers that it was asked for; false: there is none.
+    bool find(const Key& key, Entry& out) const noexcept;
+    /// Copies the answer into `out`, which has words_for(entry.octets) words. False: it has been
+    /// replaced since it was found.
+    [[nodiscard]] bool read(const Entry& entry, std::span<std::uint64_t> out) const noexcept;
 
-    std::size_t size() const noexcept { return size_; }
-    /// Entries that had to go for others, since the beginning.
-    std::uint64_t evictions() const noexcept { return evictions_; }
-    std::size_t octets_max() const noexcept { return chunks_max_ * sizeof(Chunk); }
+    // Of an answer that has been replaced since it was found, these may hit the one in its place:
+    // then that is refreshed a little later, or counts one hit more.
+
+    /// Whether the caller is the one to refresh it, until which time nobody else is.
+    bool begin_refresh(const Entry& entry, Time now, Time until) const noexcept;
+    /// Nobody is to refresh it before `until`.
+    void end_refresh(const Entry& entry, bool good, Time until) const noexcept;
+    /// How often it was asked for without a gap of `gap`.
+    std::uint32_t count_hit(const Entry& entry, Time now, Time gap) const noexcept;
+
+    /// Puts `answer` in place of what is there; not kept if it is too large for any room.
+    Change put(const Key& key, const Facts& facts, std::span<const std::uint8_t> answer);
+    Change remove(const Key& key);
+
+    std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+    /// Octets that names and answers can take at most.
+    std::size_t octets_max() const noexcept { return octets_max_; }
 
 private:
-    static constexpr std::uint32_t none = 0xffffffff;
-    static constexpr std::size_t octets_per_entry = 512;
-    static constexpr std::size_t chunk_data = 124;
-    struct Chunk {
-        std::uint32_t next;
-        std::uint8_t data[chunk_data];
+    /// Pages that are zeros and taken when they are first touched.
+    class Pages {
+    public:
+        explicit Pages(std::size_t octets);
+        ~Pages();
+        Pages(const Pages&) = delete;
+        Pages& operator=(const Pages&) = delete;
+        /// The next `count` of them. Begins a cache line.
+        template <class T> std::span<T> take(std::size_t count) noexcept;
+
+    private:
+        std::byte* begin_;
+        std::size_t octets_;
+        std::size_t used_ = 0;
     };
 
-    std::uint64_t hash_of(const Key& key) const noexcept;
-    bool is_for(const Entry& entry, const Key& key, std::uint64_t hash) const noexcept;
-    std::uint32_t find_index(const Key& key, std::uint64_t hash) const noexcept;
-    void copy_out(std::uint32_t chunk, std::size_t skip,
-                  std::span<std::uint8_t> out) const noexcept;
-    bool make_room(std::size_t chunks) noexcept;
-    std::uint32_t take_chunk() noexcept;
-    void evict() noexcept;
-    void drop(std::uint32_t index) noexcept;
+    std::uint32_t shard_of(const Key& key) const noexcept {
+        return static_cast<std::uint32_t>(key.hash >> 32) & shard_mask_;
+    }
+    Change count(Change change) noexcept;
 
-    std::size_t entries_max_;
-    std::size_t chunks_max_;
-    std::size_t bucket_mask_;
-    std::uint64_t seed_;
-    std::unique_ptr<Entry[]> entries_;
-    std::unique_ptr<Chunk[]> chunks_;
-    std::unique_ptr<std::uint32_t[]> buckets_;
-    // What was never used comes first: memory is touched only as it is needed.
-    std::uint32_t entries_touched_ = 0;
-    std::uint32_t chunks_touched_ = 0;
-    std::uint32_t free_entry_ = none;
-    std::uint32_t free_chunk_ = none;
-    std::size_t chunks_used_ = 0;
-    std::uint32_t newest_ = none;
-    std::uint32_t oldest_ = none;
-    std::uint32_t hand_ = none;
-    std::size_t size_ = 0;
-    std::uint64_t evictions_ = 0;
+    std::uint32_t shard_mask_;
+    std::size_t octets_max_ = 0;
+    Pages pages_;
+    std::unique_ptr<Shard[]> shards_;
+    std::atomic<std::size_t> size_{0};
 };
 
 }  // namespace nameplane::plugins::caching
