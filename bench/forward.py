@@ -10,14 +10,11 @@ Needs dnsperf, nsd, dig, taskset."""
 import argparse
 import os
 import pathlib
-import shutil
 import signal
-import statistics
 import subprocess
-import sys
 import tempfile
 
-import dns as bench
+import rounds
 
 CASES = {"cached": "    cache 3600\n", "forwarded": ""}
 
@@ -30,7 +27,7 @@ class Upstream:
     title = "upstream"
 
     def __init__(self, options, folder):
-        self.port = bench.free_port()
+        self.port = rounds.free_port()
         with open(folder / "zone", "w", encoding="ascii") as zone:
             zone.write("$ORIGIN example.\n$TTL 3600\n@ SOA ns hostmaster 1 3600 600 86400 30\n@ NS ns\n"
                        "ns A 192.0.2.53\n")
@@ -63,7 +60,7 @@ zone:
 class Server:
     def __init__(self, title, command, options, folder, plugins, upstream):
         self.title = title
-        self.port = bench.free_port()
+        self.port = rounds.free_port()
         corefile = folder / f"{title.replace(' ', '-')}.corefile"
         corefile.write_text(f".:{self.port} {{\n    bind 127.0.0.1\n{plugins}"
                             f"    forward . 127.0.0.1:{upstream.port}\n}}\n")
@@ -71,23 +68,18 @@ class Server:
             ["taskset", "-c", options.server_cpus, *command(corefile)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, "GOMAXPROCS": str(options.threads)})
+        self.pid = self.process.pid
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default="build/plain/src/agent/nameplane")
+    rounds.add_options(parser, rounds=5, seconds=4)
     parser.add_argument("--coredns")
     parser.add_argument("--names", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--load-cpus", default="0")
-    parser.add_argument("--server-cpus", default="1")
     options = parser.parse_args()
-    for tool in ("dnsperf", "nsd", "dig", "taskset"):
-        if not shutil.which(tool):
-            sys.exit(f"needs {tool}: apt-get install dnsperf nsd bind9-dnsutils util-linux")
+    rounds.need(dnsperf="dnsperf", nsd="nsd", dig="bind9-dnsutils", taskset="util-linux")
     with tempfile.TemporaryDirectory() as name_of_folder:
         folder = pathlib.Path(name_of_folder)
         (folder / "manifests").mkdir()
@@ -101,35 +93,22 @@ def main():
         if options.coredns:
             commands["coredns"] = lambda corefile: [options.coredns, "-conf", str(corefile)]
         try:
-            bench.wait_for_answer(upstream.port, "name-1.example")
+            rounds.wait_for_answer(upstream.port, "name-1.example")
             for case, plugins in CASES.items():
                 for title, command in commands.items():
                     servers.append(Server(f"{title} {case}", command, options, folder, plugins,
                                           upstream))
-                    bench.wait_for_answer(servers[-1].port, "name-1.example")
+                    rounds.wait_for_answer(servers[-1].port, "name-1.example")
+            at_rest = {s.title: rounds.resident_mb(s.pid) for s in servers}
             for server in servers:
-                bench.measure(server, options, queries)  # the first round fills caches
-            rounds = {s.title: [] for s in servers}
-            for _ in range(options.rounds):
-                for server in servers:
-                    rounds[server.title].append(bench.measure(server, options, queries))
+                rounds.load(server, options, queries, "-n", "1")  # fills caches
+            rows = rounds.in_turn(servers, options, lambda *_: queries)
             print(f"{options.names} names, {options.threads} thread(s), {options.rounds} rounds of "
                   f"{options.seconds} s in turn, medians")
-            print("| server | CPU us/query | of it user | kQPS | lost | resident MB |")
-            print("|---|---|---|---|---|---|")
-            for server in servers:
-                rows = rounds[server.title]
-
-                def median(key, rows=rows):
-                    return statistics.median(row[key] for row in rows)
-                print(f"| {server.title} | {median('cpu'):.2f} | {median('user'):.2f} | "
-                      f"{median('kqps'):.0f} | {sum(r['lost'] for r in rows)} | "
-                      f"{bench.resident_mb(server.process.pid):.0f} |")
+            rounds.print_head()
+            rounds.print_rows(servers, rows, at_rest)
             for case in CASES if options.coredns else ():
-                ratios = sorted(b["cpu"] / a["cpu"] for a, b in zip(
-                    rounds[f"nameplane {case}"], rounds[f"coredns {case}"]))
-                print(f"{case}, CPU of coredns / nameplane: median "
-                      f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})")
+                rounds.print_ratios(case, rows[f"nameplane {case}"], rows[f"coredns {case}"])
         finally:
             for server in [*servers, upstream]:
                 server.process.send_signal(signal.SIGTERM)
