@@ -28,6 +28,20 @@ namespace {
 
 constexpr std::size_t workers = 3;
 
+using Values = std::vector<std::pair<std::string, Options::Value>>;
+
+/// A clock that many threads read.
+class SharedClock final : public Clock {
+public:
+    Monotonic now() const noexcept override { return Monotonic{ms(ms_.load())}; }
+    WallTime wall() const noexcept override { return std::chrono::system_clock::now(); }
+    void advance(std::chrono::milliseconds time) { ms_ += time.count(); }
+
+private:
+    using ms = std::chrono::milliseconds;
+    std::atomic<ms::rep> ms_{1'000'000};
+};
+
 /// Says that "n<i>.example." has the address 10.0.x.y of the number i, and that nothing is below
 /// ".test.".
 class Upstream {
@@ -42,6 +56,9 @@ public:
     std::string address() const { return scripted_.address(); }
     std::size_t asked() const { return asked_; }
 
+    /// Says nothing for a while.
+    void be_silent(bool silent) { silent_ = silent; }
+
     static std::string address_of(unsigned i) {
         return "10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256);
     }
@@ -49,6 +66,7 @@ public:
 private:
     std::vector<Octets> answers(const ScriptedUpstream::Question& question) {
         ++asked_;
+        if (silent_) return {};
         const auto& message = question.message;
         const std::string name{message.begin() + 12, message.end()};
         if (name.find("\4test") != std::string::npos) {
@@ -60,6 +78,7 @@ private:
 
     net::Loop loop_;
     std::atomic<std::size_t> asked_{0};
+    std::atomic<bool> silent_{false};
     ScriptedUpstream scripted_;
     std::thread thread_;
 };
@@ -80,6 +99,8 @@ private:
 };
 
 struct Serving {
+    Values cache;
+    SharedClock clock;
     Upstream upstream;
     SearchList search;
     metrics::Registry metrics{workers};
@@ -88,7 +109,7 @@ struct Serving {
     Published<services::Snapshot> snapshots{services::Snapshot::empty()};
     std::unique_ptr<server::Server> server;
 
-    Serving() {
+    explicit Serving(Values cache_options = {}) : cache{std::move(cache_options)} {
         auto bound = server::Server::bind(
             {.listen = {{*IpAddress::parse("127.0.0.1"), 0}}, .workers = workers}, chains,
             snapshots, metrics);
@@ -102,15 +123,19 @@ struct Serving {
             .zones = {dns::Name{}},
             .plugins = {
                 plugin_with("autopath", {{"path", std::vector<std::string>{search.path()}}}),
-                plugin_with("cache", {}),
+                plugin_with("cache", cache),
                 plugin_with("forward", {{"from", std::vector<dns::Name>{dns::Name{}}},
-                                        {"to", std::vector<std::string>{upstream.address()}}})}};
+                                        {"to", std::vector<std::string>{upstream.address()}},
+                                        {"read_timeout", std::uint64_t{50}},
+                                        {"max_connect_attempts", std::int64_t{0}},
+                                        {"max_fails", std::int64_t{0}}})}};
         auto built = chain::Chains::build({config}, Setup{.zones = {},
                                                           .workers = workers,
                                                           .metrics = metrics,
                                                           .own_addresses = {},
                                                           .services_synced = {},
-                                                          .heirlooms = &heirlooms});
+                                                          .heirlooms = &heirlooms,
+                                                          .clock = &clock});
         if (!built) FAIL(built.error().text);
         return *built;
     }
@@ -156,6 +181,36 @@ TEST_CASE("one question of many clients, whichever workers they meet, reaches th
     }
     CHECK(serving.upstream.asked() == 1);
     CHECK(serving.count("coredns_cache_hits_total") == 50);
+}
+
+TEST_CASE("who waits for a refresh by another worker gets its answer") {
+    Serving serving{
+        {{"serve_stale",
+          std::vector<Statement>{{.words = {"1h", "verify", "1s"}, .body = {}, .where = {}}}}}};
+    CHECK(is_right(UdpClient{serving.at()}.ask(query("n7.example")), 7));
+    serving.clock.advance(400s);
+    serving.upstream.be_silent(true);
+    // The clock stands: the time to wait is never over.
+    constexpr std::uint16_t clients_count = 30;
+    std::vector<UdpClient> clients;
+    for (std::uint16_t i = 0; i < clients_count; ++i) {
+        clients.emplace_back(serving.at()).send(query("n7.example", {.id = i}));
+    }
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (serving.count("coredns_cache_requests_total") < clients_count + 1 &&
+           std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(1ms);  // a counter tells nobody
+    }
+    serving.upstream.be_silent(false);
+    for (std::uint16_t i = 0; i < clients_count; ++i) {
+        const auto answer = clients[i].receive();
+        REQUIRE(answer);
+        CHECK(id_of(*answer) == i);
+        CHECK(is_right(*answer, 7));
+        const auto read = read_with_ldns(*answer);
+        CHECK(read->answers.front().find(" 300 ") != std::string::npos);
+    }
+    CHECK(serving.count("coredns_cache_served_stale_total") == 0);
 }
 
 TEST_CASE("clients of all workers get right answers while chains are exchanged") {
