@@ -24,9 +24,12 @@ class Chain;
 
 inline constexpr std::size_t plugins_in_chain_max = 32;
 inline constexpr std::size_t turns_max = 8;
+/// Look-ups within look-ups, see Query::look_up().
+inline constexpr std::size_t look_ups_max = 8;
 
 class Plugin;
 class Query;
+class Reply;
 
 enum class Transport : std::uint8_t { udp, tcp };
 
@@ -62,6 +65,13 @@ public:
     virtual bool make_room(Query& query) noexcept = 0;
     /// See Query::resume().
     virtual void resume(Query& query) noexcept = 0;
+    /// See Query::look_up(). A host that cannot has nothing to say.
+    virtual bool look_up(Query& asking, dns::NameView name, dns::Type type,
+                         const Reply*& answer) noexcept {
+        (void)asking, (void)name, (void)type;
+        answer = nullptr;
+        return true;
+    }
 
 protected:
     ~Host() = default;
@@ -91,9 +101,11 @@ public:
         std::size_t worker = 0;
         services::ServiceView services;
         Arena* arena = nullptr;
-        Host* host = nullptr;     ///< without one nothing can wait
-        void* place = nullptr;    ///< the host's own
-        bool for_nobody = false;  ///< see refresh_behind()
+        Host* host = nullptr;       ///< without one nothing can wait
+        void* place = nullptr;      ///< the host's own
+        bool for_nobody = false;    ///< see refresh_behind()
+        Query* asked_by = nullptr;  ///< the one that looks something up; see look_up()
+        void* inner = nullptr;      ///< the host's own, of such a query
     };
     explicit Query(const Parts& parts) noexcept : parts_{parts} {}
     Query(const Query&) = delete;
@@ -194,6 +206,23 @@ public:
     /// on the worker's thread, never from within ask() or woken() of the same query. The query may
     /// be gone when it returns.
     void resume() noexcept { parts_.host->resume(*this); }
+
+    /// Asks this server, all blocks of it, for something else, as if the client had asked that: for
+    /// a plugin whose answer names what only others know. `name` is lower case and lives until the
+    /// answer is sent. True: `answer` is what came of it, valid until then; nullptr if nothing did,
+    /// as where one look-up leads to the next without end. False: say Step::wait; `answer`, which
+    /// must lie in the arena, is set before woken() is called.
+    [[nodiscard]] bool look_up(dns::NameView name, dns::Type type, const Reply*& answer) noexcept {
+        answer = nullptr;
+        if (parts_.host == nullptr || depth() >= look_ups_max) return true;
+        return parts_.host->look_up(*this, name, type, answer);
+    }
+    /// How many look-ups this query is within.
+    std::size_t depth() const noexcept {
+        std::size_t depth = 0;
+        for (const Query* at = parts_.asked_by; at != nullptr; at = at->parts_.asked_by) ++depth;
+        return depth;
+    }
 
     /// When this plugin has answered (or waits), the same question walks in again behind it, for
     /// nobody: what comes back passes the plugin's tell() and is sent to no one.

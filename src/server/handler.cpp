@@ -73,7 +73,8 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
                                      std::span<std::uint8_t> out) noexcept {
     const dns::Question& question = taken->question;
     if (taken->zone != nullptr && taken->zone->chain->filters()) {
-        taken->zone = admitting_zone(*taken, arrival);
+        Query query{parts_of(*taken, arrival)};
+        taken->zone = admitting_zone(taken->zone, query);
     }
     const chain::Zone* const zone = taken->zone;
     const chain::Traffic& traffic =
@@ -133,12 +134,10 @@ Query::Parts Handler::parts_of(const Taken& taken, const Arrival& arrival) noexc
             .place = current_};
 }
 
-const chain::Zone* Handler::admitting_zone(const Taken& taken, const Arrival& arrival) noexcept {
-    Query query{parts_of(taken, arrival)};
-    const chain::Zone* zone = taken.zone;
+const chain::Zone* Handler::admitting_zone(const chain::Zone* zone, Query& query) noexcept {
     while (zone != nullptr) {
         const bool right_class =
-            taken.question.klass == dns::Class::in || zone->chain->takes_all_classes();
+            query.klass() == dns::Class::in || zone->chain->takes_all_classes();
         if (right_class && zone->chain->admits(query)) break;
         zone = zone->next;
     }
@@ -148,6 +147,8 @@ const chain::Zone* Handler::admitting_zone(const Taken& taken, const Arrival& ar
 Step Handler::ask_chain(Taken& taken, const Arrival& arrival) noexcept {
     Context& context = *current_;
     context.zone = taken.zone;
+    context.chains = chains_;
+    context.listener = arrival.listener;
     answering_ = &taken;
     Query& query = context.query.emplace(parts_of(taken, arrival));
     return taken.zone->chain->walk(query, *context.reply);

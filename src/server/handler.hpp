@@ -91,6 +91,8 @@ public:
 
     bool make_room(Query& query) noexcept override;
     void resume(Query& query) noexcept override;
+    bool look_up(Query& asking, dns::NameView name, dns::Type type,
+                 const Reply*& answer) noexcept override;
 
 private:
     using Time = std::chrono::steady_clock::time_point;
@@ -115,6 +117,8 @@ private:
         std::optional<Query> query;
         std::optional<Reply> reply;
         const chain::Zone* zone = nullptr;
+        const chain::Chains* chains = nullptr;  ///< that `zone` is of
+        std::size_t listener = 0;
         // Of one that waits.
         TakenPtr taken;
         Pins pins;
@@ -122,6 +126,14 @@ private:
         Return way;
         Transport transport = Transport::udp;
         Time since;
+    };
+
+    /// What a query looks up meanwhile; in its arena.
+    struct Inner {
+        Query query;
+        Reply reply;
+        const chain::Zone* zone;
+        const Reply** answer;
     };
 
     void take(Message message, std::size_t listener, Taken& taken) const noexcept;
@@ -132,8 +144,8 @@ private:
     std::size_t answer_question(TakenPtr& taken, const Arrival& arrival,
                                 std::span<std::uint8_t> out) noexcept;
     Query::Parts parts_of(const Taken& taken, const Arrival& arrival) noexcept;
-    /// The first of the zones that may answer whose chain admits the query; nullptr: none does.
-    const chain::Zone* admitting_zone(const Taken& taken, const Arrival& arrival) noexcept;
+    /// The first, from `zone` on, whose chain admits the query; nullptr: none does.
+    static const chain::Zone* admitting_zone(const chain::Zone* zone, Query& query) noexcept;
     Step ask_chain(Taken& taken, const Arrival& arrival) noexcept;
     std::size_t encode(const dns::Question& question, const Reply& reply, Transport transport,
                        std::span<std::uint8_t> out) noexcept;

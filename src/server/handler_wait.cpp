@@ -37,6 +37,8 @@ Pins Handler::pin() const noexcept {
 }
 
 bool Handler::make_room(Query& query) noexcept {
+    // All that wait for each other lie in one arena.
+    if (query.parts().asked_by != nullptr) return make_room(*query.parts().asked_by);
     const auto* context = static_cast<Context*>(query.place());
     if (context != current_) return true;  // waits already, or is a refresh: nothing to move
     Taken& taken = *answering_;
@@ -87,7 +89,10 @@ void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) n
         oddities_->waiting_full.add(worker_);
         return;
     }
+    const auto& from = *static_cast<const Context*>(query.place());
     context->zone = &zone;
+    context->chains = from.chains;
+    context->listener = from.listener;
     context->late = nullptr;
     Query::Parts parts = query.parts();
     const std::optional<dns::NameView> name = query.name().copy_to(context->arena);
@@ -100,6 +105,8 @@ void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) n
     parts.host = this;
     parts.place = context;
     parts.for_nobody = true;
+    parts.asked_by = nullptr;
+    parts.inner = nullptr;
     // What the walk may change is its own; what it was started from may be gone before it ends.
     context->pins = pins.chains != nullptr ? pins : pin();
     const std::size_t place = query.refresh_at();
@@ -108,8 +115,42 @@ void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) n
     if (step != Step::wait) give_back(*context);
 }
 
+bool Handler::look_up(Query& asking, dns::NameView name, dns::Type type,
+                      const Reply*& answer) noexcept {
+    const auto& context = *static_cast<Context*>(asking.place());
+    Arena& arena = asking.arena();
+    void* const memory = arena.allocate(sizeof(Inner), alignof(Inner));
+    const std::span<const std::uint8_t> options = asking.edns_options();
+    const std::span<std::uint8_t> copied = arena.array<std::uint8_t>(options.size());
+    if (memory == nullptr || copied.size() != options.size()) return true;
+    std::ranges::copy(options, copied.begin());
+    Query::Parts parts = asking.parts();
+    parts.name = parts.asked = name;
+    parts.type = type;
+    parts.edns_options = copied;
+    parts.asked_by = &asking;
+    parts.inner = memory;
+    auto& inner = *new (memory) Inner{
+        .query = Query{parts}, .reply = Reply{arena}, .zone = nullptr, .answer = &answer};
+    inner.zone = admitting_zone(context.chains->find(name, type, context.listener), inner.query);
+    Step step = Step::done;
+    if (inner.zone != nullptr) step = inner.zone->chain->walk(inner.query, inner.reply);
+    if (inner.query.refresh_wanted()) refresh(inner.query, *inner.zone, context.pins);
+    if (step == Step::wait) return false;
+    answer = step == Step::done ? &inner.reply : nullptr;
+    return true;
+}
+
 void Handler::resume(Query& query) noexcept {
     auto& context = *static_cast<Context*>(query.place());
+    if (query.parts().inner != nullptr) {
+        auto& inner = *static_cast<Inner*>(query.parts().inner);
+        const Step step = inner.zone->chain->resume(query, inner.reply);
+        if (query.refresh_wanted()) refresh(query, *inner.zone, context.pins);
+        if (step == Step::wait) return;
+        *inner.answer = step == Step::done ? &inner.reply : nullptr;
+        return resume(*query.parts().asked_by);
+    }
     const Step step = context.zone->chain->resume(query, *context.reply);
     if (step != Step::wait) return finish(context, step);
     if (query.refresh_wanted()) refresh(query, *context.zone, context.pins);

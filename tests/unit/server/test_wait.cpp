@@ -216,6 +216,57 @@ TEST_CASE("draining waits for those that wait, but not for ever") {
     }
 }
 
+namespace {
+
+std::vector<std::string> answers_in(const Octets& message) {
+    const auto read = read_with_ldns(message);
+    return read ? read->answers : std::vector<std::string>{"unreadable"};
+}
+
+}  // namespace
+
+TEST_CASE("a plugin asks the whole server, whether or not that has to wait") {
+    Running running = serving();
+    running.start();
+    const UdpClient client{running.at("127.0.0.1")};
+    const UdpClient other{running.at("127.0.0.1")};
+    using Lines = std::vector<std::string>;
+    CHECK(answers_in(client.ask(query("ask.www.test"))) ==
+          Lines{"ask.www.test. 3 IN CNAME www.test.", "www.test. 1 IN A 127.0.0.1"});
+    CHECK(answers_in(client.ask(query("out.test"))) == Lines{"out.test. 3 IN CNAME ."});
+    // Each of them waits for the next one.
+    for (const bool edns : {false, true}) {
+        Ask ask{.id = 7};
+        if (edns) ask.edns_size = 1400;
+        client.send(query("Ask.ask.hold1.test", ask));
+        for (std::uint16_t id = 100; id < 110; ++id) {
+            CHECK(id_of(other.ask(query("ask.other.test", {.id = id}))) == id);
+        }
+        CHECK_FALSE(client.receive(0ms));
+        other.ask(query("ask.release.test"));
+        const auto answer = client.receive();
+        REQUIRE(answer);
+        CHECK(id_of(*answer) == 7);
+        CHECK(answers_in(*answer) == Lines{"Ask.ask.hold1.test. 3 IN CNAME ask.hold1.test.",
+                                           "ask.hold1.test. 3 IN CNAME hold1.test.",
+                                           "hold1.test. 1 IN A 127.0.0.1"});
+    }
+    client.send(query("ask.holddrop.test", {.id = 8}));
+    other.ask(query("www.test"));
+    other.ask(query("release.test"));
+    const auto dropped = client.receive();
+    REQUIRE(dropped);
+    CHECK(answers_in(*dropped) == Lines{"ask.holddrop.test. 3 IN CNAME holddrop.test."});
+}
+
+TEST_CASE("what asks for itself comes to an end") {
+    Running running = serving();
+    running.start();
+    const UdpClient client{running.at("127.0.0.1")};
+    CHECK(answers_in(client.ask(query("loop.test", {.edns_size = 1400}))).size() ==
+          look_ups_max + 1);
+}
+
 TEST_CASE("a refresh comes back to who wanted it") {
     Running running = serving();
     running.start();

@@ -4,6 +4,7 @@
 #include "conf/config.hpp"
 #include "net/loop.hpp"
 #include <nameplane/base/worker_local.hpp>
+#include <nameplane/dns/rdata.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -84,6 +85,36 @@ Result<PluginPtr> make_holding(const Options&, Setup& setup) {
     return PluginPtr{new Holding{setup.workers}};
 }
 
+/// Answers "ask.<rest>" with a CNAME to <rest> and what the server says of that, and "loop.<rest>"
+/// with one to itself, "out.<rest>" with one to the root, which nobody serves.
+class Asking final : public Plugin {
+public:
+    Step ask(Query& query, Reply& reply) const noexcept override {
+        const std::string_view label = query.name().first_label();
+        if (label != "ask" && label != "loop" && label != "out") return Step::next;
+        Note* const note = query.keep<Note>(this);
+        if (note == nullptr) return Step::next;
+        if (label == "ask") note->target = query.name().parent();
+        if (label == "loop") note->target = query.name();
+        if (!query.look_up(note->target, query.type(), note->answer)) return Step::wait;
+        return woken(query, reply);
+    }
+    Step woken(Query& query, Reply& reply) const noexcept override {
+        const Note& note = *query.kept<Note>(this);
+        reply.rcode = note.answer == nullptr ? dns::Rcode::nx_domain : note.answer->rcode;
+        reply.answer(dns::cname_record(query.name(), 3, note.target));
+        if (note.answer == nullptr) return Step::done;
+        for (const auto& record : note.answer->answers().records()) reply.answer(record);
+        return Step::done;
+    }
+
+private:
+    struct Note {
+        dns::NameView target;
+        const Reply* answer = nullptr;
+    };
+};
+
 class Big final : public Plugin {
 public:
     Step ask(Query& query, Reply& reply) const noexcept override {
@@ -129,6 +160,7 @@ constexpr std::array kinds{
     chain::PluginKind{"picky", {}, &make<Picky>},
     chain::PluginKind{"dropping", {}, &make<Dropping>},
     chain::PluginKind{"holding", {}, &make_holding},
+    chain::PluginKind{"asking", {}, &make<Asking>},
     chain::PluginKind{"big", {}, &make<Big>},
     chain::PluginKind{"echo", {}, &make<Echo>},
 };
@@ -142,7 +174,7 @@ std::size_t refreshed() {
 std::shared_ptr<const chain::Chains> build_chains(metrics::Registry& metrics) {
     const conf::ServerConfig server{
         .zones = {*dns::Name::parse("test.")},
-        .plugins = {{"dropping", {}}, {"holding", {}}, {"big", {}}, {"echo", {}}}};
+        .plugins = {{"dropping", {}}, {"asking", {}}, {"holding", {}}, {"big", {}}, {"echo", {}}}};
     // Every listener of a test leads to it.
     const chain::Layout layout{.labels = std::vector<std::string>(4, "dns://:53"), .places = {}};
     auto chains = chain::Chains::build({server},

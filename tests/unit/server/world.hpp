@@ -7,6 +7,8 @@
 //     hold<n>.test.  waits until release.test. is asked on the same worker; then like anything
 //     else,
 //                    or, for holddrop.test., nothing at all
+//     ask.<name>     a CNAME to <name>, and what the server says of that
+//     loop.test.     the same of itself
 //     fresh.test.    asks for a refresh, see refreshed()
 //     anything else  an A or AAAA record with the address of ours that was asked; the client's
 //                    address as additional record; TTL 1 over UDP, 2 over TCP
