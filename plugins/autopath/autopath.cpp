@@ -2,6 +2,7 @@
 #include "plugins/autopath/autopath.hpp"
 
 #include <nameplane/dns/rdata.hpp>
+#include <nameplane/keep.hpp>
 #include <nameplane/zones.hpp>
 
 #include <algorithm>
@@ -66,7 +67,13 @@ bool Autopath::ask_next(Note& note, Query& query, Reply& reply) const noexcept {
     if (note.first == nullptr) {
         void* const memory = query.arena().allocate(sizeof(Reply), alignof(Reply));
         if (memory == nullptr) return false;
-        note.first = new (memory) Reply{reply};
+        auto* const first = new (memory) Reply{reply};
+        for (Section* section : {&first->answers(), &first->authorities(), &first->additionals()}) {
+            if (keep(*section, query.arena())) continue;
+            reply.fail();
+            return false;
+        }
+        note.first = first;
     }
     while (++note.at < end) {
         const auto next =

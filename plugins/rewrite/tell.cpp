@@ -4,6 +4,7 @@
 #include "plugins/rewrite/edns.hpp"
 #include "plugins/rewrite/rewrite.hpp"
 #include "plugins/rewrite/text.hpp"
+#include <nameplane/keep.hpp>
 
 #include <algorithm>
 #include <array>
@@ -230,6 +231,10 @@ bool Rewrite::follow_cname(Note& note, Query& query, Reply& reply) const noexcep
                 dns::Record record = answers[j];
                 if (j == i) record.data = *target;
                 note.before_cname->answer(record);
+            }
+            if (!keep(section, query.arena())) {
+                reply.fail();
+                return false;
             }
             query.ask_instead(*target, query.type());
             return true;
