@@ -292,7 +292,13 @@ bool Cache::keep(Query& query, Reply& reply, Time now) const noexcept {
     if (reply.failed()) return false;
     const Settings& settings = content_->settings;
     ReplyKind kind = kind_of(query, reply);
-    if (kind == ReplyKind::meta || kind == ReplyKind::other_error) return false;
+    if (kind == ReplyKind::meta || kind == ReplyKind::other_error) {
+        // Not kept, but not to be kept for long by others either, as in CoreDNS.
+        const Settings::Part& bounds = settings.success;
+        set_ttls(reply, std::clamp(ttl_of_others, std::min(bounds.ttl_min, bounds.ttl_max),
+                                   bounds.ttl_max));
+        return false;
+    }
     const bool soa = has_soa(reply);
     const bool answers = answers_question(query, reply);
     const bool leads_nowhere = kind == ReplyKind::no_error && !reply.answers().empty() && !answers;
