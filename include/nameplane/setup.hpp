@@ -34,6 +34,8 @@ struct Setup {
     std::string_view server_label = "dns://:53";
     /// What the label "view" of metrics says; empty without one.
     std::string_view view;
+    /// No plugin stands behind the one that is being made.
+    bool is_last = false;
     /// This machine's own addresses (interfaces, and those we are bound to), loopback left out:
     /// what an NS record of ours may name.
     std::span<const IpAddress> own_addresses;

@@ -89,6 +89,7 @@ Result<std::unique_ptr<const Chain>> build_chain(const conf::ServerConfig& serve
     for (const conf::PluginConfig& plugin : server.plugins) {
         const PluginKind* kind = kind_called(plugin.name);
         if (kind == nullptr) return Error{Errc::not_found, "no plugin is called " + plugin.name};
+        setup.is_last = &plugin == &server.plugins.back();
         Result<PluginPtr> made = kind->make(plugin.options, setup);
         if (made) {
             const auto place = kind - plugin_kinds().data();
@@ -199,7 +200,8 @@ void Chains::announce(const Chains* before) const {
 const Zone* Chains::parent_of(const Router& router, const Zone& zone, dns::NameView name) noexcept {
     if (!name.equals(zone.name)) return &zone;
     const Zone* const parent = router.find(name.parent());
-    return parent == nullptr ? &zone : parent;
+    // As CoreDNS: the root's block is not taken for the parent's.
+    return parent == nullptr || parent->name.view().is_root() ? &zone : parent;
 }
 
 std::vector<std::string_view> Chains::not_ready() const {
