@@ -28,7 +28,7 @@ inline constexpr auto dname_type = static_cast<dns::Type>(39);
 struct Rr {
     std::uint32_t data = 0;  ///< where its rdata begins
     dns::Ttl ttl = 0;
-    std::uint32_t target = none;  ///< the node that its rdata names, if that is in the zone
+    std::uint32_t target = none;  ///< of NS and CNAME: the node that it names
     std::uint16_t size = 0;       ///< of its rdata
 };
 /// The records of one type at one name; RRSIGs are a set for each type that they cover.

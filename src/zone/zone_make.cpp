@@ -148,15 +148,6 @@ dns::Type covered_by(const Item& item) noexcept {
     return static_cast<dns::Type>(octet(0) << 8U | octet(1));
 }
 
-/// Where the name in rdata begins that look-ups may want the addresses of; nothing if there is
-/// none.
-std::optional<std::size_t> target_at(dns::Type type) noexcept {
-    if (type == dns::Type::ns || type == dns::Type::cname) return 0;
-    if (type == dns::Type::mx || type == dns::Type::svcb || type == dns::Type::https) return 2;
-    if (type == dns::Type::srv) return 6;
-    return std::nullopt;
-}
-
 /// In the order of their types, those of one type as they came, none twice (RFC 2181 5).
 void put_in_order(std::vector<Item>& items) {
     std::vector<std::size_t> order(items.size());
@@ -314,16 +305,11 @@ void Zone::Builder::link(Zone& zone) const {
         if (name.first_label() == "*") parent.wildcard = i;
     }
     for (const Set& set : zone.sets_) {
-        const auto at = target_at(set.type);
-        if (!at) continue;
+        if (!is_named_lower(set.type)) continue;
         for (std::uint32_t i = set.first; i < set.first + set.count; ++i) {
-            const std::span octets{zone.octets_.data() + zone.rrs_[i].data + *at,
-                                   zone.rrs_[i].size - *at};
-            const auto size = name_size(octets);
-            if (!size) continue;
-            const dns::Name target =
-                dns::Name{dns::NameView::trusted(octets.data(), *size)}.lower();
-            if (target.view().is_under(origin_)) zone.rrs_[i].target = index_of(zone.find(target));
+            const Rr& rr = zone.rrs_[i];
+            const auto target = dns::NameView::trusted(zone.octets_.data() + rr.data, rr.size);
+            if (target.is_under(origin_)) zone.rrs_[i].target = index_of(zone.find(target));
         }
     }
 

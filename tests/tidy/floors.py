@@ -14,7 +14,7 @@ FLOORS = {
     "services": {"base"},
     "conf": {"base", "dns"},
     "api": {"base", "dns", "services", "conf"},
-    "zone": {"api", "base", "dns"},
+    "zone": {"api", "base", "dns", "services", "conf"},
     "chain": {"api", "base", "dns", "services", "conf", "zone"},
     "kube": {"base", "net", "services", "conf"},
     "rules": {"base", "services"},
