@@ -24,7 +24,7 @@ struct Asked {
 
 /// How often the heap was asked while `rounds` times all questions walked through.
 std::size_t allocations_of(const chain::Chain& chain, const std::vector<Asked>& asked, int rounds,
-                           Arena& arena) {
+                           Arena& arena, bool dnssec_ok = false) {
     const std::size_t before = allocations();
     for (int round = 0; round < rounds; ++round) {
         for (const Asked& one : asked) {
@@ -32,6 +32,7 @@ std::size_t allocations_of(const chain::Chain& chain, const std::vector<Asked>& 
             Query query{{.name = one.name,
                          .asked = one.name,
                          .type = one.type,
+                         .dnssec_ok = dnssec_ok,
                          .has_edns = true,
                          .udp_size = 1232,
                          .edns_options = nsid,
@@ -99,4 +100,26 @@ TEST_CASE("plugins that every query meets do not touch the heap") {
     Arena arena{1 << 16};
     (void)allocations_of(stage.chain_without_behind(), asked, 1, arena);
     CHECK(allocations_of(stage.chain_without_behind(), asked, 200, arena) == 0);
+}
+
+TEST_CASE("a zone file's answers do not touch the heap") {
+    const std::string zones = NAMEPLANE_SOURCE_ROOT "/tests/plugins/zones/";
+    Stage stage{"file " + zones + "example.zone example.org\nfile " + zones +
+                "signed.zone signed.example"};
+    std::vector<Asked> asked;
+    for (const char* const name :
+         {"example.org.", "www.example.org.", "missing.example.org.", "b.ent.example.org.",
+          "chain1.example.org.", "outside.example.org.", "x.wild.example.org.",
+          "www.sub.example.org.", "x.away.example.org.", "loop1.example.org.", "signed.example.",
+          "missing.signed.example.", "x.wild.signed.example.", "www.sub.signed.example."}) {
+        for (const dns::Type type : {dns::Type::a, dns::Type::mx, dns::Type::ns, dns::Type::soa,
+                                     dns::Type::ds, dns::Type::any}) {
+            asked.push_back({*dns::Name::parse(name), type});
+        }
+    }
+    Arena arena{1 << 16};
+    for (const bool dnssec_ok : {false, true}) {
+        (void)allocations_of(stage.chain_without_behind(), asked, 1, arena, dnssec_ok);
+        CHECK(allocations_of(stage.chain_without_behind(), asked, 200, arena, dnssec_ok) == 0);
+    }
 }

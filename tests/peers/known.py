@@ -8,6 +8,7 @@ import compare
 import wire
 
 OWN_SIZE = 1232  # [dns] udp_size_max
+CACHED_SLACK_S = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +127,8 @@ def _(case):
     owners, too."""
     if owners_as_asked(case, case.ours) < owners_as_asked(case, case.theirs):
         return False
-    if not any(label != label.lower() for label in case.question.name):
+    in_file = case.options[:1] in (("file",), ("auto",))
+    if not in_file and not any(label != label.lower() for label in case.question.name):
         return False
     return all(sorted(map(compare.lowered, map(compare.blank_serial, own))) ==
                sorted(map(compare.lowered, map(compare.blank_serial, other)))
@@ -171,6 +173,75 @@ def _(case):
     """hosts and kubernetes there answer for any class, where chaos or forward let it in."""
     return case.question.klass != 1 and case.theirs.flag("AA") and not case.ours.answer and \
         case.name.startswith(("www.example.test.", "web.default.svc.", "cluster.local."))
+
+
+def without_ttl(record):
+    return dataclasses.replace(compare.lowered(compare.blank_serial(record)), ttl=0)
+
+
+@known("cached-ttl", "answer", "authority", "additional")
+def _(case):
+    """One is asked before the other, and may have learnt an answer a little earlier or later."""
+    if "cache" not in case.options:
+        return False
+    for (own, other) in zip(case.ours.sections, case.theirs.sections):
+        (own, other) = (sorted(part, key=without_ttl) for part in (own, other))
+        if list(map(without_ttl, own)) != list(map(without_ttl, other)):
+            return False
+        if any(abs(a.ttl - b.ttl) > CACHED_SLACK_S for (a, b) in zip(own, other)):
+            return False
+    return True
+
+
+# -- zone files --
+
+def explained(case, explains):
+    """Whether each section is the same, or `explains` what ours has more and less."""
+    pairs = [[set(map(compare.lowered, map(compare.blank_serial, section))) for section in both]
+             for both in zip(case.ours.sections, case.theirs.sections)]
+    return all(own == other or explains(own - other, other - own) for (own, other) in pairs)
+
+
+def wants_dnssec(case):
+    return case.question.edns is not None and case.question.edns.do
+
+
+def kinds(records):
+    return {record.kind for record in records}
+
+
+@known("no-ds-proven", "answer", "authority", "additional")
+def _(case):
+    """A referral to a zone without DS, in a signed zone."""
+    return wants_dnssec(case) and case.ours.rcode == "NOERROR" and \
+        "NS" in kinds(case.ours.authority) and \
+        explained(case, lambda more, less: not less and kinds(more) == {"NSEC", "RRSIG"})
+
+
+@known("closest-name-proven", "answer", "authority", "additional")
+def _(case):
+    """NXDOMAIN below a name that has no records."""
+    return wants_dnssec(case) and case.ours.rcode == case.theirs.rcode == "NXDOMAIN" and \
+        explained(case, lambda more, less: kinds(more | less) == {"NSEC", "RRSIG"})
+
+
+@known("wildcard-alias-signed", "answer", "authority", "additional")
+def _(case):
+    """The signature of a CNAME that a wildcard made: there with the wildcard's name."""
+    def explains(more, less):
+        return kinds(more | less) == {"RRSIG"} and len(more) == len(less) and \
+            all(record.owner[0] == b"*" for record in less) and \
+            {record.data for record in more} == {record.data for record in less}
+    return wants_dnssec(case) and explained(case, explains)
+
+
+@known("wildcard-beside-empty-name", "rcode", "flags", "answer", "authority", "additional", "opt")
+def _(case):
+    """RFC 4592 2.2.2: a name that is there only because of longer ones is not made of the star beside
+    it."""
+    return case.options[:1] in (("file",), ("auto",)) and \
+        case.name in ("deep.wild.example.org.", "deep.inner.example.org.") and \
+        (is_no_data(case.ours) or nobody(case.ours) or case.ours.types() == ["CNAME"])
 
 
 # -- names and types: RFC 8020, a name is there for all types or for none --
@@ -234,7 +305,8 @@ def _(case):
 
 
 # Rules that questions about a cluster do not meet.
-ELSEWHERE = {"cd-copied", "opt-unasked", "glue-does-not-cut", "class-in-only"}
+ELSEWHERE = {"cd-copied", "opt-unasked", "glue-does-not-cut", "class-in-only", "cached-ttl", "no-ds-proven",
+             "closest-name-proven", "wildcard-alias-signed", "wildcard-beside-empty-name"}
 
 # "malformed-messages": what raw.MESSAGES get here and there, where it is not the same.
 FORMERR = "FORMERR opcode 0 RD 0/0/0/0"

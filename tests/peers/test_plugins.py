@@ -47,6 +47,17 @@ SETS = {
     "chaos": ["chaos test-1.0 a.author b.author", FORWARD],
     "errors only": ["errors"],
 }
+# Asked twice: what comes from the upstream, and what is kept of it.
+CACHED = {
+    "cache": ["cache"],
+    "cache of a zone": ["cache 20 www.example.test wild.example.test"],
+    "cache with bounds": [("cache 60", ["success 2000 40 10", "denial 2000 7 6"])],
+    "cache of answers only": [("cache", ["disable denial"])],
+    "cache of denials only": [("cache", ["disable success example.test"])],
+    "cache that keeps TTLs": [("cache 100", ["keepttl"])],
+    "cache with more": [("cache", ["prefetch 2", "serve_stale 1h", "servfail 10s"]), "loadbalance",
+                        "minimal"],
+}
 OTHER_NAMES = ["web.other.test", "www.inner.test", "alias3.inner.test", "mail.inner.test",
                "www.re.test", "four.re.test", "www.cut.example.test", "pre-ww.example.test",
                "x.gone.test", "gone.test", "ip-1-2.ip.test", "ip-x.ip.test", "ip.test",
@@ -97,7 +108,26 @@ class Plugins(peer_test.PeerTest):
                 finally:
                     for one in pair:
                         one.kill()
-        print("%d questions in all; known differences: %s" % (self.compared, dict(self.used)))
+
+    def test_cached(self):
+        server = upstream.Upstream(pathlib.Path(tempfile.mkdtemp()))
+        self.addCleanup(server.kill)
+        server.start()
+        for (number, (title, plugins)) in enumerate(CACHED.items()):
+            text = servers.block(["."], *plugins, FORWARD).replace("UPSTREAM", str(server.port))
+            with self.subTest(title):
+                pair = self.pair(text)
+                found = generate(100 + number, COUNT // 2)
+                try:
+                    for _ in range(2):
+                        self.compare(pair, found, ["cache"])
+                finally:
+                    for one in pair:
+                        one.kill()
+
+    @classmethod
+    def tearDownClass(cls):
+        print("%d questions in all; known differences: %s" % (cls.compared, dict(cls.used)))
 
 
 if __name__ == "__main__":

@@ -176,6 +176,38 @@ private:
     std::optional<Heard>& heard_;
 };
 
+namespace {
+
+/// What a plugin looks up is asked of the same chain.
+class StageHost final : public Host {
+public:
+    explicit StageHost(const chain::Chain& chain) : chain_{chain} {}
+
+    bool make_room(Query&) noexcept override { return false; }
+    void resume(Query&) noexcept override {}
+    bool look_up(Query& asking, dns::NameView name, dns::Type type,
+                 const Reply*& answer) noexcept override {
+        Arena& arena = asking.arena();
+        void* const query_memory = arena.allocate(sizeof(Query), alignof(Query));
+        void* const reply_memory = arena.allocate(sizeof(Reply), alignof(Reply));
+        REQUIRE(query_memory != nullptr);
+        REQUIRE(reply_memory != nullptr);
+        Query::Parts parts = asking.parts();
+        parts.name = parts.asked = name;
+        parts.type = type;
+        parts.asked_by = &asking;
+        auto& query = *new (query_memory) Query{parts};
+        auto& reply = *new (reply_memory) Reply{arena};
+        answer = chain_.walk(query, reply) == Step::done ? &reply : nullptr;
+        return true;
+    }
+
+private:
+    const chain::Chain& chain_;
+};
+
+}  // namespace
+
 struct Stage::Parts {
     explicit Parts(std::size_t workers) : metrics{workers} {}
 
@@ -226,6 +258,7 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
     dns::Question question;
     REQUIRE(dns::parse_query(octets, question) == dns::ParseError::none);
     Arena arena{1 << 20};
+    StageHost host{*parts_->chain};
     Query query{
         {.name = question.name,
          .asked = question.asked,
@@ -243,7 +276,8 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
          .transport = how.tcp ? Transport::tcp : Transport::udp,
          .worker = how.worker,
          .services = services::ServiceView{*parts_->snapshot},
-         .arena = &arena}};
+         .arena = &arena,
+         .host = &host}};
     Reply reply{arena};
     parts_->heard.reset();
     if (parts_->chain->walk(query, reply) == Step::drop) return {.dropped = true, .message = {}};

@@ -1,0 +1,124 @@
+#include "plugins/auto/scan.hpp"
+#include "stage.hpp"
+#include "temporary_folder.hpp"
+#include <nameplane/base/background.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <thread>
+
+using namespace nameplane;
+using namespace nameplane::test;
+using namespace std::chrono_literals;
+namespace zone_folder = nameplane::plugins::zone_folder;
+
+namespace {
+
+std::string small_zone(unsigned serial, std::string_view address) {
+    return "@ 60 IN SOA ns admin " + std::to_string(serial) + " 1 2 3 4\nwww 60 IN A " +
+           std::string{address} + "\n";
+}
+
+template <class Condition> bool comes_true(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::sleep_for(5ms);
+    }
+    return true;
+}
+
+zone_folder::Rule rule_of(const std::string& folder, const char* pattern, const char* origin) {
+    auto made = Pattern::make(pattern);
+    REQUIRE(made);
+    return {.folder = folder, .pattern = *made, .origin = origin};
+}
+
+}  // namespace
+
+TEST_CASE("a file's name says what zone it is") {
+    struct Row {
+        const char* pattern;
+        const char* origin;
+        const char* name;
+        const char* zone;  ///< nullptr: none of ours
+    };
+    for (const Row& row :
+         {Row{R"(db\.(.*))", "{1}", "db.Example.org", "example.org."},
+          Row{R"(db\.(.*))", "{1}", "www.db.example.org", "example.org."},
+          Row{R"(db\.(.*))", "{1}", "dbxexample.org", nullptr},
+          Row{R"(^(.*)\.zone$)", "{1}", "example.org.zone", "example.org."},
+          Row{R"(^(.*)\.zone$)", "{1}", "example.org.zone.bak", nullptr},
+          Row{R"((.*)-(.*))", "{2}.{1}.org", "a-b", "b.a.org."},
+          Row{R"((.*))", "bliep", "any", "bliep."}, Row{R"((.*))", "{0}.x", "any", "any.x."},
+          Row{R"((.*))", "{2}", "any", nullptr}, Row{R"((.*))", "{x}", "any", "{x}."},
+          Row{R"((.*))", "{1}", "a..b", nullptr}}) {
+        INFO(row.pattern << ' ' << row.origin << ' ' << row.name);
+        const auto origin = zone_folder::origin_of(rule_of("/", row.pattern, row.origin), row.name);
+        CHECK((origin ? origin->to_string() : "none") == (row.zone ? row.zone : "none"));
+    }
+}
+
+TEST_CASE("folders below are looked into, the first file of a zone counts") {
+    const TemporaryFolder folder;
+    folder.write("db.example.org", "");
+    folder.write("deep/er/db.example.net", "");
+    folder.write("deep/db.example.org", "");
+    folder.write("other", "");
+    std::filesystem::create_directory_symlink(folder.at("deep"), folder.at("link"));
+    std::filesystem::create_symlink(folder.at("other"), folder.at("db.linked.example"));
+    const auto scan = zone_folder::scan(rule_of(folder.at(""), R"(db\.(.*))", "{1}"));
+    std::string found;
+    for (const auto& file : scan.files) found += file.origin.to_string() + ' ';
+    CHECK(found == "example.org. linked.example. example.net. ");
+    REQUIRE(scan.problems.size() == 1);
+    CHECK(scan.problems[0].find("for the same zone") != std::string::npos);
+    const auto missing = zone_folder::scan(rule_of(folder.at("gone"), "(.*)", "{1}"));
+    CHECK(missing.files.empty());
+    CHECK(missing.problems.size() == 1);
+}
+
+TEST_CASE("zones come, change and go with their files") {
+    const TemporaryFolder folder;
+    Background background;
+    folder.write("zones/db.example.org", small_zone(1, "192.0.2.1"));
+    folder.write("zones/db.example.com", small_zone(1, "192.0.2.9"));
+    Stage stage{"auto org {\ndirectory " + folder.at("zones") + "\nreload 10ms\n}",
+                {.background = &background}};
+    const auto address = [&](const char* name) {
+        const StageAnswer answer = stage.ask(name, "A");
+        return stage.heard() ? "behind" : answer.rcode + ' ' + answer.answers();
+    };
+    CHECK(address("www.example.org") == "NOERROR www.example.org. 60 IN A 192.0.2.1");
+    CHECK(address("missing.example.org") == "NXDOMAIN ");
+    // There is such a file, but the directive is for org only.
+    CHECK(address("www.example.com") == "behind");
+    CHECK(address("www.other.org") == "behind");
+    folder.write("zones/db.other.org", small_zone(1, "192.0.2.2"));
+    CHECK(comes_true(
+        [&] { return address("www.other.org") == "NOERROR www.other.org. 60 IN A 192.0.2.2"; }));
+    folder.write("zones/db.other.org", small_zone(2, "192.0.2.3"));
+    CHECK(comes_true(
+        [&] { return address("www.other.org") == "NOERROR www.other.org. 60 IN A 192.0.2.3"; }));
+    std::filesystem::remove(folder.at("zones/db.other.org"));
+    CHECK(comes_true([&] { return address("www.other.org") == "behind"; }));
+    // A file that is wrong at first makes no zone.
+    folder.write("zones/db.broken.org", "nonsense\n");
+    folder.write("zones/db.last.org", small_zone(1, "192.0.2.4"));
+    CHECK(comes_true(
+        [&] { return address("www.last.org") == "NOERROR www.last.org. 60 IN A 192.0.2.4"; }));
+    CHECK(address("www.broken.org") == "behind");
+    folder.write("zones/db.broken.org", small_zone(1, "192.0.2.5"));
+    CHECK(comes_true(
+        [&] { return address("www.broken.org") == "NOERROR www.broken.org. 60 IN A 192.0.2.5"; }));
+}
+
+TEST_CASE("the pattern and its template") {
+    const TemporaryFolder folder;
+    folder.write("example.org.zone", small_zone(1, "192.0.2.1"));
+    Stage stage{"auto {\ndirectory " + folder.at("") + " ^(.*)\\.zone$ {1}\n}"};
+    CHECK(stage.ask("www.example.org", "A").answers() == "www.example.org. 60 IN A 192.0.2.1");
+    CHECK(mistakes_in("auto {\nreload 1m\n}").find("expected a folder") != std::string::npos);
+    CHECK(mistakes_in("auto {\ndirectory / x y\n}").find("expected a group") != std::string::npos);
+}
