@@ -78,8 +78,8 @@ Change Shard::remove(const Key& key) {
     return change;
 }
 
-/// A word of the key's bucket that names no slot. One of eight that are in use has to go: seldom,
-/// for there are two buckets for each three entries or more.
+/// A word of the key's bucket that names no slot. Where all eight are in use one has to go: seldom,
+/// for there are half as many buckets as entries, or more.
 std::uint64_t& Shard::free_word(const Key& key, Change& change) noexcept {
     Bucket& bucket = bucket_of(key.hash);
     std::uint64_t* const free = std::ranges::find(bucket.words, 0ULL);

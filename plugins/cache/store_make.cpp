@@ -40,10 +40,9 @@ struct Counts {
 }  // namespace
 
 Store::Pages::Pages(std::size_t octets) : octets_{octets} {
-    void* const pages =
-        ::mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    NP_CHECK(pages != MAP_FAILED,
-             "a configuration is refused before its cache is larger than memory");
+    void* const pages = ::mmap(nullptr, octets, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    NP_CHECK(pages != MAP_FAILED, "addresses cost nothing; pages come as they are touched");
     begin_ = static_cast<std::byte*>(pages);
 }
 
