@@ -102,6 +102,8 @@ void Waiting::arrived(const Key& key) noexcept {
 
 void Waiting::tick() noexcept {
     armed_ = false;
+    // Who waits keeps the content; without anybody it may be gone.
+    if (first_ == nullptr) return;
     const Time now = content_.now();
     // Nobody tells of a refresh by another worker.
     resume_if([this, now](const Waiter& waiter) {
