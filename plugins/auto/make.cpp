@@ -66,6 +66,7 @@ void Auto::look() {
     }
     complaint_ = complaint;
     std::set<std::string> there;
+    const zone::Store::Together together{store};
     for (const zone_folder::Found& file : scan.files) {
         const std::string origin = file.origin.to_string();
         there.insert(origin);
@@ -81,7 +82,6 @@ void Auto::look() {
         store.remove(entry.second.origin());
         return true;
     });
-    store.sweep();
 }
 
 Result<PluginPtr> Auto::make(const Options& given, Setup& setup) {

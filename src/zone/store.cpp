@@ -36,23 +36,41 @@ void Store::remove(dns::NameView origin) {
 void Store::set(dns::NameView origin, const ZonePtr& zone, bool present) {
     const std::lock_guard lock{writing_};
     const dns::Name name = dns::Name{origin}.lower();
-    const std::shared_ptr<const ZoneSet> old = set_.newest();
-    std::vector<ZoneSet::Entry> entries{old->entries().begin(), old->entries().end()};
-    const auto found = std::ranges::find(entries, name, &ZoneSet::Entry::origin);
-    ZonePtr before;
-    if (found != entries.end()) before = found->zone;
-    if (!present) {
-        if (found == entries.end()) return;
-        entries.erase(found);
-    } else if (found != entries.end()) {
-        found->zone = zone;
+    const std::string key{reinterpret_cast<const char*>(name.view().data()), name.view().size()};
+    const auto found = zones_.find(key);
+    const ZonePtr before = found == zones_.end() ? nullptr : found->second.zone;
+    if (present) {
+        zones_.insert_or_assign(key, ZoneSet::Entry{name, zone});
+    } else if (found == zones_.end()) {
+        return;
     } else {
-        entries.push_back({name, zone});
+        zones_.erase(found);
     }
+    made_.push_back({name, before, zone});
+    if (together_ == 0) publish();
+}
+
+void Store::publish() {
+    if (made_.empty()) return;
+    std::vector<ZoneSet::Entry> entries;
+    entries.reserve(zones_.size());
+    for (const auto& [key, entry] : zones_) entries.push_back(entry);
     set_.publish(std::make_shared<const ZoneSet>(std::move(entries)));
-    if (directory_ != nullptr && before != zone) {
-        directory_->tell({.origin = name, .before = before, .now = zone});
+    for (const Made& made : made_) {
+        if (directory_ == nullptr || made.before == made.now) continue;
+        directory_->tell({.origin = made.origin, .before = made.before, .now = made.now});
     }
+    made_.clear();
+}
+
+Store::Together::Together(Store& store) : store_{store} {
+    const std::lock_guard lock{store_.writing_};
+    ++store_.together_;
+}
+
+Store::Together::~Together() {
+    const std::lock_guard lock{store_.writing_};
+    if (--store_.together_ == 0) store_.publish();
 }
 
 void Store::sweep() {

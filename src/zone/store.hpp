@@ -9,10 +9,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace nameplane::zone {
@@ -101,6 +103,18 @@ public:
     void remove(dns::NameView origin);
     /// Frees what no worker holds any more; now and then.
     void sweep();
+    /// While there is one, changes are not seen; then all of them are, at once. For many zones, for
+    /// each change that is seen costs as much as there are zones.
+    class Together {
+    public:
+        explicit Together(Store& store);
+        ~Together();
+        Together(const Together&) = delete;
+        Together& operator=(const Together&) = delete;
+
+    private:
+        Store& store_;
+    };
 
     // For others than workers; takes a lock.
 
@@ -122,9 +136,18 @@ private:
     struct Local {
         std::optional<Reader<ZoneSet>> reader;
     };
+    struct Made {
+        dns::Name origin;
+        ZonePtr before;
+        ZonePtr now;
+    };
     void set(dns::NameView origin, const ZonePtr& zone, bool present);
+    void publish();
 
-    std::mutex writing_;
+    std::mutex writing_;                           ///< zones_, made_, together_
+    std::map<std::string, ZoneSet::Entry> zones_;  ///< by wire form
+    std::vector<Made> made_;                       ///< changes that are not seen yet
+    unsigned together_ = 0;
     Published<ZoneSet> set_;
     mutable WorkerLocal<Local> readers_;
     std::shared_ptr<Directory> directory_;

@@ -125,7 +125,7 @@ public:
 
     /// Copies `record`. Names that CoreDNS makes lower case become so: owners, and what NS, SOA,
     /// CNAME, MX, SVCB and HTTPS name. One that is there already, and one that is not in the zone,
-    /// is left out. Fails for classes other than IN and for NSEC3.
+    /// is left out. Fails for classes other than IN, for NSEC3 and for types of questions only.
     Status add(const dns::Record& record);
     /// Records that were not in the zone.
     std::size_t outside() const noexcept { return outside_; }

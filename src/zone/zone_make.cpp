@@ -71,6 +71,12 @@ std::string_view text_of(std::span<const std::uint8_t> octets) {
     return {reinterpret_cast<const char*>(octets.data()), octets.size()};
 }
 
+/// RFC 6895 3.1: OPT, and types that only questions have.
+bool is_meta(dns::Type type) noexcept {
+    const auto number = static_cast<std::uint16_t>(type);
+    return type == dns::Type::opt || (number >= 128 && number <= 255);
+}
+
 bool is_named_lower(dns::Type type) noexcept {
     return type == dns::Type::ns || type == dns::Type::cname;
 }
@@ -207,6 +213,7 @@ Status Zone::Builder::add(const dns::Record& record) {
     if (record.type == nsec3 || record.type == nsec3param) {
         return named("NSEC3 is not served, expected a zone signed with NSEC", record);
     }
+    if (is_meta(record.type)) return named("a type that no record has", record);
     if (!has_shape(record)) return named("malformed", record);
     const dns::Name owner = dns::Name{record.owner}.lower();
     const bool is_soa = record.type == dns::Type::soa;

@@ -1,3 +1,4 @@
+#include "captured_lines.hpp"
 #include "stage.hpp"
 #include "temporary_folder.hpp"
 #include <nameplane/base/background.hpp>
@@ -204,8 +205,11 @@ TEST_CASE("the wildcard that made an answer is metadata") {
     const TemporaryFolder folder;
     const std::string path =
         folder.write("db", small_zone(1, "192.0.2.1") + "*.d 60 A 192.0.2.3\n");
-    Stage stage{"metadata\nrewrite edns0 local set 0xffee {zone/wildcard}\nfile " + path +
-                " example.org"};
-    // Told on the way out only; asked before, nobody knows.
-    CHECK(stage.ask("x.d.example.org", "A").answers() == "x.d.example.org. 60 IN A 192.0.2.3");
+    CapturedLines lines;
+    Stage stage{"metadata\nlog . \"{name} {/zone/wildcard}\"\nfile " + path + " example.org",
+                {.line_log = lines.log()}};
+    (void)stage.ask("x.d.example.org", "A");
+    CHECK(lines.next() == "[INFO] x.d.example.org. *.d.example.org.");
+    (void)stage.ask("www.example.org", "A");
+    CHECK(lines.next() == "[INFO] www.example.org. -");
 }

@@ -79,6 +79,28 @@ TEST_CASE("a directory knows the zones of its stores, and tells of changes") {
     CHECK_FALSE(directory->serves(name_of("example.net")));
 }
 
+TEST_CASE("changes that belong together are seen at once") {
+    const auto directory = std::make_shared<zone::Directory>();
+    const auto heard = std::make_shared<Heard>();
+    directory->listen(heard);
+    zone::Store store{1, directory};
+    store.put(small("example.org", 1));
+    heard->lines.clear();
+    {
+        const zone::Store::Together together{store};
+        store.remove(name_of("example.org"));
+        store.put(small("example.net", 2));
+        store.put(small("example.net", 3));
+        CHECK(store.zones(0).entries().size() == 1);
+        CHECK(store.serial(name_of("example.org")) == 1);
+        CHECK(heard->lines.empty());
+    }
+    CHECK(store.zones(0).entries().size() == 1);
+    CHECK(store.serial(name_of("example.net")) == 3);
+    CHECK(heard->lines == std::vector<std::string>{"example.org. 1 > -", "example.net. - > 2",
+                                                   "example.net. 2 > 3"});
+}
+
 TEST_CASE("who has gone is not told any more") {
     const auto directory = std::make_shared<zone::Directory>();
     auto heard = std::make_shared<Heard>();

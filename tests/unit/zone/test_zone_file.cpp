@@ -125,6 +125,8 @@ TEST_CASE("mistakes are told with their place") {
              {"www TXT ( a", "/zones/db:2: the end of the file within parentheses"},
              {"www TXT ( ( a", "/zones/db:2: '(' within parentheses"},
              {"www TXT a )", "/zones/db:2: ')', expected"},
+             {"x TYPE255 \\# 0", "/zones/db:2: a type that no record has"},
+             {"x TYPE41 \\# 0", "/zones/db:2: a type that no record has"},
              {"x NSEC3PARAM 1 0 0 -", "/zones/db:2: NSEC3 is not served"},
          }) {
         INFO("row at line " << row.at.line() << ": " << row.text);
