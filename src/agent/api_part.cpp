@@ -55,6 +55,8 @@ kube::ApiSourceOptions source_options(const conf::Config& config) {
     options.headless_slices = !config.start.api.headless_forward;
     // Names know no proxy: only who writes nothing but rules can do without those Services.
     options.foreign_proxy = !config.start.dns.listen.empty();
+    // Nor do rules depend on Namespaces, and kube-proxy's role may not list them.
+    options.namespaces = !config.start.dns.listen.empty();
     return options;
 }
 

@@ -259,7 +259,8 @@ ApiSource::ApiSource(ApiSourceOptions options, Api& api, net::Loop& loop,
     const auto numbers =
         std::make_shared<std::function<double()>>(random ? std::move(random) : machine_random());
     const auto next_number = [numbers] { return (*numbers)(); };
-    std::vector<Kind> kinds{Kind::namespace_, Kind::service, Kind::endpoint_slice};
+    std::vector<Kind> kinds{Kind::service, Kind::endpoint_slice};
+    if (options.namespaces) kinds.insert(kinds.begin(), Kind::namespace_);
     if (!options.node_name.empty()) kinds.push_back(Kind::node);
     if (options.pods) kinds.push_back(Kind::pod);
     const auto make_timer = [&loop](std::function<void()> fire) {

@@ -20,6 +20,7 @@ namespace nameplane::kube {
 
 struct ApiSourceOptions {
     std::string node_name;        ///< the only Node to watch; empty: none
+    bool namespaces = true;       ///< false: only rules are made, which need none
     bool pods = false;            ///< Pods are needed by `pods verified` only
     bool headless_slices = true;  ///< false: slices of headless Services are not sent to us
     /// False: nor what carries service.kubernetes.io/service-proxy-name.

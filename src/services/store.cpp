@@ -79,7 +79,8 @@ struct Store::State {
 
 bool Store::State::synced() noexcept {
     return listing(Kind::service).synced && listing(Kind::endpoint_slice).synced &&
-           listing(Kind::namespace_).synced && (!options.keep_pods || listing(Kind::pod).synced) &&
+           (!options.needs_namespaces || listing(Kind::namespace_).synced) &&
+           (!options.keep_pods || listing(Kind::pod).synced) &&
            (!options.needs_node || listing(Kind::node).synced);
 }
 

@@ -16,6 +16,7 @@ namespace nameplane::services {
 /// What the store keeps besides Services, EndpointSlices and Namespaces.
 struct StoreOptions {
     bool keep_pods = false;                ///< Pods are needed by `pods verified` only
+    bool needs_namespaces = true;          ///< not synced before Namespaces have been listed
     bool needs_node = false;               ///< not synced before Nodes have been listed, too
     std::size_t services_max = 1'000'000;  ///< further Services are refused
 };
