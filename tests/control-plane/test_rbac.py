@@ -127,9 +127,10 @@ class Rbac(cluster_test.ClusterTest):
                 self.write(file, text.replace("/etc/nameplane", self.folder))
             cluster_test.run(nameplane.BINARY, "check", self.folder + "/nameplane.toml")
         self.apply("nodelocaldns.yaml", "&dryRun=All")
+        self.apply("kube-proxy.yaml", "&dryRun=All")
         self.assertEqual({path.name for path in DEPLOY.glob("*.yaml")},
-                         {"deployment.yaml", "daemonset.yaml", "nodelocaldns.yaml", "rbac.yaml",
-                          "rbac-pods.yaml"})
+                         {"deployment.yaml", "daemonset.yaml", "kube-proxy.yaml", "nodelocaldns.yaml",
+                          "rbac.yaml", "rbac-pods.yaml"})
 
 
 if __name__ == "__main__":
