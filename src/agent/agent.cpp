@@ -10,6 +10,9 @@
 #include "agent/metrics_text.hpp"
 #include "agent/names_latency.hpp"
 #include "agent/node.hpp"
+#include "agent/proxy_metrics.hpp"
+#include "agent/proxy_pages.hpp"
+#include "agent/proxy_part.hpp"
 #include "agent/reload.hpp"
 #include "agent/rules_part.hpp"
 #include "agent/source_part.hpp"
@@ -108,6 +111,8 @@ struct Agent::Parts {
     net::Loop loop;
     services::Store store{
         services::StoreOptions{.keep_pods = needs_pods(config.runtime),
+                               .needs_namespaces = source_of(config.start) != Source::api ||
+                                                   !config.start.dns.listen.empty(),
                                .needs_node = config.start.rules.mode != conf::RulesMode::off},
         clock};
     services::Gate gate{config.start.rules.mode != conf::RulesMode::off,
@@ -119,12 +124,14 @@ struct Agent::Parts {
     RulesPart rules{
         config.start.rules, local_node_name(config.start.node), registry, clock,
         [this](std::uint64_t version) { loop.post([this, version] { rules_applied(version); }); }};
+    ProxyPart proxy{config.start, local_node_name(config.start.node), rules, registry, clock};
     std::unique_ptr<SourcePart> source;
     std::vector<SocketAddress> listening;  // as the layout of the chains numbers them
     Heirlooms heirlooms;
     std::optional<Published<chain::Chains>> chains;
     std::unique_ptr<server::Server> server;
     std::unique_ptr<Admin> admin;
+    std::unique_ptr<ProxyPages> proxy_pages;
     std::uint64_t overtaken_logged = 0;
     bool ready_logged = false;
     ConfigWatch watch{loop, overrides, [this] { reload(); }};
@@ -193,6 +200,7 @@ struct Agent::Parts {
         counts.version.set(static_cast<double>(snapshot->version()));
         gate.offer(snapshot);
         rules.offer(snapshot);
+        proxy.newest(*snapshot);
         gate_moved();
         NP_LOG_DEBUG("services.changed", "version", snapshot->version(), "services",
                      snapshot->service_count(), "endpoints", snapshot->endpoint_count());
@@ -224,6 +232,7 @@ struct Agent::Parts {
         }
         const std::shared_ptr<const services::Snapshot> shown = gate.published().newest();
         const services::ServiceView view{*shown};
+        proxy.shown(shown);
         latency.shown(shown, listed_version.load(std::memory_order_relaxed) != 0);
         counts.published.set(static_cast<double>(view.version()));
         if (rules_in() && !std::exchange(ready_logged, true)) {
@@ -344,12 +353,21 @@ struct Agent::Parts {
                " s ago, last error: " + health.last_error;
     }
 
-    std::string metrics_page() const {
+    std::string metrics_page() const { return metrics_text(all_families()); }
+
+    // What kube-proxy would show, and all the rest.
+    std::string proxy_metrics_page() const {
+        std::vector<metrics::FamilyReading> families = all_families();
+        add_proxy_metrics(families, proxy.mode());
+        return metrics_text(families);
+    }
+
+    std::vector<metrics::FamilyReading> all_families() const {
         std::vector<metrics::FamilyReading> families = registry.read();
         std::vector<metrics::FamilyReading> process = process_metrics();
         std::move(process.begin(), process.end(), std::back_inserter(families));
         if (overrides.setup_errors != nullptr) families.push_back(overrides.setup_errors->read());
-        return metrics_text(families);
+        return families;
     }
 
     // The run.
@@ -369,6 +387,7 @@ struct Agent::Parts {
 
     void shut_down() {
         if (admin) admin.reset();
+        proxy_pages.reset();
         if (server) server->drain(drain_grace);
         source->stop();
         rules.stop();
@@ -395,6 +414,14 @@ Result<std::unique_ptr<Agent>> Agent::make(conf::Compiled settings, Overrides ov
     auto admin = Admin::bind(parts->config.start.admin, std::move(pages));
     if (!admin) return std::move(admin).error();
     parts->admin = std::move(admin).value();
+    auto proxy_pages =
+        ProxyPages::bind(parts->config.start.admin,
+                         {.healthz = [all = parts.get()] { return all->proxy.healthz(); },
+                          .livez = [all = parts.get()] { return all->proxy.livez(); },
+                          .mode = [all = parts.get()] { return all->proxy.mode(); },
+                          .metrics = [all = parts.get()] { return all->proxy_metrics_page(); }});
+    if (!proxy_pages) return std::move(proxy_pages).error();
+    parts->proxy_pages = std::move(proxy_pages).value();
     return std::unique_ptr<Agent>{new Agent{std::move(parts)}};
 }
 
@@ -406,6 +433,7 @@ Status Agent::start() {
     if (Status read = all.source->start(); !read) return read;
     if (all.server) all.server->start();
     all.admin->start();
+    all.proxy_pages->start();
     all.sweep_timer->start(sweep_every, sweep_every);
     if (all.rules.enabled()) all.node_timer->start(node_refresh_every, node_refresh_every);
     return {};
@@ -420,6 +448,7 @@ std::vector<std::pair<std::string, std::uint16_t>> Agent::ports() const {
     std::vector<std::pair<std::string, std::uint16_t>> ports;
     if (parts_->server) ports.emplace_back("dns", parts_->server->port());
     for (auto& page : parts_->admin->ports()) ports.push_back(std::move(page));
+    for (auto& page : parts_->proxy_pages->ports()) ports.push_back(std::move(page));
     return ports;
 }
 

@@ -180,7 +180,8 @@ int run_render(const RenderCommand& command) {
     }
     const services::Node* const object =
         command.node_facts.empty() ? reading.snapshot->node(facts->name) : nullptr;
-    const rules::NodeFacts node = merged_facts(std::move(facts).value(), object);
+    const rules::NodeFacts node =
+        with_addresses(merged_facts(std::move(facts).value(), object), start.rules.node_addresses);
     rules::Planner planner{plan_settings(start.rules, node, command.family, {})};
     const std::string text = text_of(planner.plan(reading.snapshot, node), command.to);
     // Half a rule set must not pass for a whole one.

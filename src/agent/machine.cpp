@@ -38,13 +38,15 @@ Status write_number(const std::string& path, std::int64_t number) {
     return {};
 }
 
-void set_number(const std::string& path, std::int64_t number) {
-    if (read_number(path) == number) return;
+// Whether it is so now.
+bool set_number(const std::string& path, std::int64_t number) {
+    if (read_number(path) == number) return true;
     if (const Status written = write_number(path, number); !written) {
         NP_LOG_WARNING("machine.refused", "value", number, "error", written.error());
-    } else {
-        NP_LOG_INFO("machine.set", "path", path, "value", number);
+        return false;
     }
+    NP_LOG_INFO("machine.set", "path", path, "value", number);
+    return true;
 }
 
 std::int64_t seconds_of(std::chrono::milliseconds time) {
@@ -60,14 +62,14 @@ std::size_t conntrack_max(const conf::ConntrackConfig& config, std::size_t proce
 
 void set_conntrack(const conf::ConntrackConfig& config, const MachinePaths& paths) {
     const auto set = [&](const char* name, std::int64_t value) {
-        if (value > 0) set_number(paths.netfilter + name, value);
+        return value > 0 && set_number(paths.netfilter + name, value);
     };
     // Those of the machine, however few we may run on.
     const auto processors = static_cast<std::size_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
     const auto most = static_cast<std::int64_t>(conntrack_max(config, processors));
-    set("nf_conntrack_max", most);
+    // The table is of the machine, as is the limit: who may not set the one leaves the other alone.
     const std::int64_t slots = most / connections_a_slot;
-    if (slots > 0 && read_number(paths.hash_size).value_or(slots) < slots) {
+    if (set("nf_conntrack_max", most) && read_number(paths.hash_size).value_or(slots) < slots) {
         set_number(paths.hash_size, slots);
     }
     set("nf_conntrack_tcp_timeout_established", seconds_of(config.tcp_established));

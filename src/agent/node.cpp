@@ -125,6 +125,15 @@ rules::NodeFacts merged_facts(rules::NodeFacts machine, const services::Node* ob
     return machine;
 }
 
+rules::NodeFacts with_addresses(rules::NodeFacts facts, const std::vector<IpAddress>& own) {
+    for (const IpAddress& address : own) {
+        std::erase_if(facts.node_ips,
+                      [&](const IpAddress& other) { return other.family() == address.family(); });
+    }
+    facts.node_ips.insert(facts.node_ips.begin(), own.begin(), own.end());
+    return facts;
+}
+
 std::vector<IpAddress> own_addresses(const rules::NodeFacts& machine,
                                      const std::vector<IpAddress>& listen) {
     std::vector<IpAddress> all = listen;

@@ -30,6 +30,9 @@ struct KernelFacts {
     bool packet_counters = false;    ///< see rules::iptables::make_packet_counters()
 };
 
+/// With `own` in the place of what the Node says of these families.
+rules::NodeFacts with_addresses(rules::NodeFacts facts, const std::vector<IpAddress>& own);
+
 /// The settings of one family's plan.
 rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::NodeFacts& node,
                                   Family family, const KernelFacts& kernel);

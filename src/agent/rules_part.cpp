@@ -75,8 +75,9 @@ struct RulesPart::State {
 
     // Facts of the machine and of its Node object; remakes what depends on them.
     void look_at_node() {
-        rules::NodeFacts now =
-            merged_facts(rules::facts_of_this_machine(node_name), newest->node(node_name));
+        rules::NodeFacts now = with_addresses(
+            merged_facts(rules::facts_of_this_machine(node_name), newest->node(node_name)),
+            config.node_addresses);
         const bool same_node = now == node;
         node = std::move(now);
         std::vector<rules::PlanSettings> wanted = wanted_settings();
@@ -140,6 +141,16 @@ std::optional<rules::SyncHealth> RulesPart::health() const {
     const std::lock_guard lock{state_->mutex};
     if (!state_->syncer) return std::nullopt;
     return state_->syncer->health();
+}
+
+HealthPlaces RulesPart::node_port_places() const {
+    HealthPlaces places;
+    for (const rules::PlanSettings& each : state_->settings) {
+        HealthAddresses& of_family = each.family == Family::ipv4 ? places.ipv4 : places.ipv6;
+        of_family.everywhere = !each.node_ports_restricted;
+        of_family.addresses = each.node_port_addresses;
+    }
+    return places;
 }
 
 void RulesPart::stop() {

@@ -2,6 +2,7 @@
 // rules_part: the rule thread as the agent runs it. Knows when facts or settings of this node
 // changed, so that nobody else has to; without rules (mode off) it does nothing.
 
+#include "agent/health_ports.hpp"
 #include "conf/config.hpp"
 #include "rules/syncer.hpp"
 #include <nameplane/base/clock.hpp>
@@ -32,6 +33,8 @@ public:
     void refresh_node();
     /// Nothing while no rule thread runs. From any thread.
     std::optional<rules::SyncHealth> health() const;
+    /// Where node ports answer, and so the health check ports of Services.
+    HealthPlaces node_port_places() const;
     /// Ends the rule thread now.
     void stop();
 

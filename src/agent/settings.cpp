@@ -134,7 +134,7 @@ std::vector<conf::OptionTable> plugin_tables() {
 bool is_corefile(std::string_view text, std::string_view file) {
     const std::string_view name = file.substr(file.rfind('/') + 1);
     if (name.find("Corefile") != name.npos || name.ends_with(".corefile")) return true;
-    if (name.ends_with(".toml")) return false;
+    if (name.ends_with(".toml") || is_kube_proxy_file(text)) return false;
     // TOML begins with a table or a value, a Corefile with a zone, a snippet or an import.
     const std::vector<conf::Token> tokens = conf::lex(text);
     if (tokens.empty()) return false;

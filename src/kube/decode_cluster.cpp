@@ -88,6 +88,9 @@ PodSource decode_pod(BasicFieldReader<V>& read, const BasicField<V>& root,
     return source;
 }
 
+/// What the cluster's autoscaler marks a Node with before it deletes it.
+constexpr std::string_view autoscaler_taint = "ToBeDeletedByClusterAutoscaler";
+
 template <class V>
 Node decode_node(BasicFieldReader<V>& read, const BasicField<V>& root, services::ObjectKey key) {
     Node node;
@@ -96,6 +99,11 @@ Node decode_node(BasicFieldReader<V>& read, const BasicField<V>& root, services:
     node.labels = read.labels(read.map(metadata, "labels"));
     node.deleting = read.get(metadata, "deletionTimestamp").present();
     const BasicField<V> spec = read.map(root, "spec");
+    read.each_map(read.list(spec, "taints"), read.limits().addresses_max,
+                  [&](const BasicField<V>& item) {
+                      if (read.text(read.get(item, "key")) == autoscaler_taint)
+                          node.deleting = true;
+                  });
     read.each(read.list(spec, "podCIDRs"), read.limits().addresses_max,
               [&](const BasicField<V>& item) {
                   if (const auto cidr = read.cidr(item)) node.pod_cidrs.push_back(*cidr);

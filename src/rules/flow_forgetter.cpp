@@ -10,9 +10,9 @@ namespace nameplane::rules {
 
 using std::chrono::milliseconds;
 
-FlowForgetter::FlowForgetter(Family family, metrics::Counter& forgotten, Forget forget,
+FlowForgetter::FlowForgetter(Family family, FlowMetrics metrics, Forget forget,
                              milliseconds retry_first, milliseconds retry_max)
-    : family_{family}, forgotten_{forgotten}, forget_{std::move(forget)}, retry_first_{retry_first},
+    : family_{family}, metrics_{metrics}, forget_{std::move(forget)}, retry_first_{retry_first},
       retry_max_{retry_max} {}
 
 FlowForgetter::~FlowForgetter() {
@@ -44,8 +44,11 @@ void FlowForgetter::run() {
 }
 
 bool FlowForgetter::done(const Job& job) {
+    const auto begin = std::chrono::steady_clock::now();
     const auto forgotten =
         forget_(family_, stale_candidates(looked_at_.get(), *job.plan, job.node_addresses));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    metrics_.duration.observe(0, took.count());
     if (!forgotten) {
         if (refused_.empty()) {
             NP_LOG_WARNING("flows.refused", "family", to_string(family_), "error",
@@ -58,7 +61,8 @@ bool FlowForgetter::done(const Job& job) {
     refused_.clear();
     looked_at_ = job.plan;
     if (*forgotten == 0) return true;
-    forgotten_.add_shared(*forgotten);
+    metrics_.forgotten.add_shared(*forgotten);
+    metrics_.family_forgotten.add_shared(*forgotten);
     NP_LOG_DEBUG("flows.forgotten", "family", to_string(family_), "flows", *forgotten);
     return true;
 }

@@ -19,6 +19,13 @@
 
 namespace nameplane::rules {
 
+/// What is counted of it.
+struct FlowMetrics {
+    metrics::Counter& forgotten;         ///< flows, of all families together
+    metrics::Counter& family_forgotten;  ///< flows
+    metrics::Histogram& duration;        ///< seconds of a look at the kernel's table
+};
+
 class FlowForgetter {
 public:
     using Forget =
@@ -26,8 +33,8 @@ public:
 
     /// `forget` runs on a thread of its own, in the network namespace of the first offer(); what it
     /// refuses is tried again after a pause that grows from `retry_first` to `retry_max`.
-    /// `forgotten` counts flows, and must live longer.
-    FlowForgetter(Family family, metrics::Counter& forgotten, Forget forget = forget_stale_flows,
+    /// `metrics` must live longer.
+    FlowForgetter(Family family, FlowMetrics metrics, Forget forget = forget_stale_flows,
                   std::chrono::milliseconds retry_first = std::chrono::milliseconds{100},
                   std::chrono::milliseconds retry_max = std::chrono::seconds{30});
     /// Stops; what was not forgotten yet is found by the next start, which looks at everything.
@@ -47,7 +54,7 @@ private:
     bool done(const Job& job);
 
     Family family_;
-    metrics::Counter& forgotten_;
+    FlowMetrics metrics_;
     Forget forget_;
     std::chrono::milliseconds retry_first_;
     std::chrono::milliseconds retry_max_;

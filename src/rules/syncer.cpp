@@ -25,10 +25,10 @@ using SnapshotPtr = std::shared_ptr<const services::Snapshot>;
 
 /// One family on its way into the kernel.
 struct FamilySync {
-    FamilySync(SyncTarget target, metrics::Registry& registry, metrics::Counter& flows_forgotten)
-        : family{target.settings.family}, planner{target.settings},
-          writer{std::move(target.writer)}, metrics{registry, family}, flows{family,
-                                                                             flows_forgotten} {}
+    FamilySync(SyncTarget target, metrics::Registry& registry, const SyncMetrics& all)
+        : family{target.settings.family}, planner{target.settings}, writer{std::move(
+                                                                        target.writer)},
+          metrics{registry, family}, flows{family, all.flows_of(registry, family)} {}
 
     Family family;
     Planner planner;
@@ -41,6 +41,12 @@ struct FamilySync {
     std::uint64_t refusals = 0;
     FlowForgetter flows;
 };
+
+std::vector<Family> families_of(const std::vector<SyncTarget>& targets) {
+    std::vector<Family> families;
+    for (const SyncTarget& target : targets) families.push_back(target.settings.family);
+    return families;
+}
 
 double machine_random() {
     thread_local std::minstd_rand engine{std::random_device{}()};
@@ -55,10 +61,11 @@ public:
           metrics::Registry& registry, const Clock& clock,
           std::function<void(std::uint64_t)> applied)
         : node_{std::move(node)}, options_{std::move(options)}, metrics_{registry}, clock_{clock},
-          applied_{std::move(applied)}, started_at_{clock.wall()} {
+          applied_{std::move(applied)}, started_at_{clock.wall()}, progress_{families_of(targets),
+                                                                             registry} {
         for (SyncTarget& target : targets) {
-            families_.push_back(std::make_unique<FamilySync>(std::move(target), registry,
-                                                             metrics_.flows_forgotten));
+            families_.push_back(
+                std::make_unique<FamilySync>(std::move(target), registry, metrics_));
         }
         if (!options_.random) options_.random = machine_random;
     }
@@ -75,6 +82,7 @@ public:
             const std::lock_guard lock{mutex_};
             offered_ = snapshot;
             health_.wanted_version = snapshot->version();
+            progress_.offered(snapshot, clock_.now(), clock_.wall());
         }
         box_.put(std::move(snapshot));
     }
@@ -89,7 +97,9 @@ public:
     }
     SyncHealth health() const {
         const std::lock_guard lock{mutex_};
-        return health_;
+        SyncHealth health = health_;
+        health.families = progress_.families();
+        return health;
     }
 
 private:
@@ -114,9 +124,10 @@ private:
 
     Latest<SnapshotPtr> box_;
     std::thread thread_;
-    mutable std::mutex mutex_;  // node_, offered_, health_
+    mutable std::mutex mutex_;  // node_, offered_, health_, progress_
     SnapshotPtr offered_;
     SyncHealth health_;
+    SyncProgress progress_;
 
     // Rule thread.
     unsigned failures_ = 0;  // in a row
@@ -177,10 +188,8 @@ void Syncer::State::sync(const SnapshotPtr& snapshot) {
         const std::lock_guard lock{mutex_};
         node = node_;
     }
-    const Monotonic begin = clock_.now();
     bool applied = true;
     for (auto& family : families_) applied = sync_family(*family, snapshot, node) && applied;
-    metrics_.duration.observe(0, std::chrono::duration<double>(clock_.now() - begin).count());
     if (applied) {
         succeeded(snapshot);
         failures_ = 0;
@@ -191,16 +200,24 @@ void Syncer::State::sync(const SnapshotPtr& snapshot) {
 
 bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
                                 const NodeFacts& node) {
+    const Monotonic begin = clock_.now();
+    const bool full = std::exchange(family.full, false);
     const auto plan = std::make_shared<const Plan>(family.planner.plan(snapshot, node));
-    const auto applied = family.writer->apply(*plan, family.full);
+    const auto applied = family.writer->apply(*plan, full);
+    family.metrics.round(std::chrono::duration<double>(clock_.now() - begin).count(), full,
+                         family.writer->name());
     if (!applied) {
         family.full = true;
+        family.metrics.refused(full);
         refuse(family, applied.error());
         return false;
     }
-    family.full = false;
-    family.metrics.nat_rules.set(static_cast<double>(applied->nat_rules));
-    family.metrics.filter_rules.set(static_cast<double>(applied->filter_rules));
+    family.metrics.applied(*applied, *plan);
+    {
+        const std::lock_guard lock{mutex_};
+        progress_.applied(family.family, snapshot->version(), family.writer->name(), clock_.now(),
+                          clock_.wall());
+    }
     recover(family);
     tell_of_repair(family, *applied);
     observe_latency(family, *snapshot);
@@ -219,10 +236,10 @@ bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
 }
 
 void Syncer::State::refuse(FamilySync& family, const Error& error) {
-    family.metrics.failures.add_shared();
     ++family.refusals;
     {
         const std::lock_guard lock{mutex_};
+        progress_.refused(family.family, clock_.now());
         health_.failing = true;
         health_.last_error = error.text;
     }
@@ -247,9 +264,8 @@ void Syncer::State::succeeded(const SnapshotPtr& snapshot) {
         health_.last_error.clear();
         health_.applied_version = version;
         health_.last_success = clock_.now();
+        progress_.settled(snapshot);
     }
-    metrics_.last_success.set(
-        std::chrono::duration<double>(clock_.wall().time_since_epoch()).count());
     metrics_.applied_version.set(static_cast<double>(version));
     if (applied_) applied_(version);
 }

@@ -15,6 +15,7 @@
 // take away Services that are only not listed yet.
 
 #include "rules/policy.hpp"
+#include "rules/sync_progress.hpp"
 #include "rules/writer.hpp"
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/metrics.hpp>
@@ -51,6 +52,7 @@ struct SyncHealth {
     bool failing = false;
     std::string last_error;
     Monotonic last_success{};
+    std::vector<FamilyHealth> families;
 };
 
 class Syncer {

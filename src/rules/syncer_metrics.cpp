@@ -1,24 +1,30 @@
 #include "rules/syncer_metrics.hpp"
 
-#include <string>
-#include <vector>
+#include "rules/plan.hpp"
+#include "rules/writer.hpp"
+
+#include <cstdint>
 
 namespace nameplane::rules {
 namespace {
 
-constexpr const char* rules_name = "kubeproxy_sync_proxy_rules_iptables_total";
-constexpr const char* rules_help = "Rules of ours in the kernel.";
-
-std::string label_of(Family family) {
-    return family == Family::ipv4 ? "IPv4" : "IPv6";
+metrics::Labels of_family(Family family) {
+    return {{"ip_family", label_of(family)}};
+}
+metrics::Labels of_table(const char* table, Family family) {
+    return {{"table", table}, {"ip_family", label_of(family)}};
+}
+metrics::Labels of_policy(const char* policy, Family family) {
+    return {{"traffic_policy", policy}, {"ip_family", label_of(family)}};
 }
 
-/// 1 ms, doubled 14 times.
-std::vector<double> duration_bounds() {
-    std::vector<double> bounds;
-    for (double bound = 0.001; bounds.size() < 15; bound *= 2) bounds.push_back(bound);
-    return bounds;
-}
+constexpr const char* total_name = "kubeproxy_sync_proxy_rules_iptables_total";
+constexpr const char* total_help = "Rules of ours in the kernel.";
+constexpr const char* last_name = "kubeproxy_sync_proxy_rules_iptables_last";
+constexpr const char* last_help = "Rules that the last round inserted or removed.";
+constexpr const char* no_local_name = "kubeproxy_sync_proxy_rules_no_local_endpoints_total";
+constexpr const char* no_local_help =
+    "Ports of Services with traffic policy Local that have endpoints, but none on this node.";
 
 std::vector<double> programming_bounds() {
     std::vector<double> bounds{0.25, 0.5};
@@ -30,31 +36,112 @@ std::vector<double> programming_bounds() {
 
 }  // namespace
 
+std::string label_of(Family family) {
+    return family == Family::ipv4 ? "IPv4" : "IPv6";
+}
+
+std::vector<double> duration_bounds() {
+    std::vector<double> bounds;
+    for (double bound = 0.001; bounds.size() < 15; bound *= 2) bounds.push_back(bound);
+    return bounds;
+}
+
 SyncMetrics::SyncMetrics(metrics::Registry& registry)
-    : duration{registry.histogram("kubeproxy_sync_proxy_rules_duration_seconds",
-                                  "How long a round of planning and committing rules took.",
-                                  duration_bounds())},
-      last_success{registry.gauge("kubeproxy_sync_proxy_rules_last_timestamp_seconds",
-                                  "When rules were last found or put right, Unix time.")},
-      applied_version{registry.gauge("nameplane_rules_applied_version",
+    : applied_version{registry.gauge("nameplane_rules_applied_version",
                                      "Number of the snapshot whose rules are in the kernel.")},
       flows_forgotten{registry.counter("nameplane_rules_flows_forgotten_total",
                                        "Stale UDP flows taken out of conntrack.")} {}
 
-FamilyMetrics::FamilyMetrics(metrics::Registry& registry, Family family)
+FlowMetrics SyncMetrics::flows_of(metrics::Registry& registry, Family family) const {
+    return {flows_forgotten,
+            registry.counter("kubeproxy_conntrack_reconciler_deleted_entries_total",
+                             "Stale UDP flows taken out of conntrack.", of_family(family)),
+            registry.histogram("kubeproxy_conntrack_reconciler_sync_duration_seconds",
+                               "How long a look for stale UDP flows took.", duration_bounds(),
+                               of_family(family))};
+}
+
+IptablesMetrics::IptablesMetrics(metrics::Registry& registry, Family family)
     : failures{registry.counter("kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
                                 "Rounds that the kernel, the lock or a permission refused.",
-                                {{"ip_family", label_of(family)}})},
-      disturbed{registry.counter("nameplane_rules_disturbed_total",
+                                of_family(family))},
+      partial_failures{registry.counter(
+          "kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total",
+          "Those of them that would have written only what changed.", of_family(family))},
+      nat_rules{registry.gauge(total_name, total_help, of_table("nat", family))},
+      filter_rules{registry.gauge(total_name, total_help, of_table("filter", family))},
+      nat_written{registry.gauge(last_name, last_help, of_table("nat", family))},
+      filter_written{registry.gauge(last_name, last_help, of_table("filter", family))} {}
+
+NftablesMetrics::NftablesMetrics(metrics::Registry& registry, Family family)
+    : failures{registry.counter("kubeproxy_sync_proxy_rules_nftables_sync_failures_total",
+                                "Rounds that the kernel or a permission refused.",
+                                of_family(family))} {
+    registry.counter("kubeproxy_sync_proxy_rules_nftables_cleanup_failures_total",
+                     "Always 0: there are no chains of Services to clean up.", of_family(family));
+}
+
+FamilyMetrics::FamilyMetrics(metrics::Registry& registry, Family family)
+    : disturbed{registry.counter("nameplane_rules_disturbed_total",
                                  "Times that somebody else changed or flushed our rules.",
-                                 {{"ip_family", label_of(family)}})},
+                                 of_family(family))},
       programming{
           registry.histogram("kubeproxy_network_programming_duration_seconds",
                              "From a change of endpoints until their rules were in the kernel.",
-                             programming_bounds(), {{"ip_family", label_of(family)}})},
-      nat_rules{registry.gauge(rules_name, rules_help,
-                               {{"table", "nat"}, {"ip_family", label_of(family)}})},
-      filter_rules{registry.gauge(rules_name, rules_help,
-                                  {{"table", "filter"}, {"ip_family", label_of(family)}})} {}
+                             programming_bounds(), of_family(family))},
+      registry_{registry}, family_{family},
+      duration_{registry.histogram("kubeproxy_sync_proxy_rules_duration_seconds",
+                                   "How long a round of planning and committing rules took.",
+                                   duration_bounds(), of_family(family))},
+      full_duration_{registry.histogram("kubeproxy_sync_full_proxy_rules_duration_seconds",
+                                        "The same of rounds that compared all rules.",
+                                        duration_bounds(), of_family(family))},
+      partial_duration_{registry.histogram("kubeproxy_sync_partial_proxy_rules_duration_seconds",
+                                           "The same of rounds that wrote only what changed.",
+                                           duration_bounds(), of_family(family))},
+      no_local_internal_{
+          registry.gauge(no_local_name, no_local_help, of_policy("internal", family))},
+      no_local_external_{
+          registry.gauge(no_local_name, no_local_help, of_policy("external", family))} {}
+
+void FamilyMetrics::choose(std::string_view writer) {
+    if (iptables_ || nftables_) return;
+    if (writer == "nftables") {
+        nftables_.emplace(registry_, family_);
+    } else {
+        iptables_.emplace(registry_, family_);
+    }
+}
+
+void FamilyMetrics::round(double seconds, bool full, std::string_view writer) {
+    choose(writer);
+    duration_.observe(0, seconds);
+    (full ? full_duration_ : partial_duration_).observe(0, seconds);
+}
+
+void FamilyMetrics::refused(bool full) {
+    if (nftables_) nftables_->failures.add_shared();
+    if (!iptables_) return;
+    iptables_->failures.add_shared();
+    if (!full) iptables_->partial_failures.add_shared();
+}
+
+void FamilyMetrics::applied(const Applied& applied, const Plan& plan) {
+    std::uint64_t internal = 0;
+    std::uint64_t external = 0;
+    for (const auto& service : plan.services) {
+        for (const PortPlan& port : service->ports) {
+            internal += port.internal == Unserved::drop ? 1U : 0U;
+            external += port.external == Unserved::drop ? 1U : 0U;
+        }
+    }
+    no_local_internal_.set(static_cast<double>(internal));
+    no_local_external_.set(static_cast<double>(external));
+    if (!iptables_) return;
+    iptables_->nat_rules.set(static_cast<double>(applied.nat_rules));
+    iptables_->filter_rules.set(static_cast<double>(applied.filter_rules));
+    iptables_->nat_written.set(static_cast<double>(applied.nat_written));
+    iptables_->filter_written.set(static_cast<double>(applied.filter_written));
+}
 
 }  // namespace nameplane::rules

@@ -19,6 +19,9 @@ struct Applied {
     // Rules of ours that the kernel now holds.
     std::size_t nat_rules = 0;
     std::size_t filter_rules = 0;
+    // Rules that this commit inserted or removed.
+    std::size_t nat_written = 0;
+    std::size_t filter_written = 0;
 };
 
 class RuleWriter {

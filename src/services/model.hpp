@@ -141,7 +141,7 @@ struct Node {
     Labels labels;
     std::vector<Cidr> pod_cidrs;
     std::vector<IpAddress> addresses;  ///< InternalIP first, then ExternalIP
-    bool deleting = false;
+    bool deleting = false;  ///< somebody deletes it, or the cluster's autoscaler is about to
     friend bool operator==(const Node&, const Node&) = default;
 };
 

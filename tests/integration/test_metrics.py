@@ -5,7 +5,7 @@ import re
 import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-NAME = re.compile(r'"((?:coredns|kubeproxy|nameplane|process)_[a-z0-9_]+)"')
+NAME = re.compile(r'"((?:coredns|kubeproxy|kubernetes|nameplane|process|rest_client)_[a-z0-9_]+)"')
 
 
 def metrics_in_sources():

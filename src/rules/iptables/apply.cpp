@@ -163,6 +163,8 @@ Result<Applied> IptablesWriter::write(Pass& pass) {
     if (!done) return std::move(done).error();
     count(*filter_edit, applied);
     count(*nat_edit, applied);
+    applied.filter_written = filter_edit->rules.edits();
+    applied.nat_written = nat_edit->rules.edits();
     return applied;
 }
 

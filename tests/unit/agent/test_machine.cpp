@@ -89,7 +89,11 @@ TEST_CASE("the hash table is never made smaller, and what is missing stops nothi
     const Machine machine;
     std::filesystem::remove(machine.paths.netfilter + "nf_conntrack_max");
     std::filesystem::create_directory(machine.paths.netfilter + "nf_conntrack_max");
-    set_conntrack({.max_per_core = 1, .min = 100, .udp = std::chrono::seconds{9}}, machine.paths);
+    set_conntrack({.max_per_core = 1, .min = 9000, .udp = std::chrono::seconds{9}}, machine.paths);
     CHECK(Machine::read(machine.paths.hash_size) == 1000);
     CHECK(machine.sysctl("nf_conntrack_udp_timeout") == 9);
+    const Machine other;
+    set_conntrack({.max_per_core = 1, .min = 100}, other.paths);
+    CHECK(other.sysctl("nf_conntrack_max") == 100);
+    CHECK(Machine::read(other.paths.hash_size) == 1000);
 }

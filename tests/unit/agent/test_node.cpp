@@ -1,4 +1,5 @@
 #include "agent/node.hpp"
+#include "rules/policy.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -181,4 +182,13 @@ TEST_CASE("a node is named by the configuration, else by its host name, in lower
     const std::string host = local_node_name({});
     CHECK_FALSE(host.empty());
     CHECK(host.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos);
+}
+
+TEST_CASE("a node's own address can be said in the place of what its Node says") {
+    rules::NodeFacts facts;
+    facts.node_ips = {*IpAddress::parse("192.0.2.1"), *IpAddress::parse("fd00::1")};
+    CHECK(with_addresses(facts, {}).node_ips == facts.node_ips);
+    const rules::NodeFacts own = with_addresses(facts, {*IpAddress::parse("192.0.2.9")});
+    CHECK(rules::node_address(own, Family::ipv4) == IpAddress::parse("192.0.2.9"));
+    CHECK(rules::node_address(own, Family::ipv6) == IpAddress::parse("fd00::1"));
 }

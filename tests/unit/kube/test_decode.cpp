@@ -240,6 +240,14 @@ status:
                        .pod_cidrs = {*Cidr::parse("10.1.0.0/24"), *Cidr::parse("fd00::/64")},
                        .addresses = {ip("192.0.2.1"), ip("198.51.100.1")},
                        .deleting = true});
+    const auto tainted = [](std::string_view key) {
+        return only<Node>("kind: Node\nmetadata: {name: n}\nspec: {taints: [{key: other, effect: "
+                          "NoSchedule}, {key: " +
+                          std::string{key} + ", effect: NoSchedule}]}\n")
+            .deleting;
+    };
+    CHECK(tainted("ToBeDeletedByClusterAutoscaler"));
+    CHECK_FALSE(tainted("DeletionCandidateOfClusterAutoscaler"));
     CHECK(only<Node>("kind: Node\nmetadata: {name: n}\nspec: {podCIDR: 10.1.0.0/24}\n").pod_cidrs ==
           std::vector{*Cidr::parse("10.1.0.0/24")});
     CHECK(only<services::Namespace>("kind: Namespace\nmetadata: {name: n, labels: {a: b}}\n") ==

@@ -61,7 +61,9 @@ struct Fixture {
     metrics::Registry registry{1};
     metrics::Counter& forgotten = registry.counter("forgotten", "");
     Kernel kernel;
-    FlowForgetter forgetter{Family::ipv4, forgotten,
+    metrics::Counter& of_family = registry.counter("of_family", "");
+    metrics::Histogram& duration = registry.histogram("duration", "", {1});
+    FlowForgetter forgetter{Family::ipv4, FlowMetrics{forgotten, of_family, duration},
                             [this](Family, std::span<const UdpFrontend> candidates) {
                                 return kernel.forget(candidates);
                             },

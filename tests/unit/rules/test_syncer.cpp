@@ -31,8 +31,12 @@ public:
             return Error{Errc::again, "somebody holds the lock"};
         }
         const bool repaired = full && std::exchange(disturbed_, false);
-        return Applied{
-            .version = plan.version, .wrote = repaired, .nat_rules = 7, .filter_rules = 3};
+        return Applied{.version = plan.version,
+                       .wrote = repaired,
+                       .nat_rules = 7,
+                       .filter_rules = 3,
+                       .nat_written = 5,
+                       .filter_written = 2};
     }
     /// Somebody else changes our rules; the next whole apply repairs that.
     void disturb() {
@@ -198,7 +202,19 @@ TEST_CASE("the first round trusts nothing, later ones write the difference") {
     CHECK(value_of(bench.registry, "kubeproxy_sync_proxy_rules_iptables_total", "filter") == 3);
     CHECK(value_of(bench.registry, "nameplane_rules_applied_version") ==
           static_cast<double>(health.applied_version));
-    CHECK(value_of(bench.registry, "kubeproxy_sync_proxy_rules_duration_seconds") == 2);
+    const auto value = [&](const char* name, const std::string& label = {}) {
+        return value_of(bench.registry, name, label);
+    };
+    CHECK(value("kubeproxy_sync_proxy_rules_duration_seconds", "IPv4") == 2);
+    CHECK(value("kubeproxy_sync_full_proxy_rules_duration_seconds", "IPv4") == 1);
+    CHECK(value("kubeproxy_sync_partial_proxy_rules_duration_seconds", "IPv4") == 1);
+    CHECK(value("kubeproxy_sync_proxy_rules_iptables_last", "nat") == 5);
+    CHECK(value("kubeproxy_sync_proxy_rules_iptables_last", "filter") == 2);
+    CHECK(value("kubeproxy_sync_proxy_rules_service_changes_total") == 2);
+    CHECK(value("kubeproxy_sync_proxy_rules_service_changes_pending") == 0);
+    CHECK(value("kubeproxy_sync_proxy_rules_endpoint_changes_total") == 0);
+    CHECK(value("kubeproxy_sync_proxy_rules_last_timestamp_seconds", "IPv4") > 1e9);
+    CHECK(value("kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds", "IPv4") > 1e9);
 }
 
 TEST_CASE("nothing is written from a source that has not listed everything") {
@@ -242,6 +258,9 @@ TEST_CASE("a refused commit is tried again, in full, until it is in") {
     CHECK_FALSE(bench.syncer->health().failing);
     CHECK(value_of(bench.registry, "kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
                    "IPv4") == 5);
+    CHECK(value_of(bench.registry,
+                   "kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total",
+                   "IPv4") == 1);
     bench.add("two", 2);
     bench.wait_applied(bench.offer());
     CHECK_FALSE(bench.kernels[0]->call(8).full);
@@ -259,9 +278,16 @@ TEST_CASE("a failing family neither stops the other nor counts as applied") {
     CHECK(health.last_error == "somebody holds the lock");
     CHECK(health.applied_version == 0);
     CHECK(health.wanted_version == version);
+    REQUIRE(health.families.size() == 2);
+    CHECK(health.families[0].last_success.has_value());
+    CHECK_FALSE(health.families[0].waiting_since.has_value());
+    CHECK(health.families[0].writer == "fake");
+    CHECK_FALSE(health.families[1].last_success.has_value());
+    CHECK(health.families[1].waiting_since.has_value());
     bench.kernels[1]->fail(0);
     bench.wait_applied(version);
     CHECK_FALSE(bench.syncer->health().failing);
+    CHECK_FALSE(bench.syncer->health().families[1].waiting_since.has_value());
 }
 
 TEST_CASE("everything is compared again after a while") {
