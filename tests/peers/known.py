@@ -71,6 +71,15 @@ def name_error(case, answer):
     return nobody(answer) if case.falls_through() else is_nx(answer)
 
 
+def without_ttl(record):
+    return dataclasses.replace(compare.lowered(compare.blank_serial(record)), ttl=0)
+
+
+def alike(case):
+    """What makes records of two answers comparable, of which one may have come from a cache later."""
+    return without_ttl if "cache" in case.options else compare.lowered
+
+
 # -- messages --
 
 @known("opt-size", "opt")
@@ -140,8 +149,8 @@ def _(case):
     """Both cut: which records of a set are left is nobody's promise, how many is, to one or two."""
     if not (case.ours.flag("TC") and case.theirs.flag("TC")) or case.whole is None:
         return False
-    whole = set(map(compare.lowered, case.whole.answer))
-    (own, other) = ([compare.lowered(record) for record in answer.answer]
+    whole = set(map(alike(case), case.whole.answer))
+    (own, other) = (list(map(alike(case), answer.answer))
                     for answer in (case.ours, case.theirs))
     limit = case.question.edns.size if case.question.edns else 512
     enough = len(own) >= len(other) - 2 or limit > OWN_SIZE
@@ -154,18 +163,18 @@ def _(case):
     edns = case.question.edns
     return not case.question.tcp and edns is not None and edns.size > OWN_SIZE and \
         case.ours.flag("TC") and not case.theirs.flag("TC") and case.whole is not None and \
-        [sorted(map(compare.lowered, part)) for part in case.whole.sections] == \
-        [sorted(map(compare.lowered, part)) for part in case.theirs.sections]
+        [sorted(map(alike(case), part)) for part in case.whole.sections] == \
+        [sorted(map(alike(case), part)) for part in case.theirs.sections]
 
 
 @known("glue-does-not-cut", "flags", "answer", "additional")
 def _(case):
     """RFC 2181 9: additional records that do not fit are left out, and TC says nothing of them."""
-    own = set(map(compare.lowered, case.ours.additional))
+    own = set(map(alike(case), case.ours.additional))
     return not case.question.tcp and not case.ours.flag("TC") and case.whole is not None and \
-        sorted(map(compare.lowered, case.ours.answer)) == \
-        sorted(map(compare.lowered, case.whole.answer)) and \
-        own < set(map(compare.lowered, case.whole.additional))
+        sorted(map(alike(case), case.ours.answer)) == \
+        sorted(map(alike(case), case.whole.answer)) and \
+        own < set(map(alike(case), case.whole.additional))
 
 
 @known("class-in-only", "flags", "rcode", "answer", "authority", "additional")
@@ -173,10 +182,6 @@ def _(case):
     """hosts and kubernetes there answer for any class, where chaos or forward let it in."""
     return case.question.klass != 1 and case.theirs.flag("AA") and not case.ours.answer and \
         case.name.startswith(("www.example.test.", "web.default.svc.", "cluster.local."))
-
-
-def without_ttl(record):
-    return dataclasses.replace(compare.lowered(compare.blank_serial(record)), ttl=0)
 
 
 @known("cached-ttl", "answer", "authority", "additional")
