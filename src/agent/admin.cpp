@@ -89,13 +89,14 @@ struct Admin::State {
         return true;
     }
 
-    Status serve(const std::optional<SocketAddress>& address, std::string name,
-                 httplib::Server::Handler handler) {
-        if (!address) return {};
-        Result<Listener*> found = listener(*address);
-        if (!found) return std::move(found).error().within("/" + name);
-        (*found)->http.Get("/" + name, std::move(handler));
-        served.emplace_back(std::move(name), *found);
+    Status serve(const std::vector<SocketAddress>& addresses, const std::string& name,
+                 const httplib::Server::Handler& handler) {
+        for (const SocketAddress& address : addresses) {
+            Result<Listener*> found = listener(address);
+            if (!found) return std::move(found).error().within("/" + name);
+            (*found)->http.Get("/" + name, handler);
+            served.emplace_back(name, *found);
+        }
         return {};
     }
 };
@@ -127,8 +128,8 @@ Result<std::unique_ptr<Admin>> Admin::bind(const conf::AdminConfig& config, Admi
         response.set_content(all.pages.metrics(), "text/plain; version=0.0.4; charset=utf-8");
     };
     if (bound) bound = all.serve(config.metrics, "metrics", say_metrics);
-    if (bound) {
-        const Status more = all.serve(all.pages.more_metrics, "metrics", say_metrics);
+    if (bound && all.pages.more_metrics) {
+        const Status more = all.serve({*all.pages.more_metrics}, "metrics", say_metrics);
         if (!more) NP_LOG_WARNING("admin.less", "error", more.error());
     }
     if (!bound) return std::move(bound).error();

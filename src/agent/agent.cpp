@@ -1,6 +1,7 @@
 #include "agent/agent.hpp"
 
 #include "agent/admin.hpp"
+#include "agent/certificates.hpp"
 #include "agent/command_line.hpp"
 #include "agent/commands.hpp"
 #include "agent/config_watch.hpp"
@@ -126,7 +127,8 @@ struct Agent::Parts {
         [this](std::uint64_t version) { loop.post([this, version] { rules_applied(version); }); }};
     ProxyPart proxy{config.start, local_node_name(config.start.node), rules, registry, clock};
     std::unique_ptr<SourcePart> source;
-    std::vector<SocketAddress> listening;  // as the layout of the chains numbers them
+    std::vector<server::ListenAt> listening;  // as the layout of the chains numbers them
+    Certificates certificates{loop, registry, [this] { use_terms(); }};
     Heirlooms heirlooms;
     std::optional<Published<chain::Chains>> chains;
     std::unique_ptr<server::Server> server;
@@ -244,19 +246,30 @@ struct Agent::Parts {
         gate.sweep();
         store.sweep();
         if (chains) chains->sweep();
+        if (server) server->sweep();
     }
 
     // Names.
 
-    Result<std::shared_ptr<const chain::Chains>> build_chains(const conf::RuntimeConfig& runtime) {
+    /// What a configuration comes to, before anything of it is used.
+    struct Built {
+        Listeners listeners;
+        Certificates::All certificates;
+        std::shared_ptr<const chain::Chains> chains;
+    };
+
+    Result<Built> build(const conf::RuntimeConfig& runtime) {
         const rules::NodeFacts machine =
             rules::facts_of_this_machine(local_node_name(config.start.node));
         Result<Listeners> listeners = listeners_of(
             config.start.dns, runtime.servers, machine.addresses, chains ? &listening : nullptr);
         if (!listeners) return std::move(listeners).error();
-        listening = listeners->addresses;
+        Result<Certificates::All> proofs = certificates.prepare(*listeners);
+        if (!proofs) return std::move(proofs).error();
         std::vector<IpAddress> bound_to;
-        for (const SocketAddress& place : listening) bound_to.push_back(place.address);
+        for (const server::ListenAt& each : listeners->addresses) {
+            bound_to.push_back(each.address.address);
+        }
         const std::vector<IpAddress> own = own_addresses(machine, bound_to);
         const Setup setup{.zones = {},
                           .workers = workers,
@@ -267,20 +280,38 @@ struct Agent::Parts {
                           .line_log = &line_log,
                           .services_synced = [this] { return names_synced(); },
                           .heirlooms = &heirlooms};
-        return chain::Chains::build(runtime.servers, setup, listeners->layout);
+        auto made = chain::Chains::build(runtime.servers, setup, listeners->layout);
+        if (!made) return std::move(made).error();
+        return Built{std::move(listeners).value(), std::move(proofs).value(),
+                     std::move(made).value()};
+    }
+
+    void use(Built built) {
+        built.chains->announce(chains ? chains->newest().get() : nullptr);
+        if (chains) {
+            chains->publish(std::move(built.chains));
+        } else {
+            chains.emplace(std::move(built.chains));
+        }
+        listening = built.listeners.addresses;
+        certificates.adopt(std::move(built.certificates), built.listeners);
+        use_terms();
+    }
+
+    void use_terms() {
+        if (server) server->use(certificates.terms());
     }
 
     Status bind_names() {
-        Result<std::shared_ptr<const chain::Chains>> built = build_chains(config.runtime);
+        Result<Built> built = build(config.runtime);
         if (!built) return std::move(built).error();
-        (*built)->announce(nullptr);
-        chains.emplace(std::move(built).value());
+        use(std::move(built).value());
         const conf::DnsConfig& dns = config.start.dns;
         if (listening.empty()) return {};
         server::ServerOptions options{.listen = listening,
                                       .workers = workers,
                                       .udp_size_max = dns.udp_size_max,
-                                      .tcp_idle = dns.tcp_idle,
+                                      .terms = certificates.terms(),
                                       .tcp_connections_max = dns.tcp_connections_max};
         auto bound = server::Server::bind(std::move(options), *chains, gate.published(), registry);
         if (!bound) return std::move(bound).error();
@@ -291,10 +322,9 @@ struct Agent::Parts {
     void reload() {
         Result<Reload> next = prepare_reload(config, overrides);
         if (!next) return reload_refused(next.error());
-        Result<std::shared_ptr<const chain::Chains>> built = build_chains(next->runtime);
+        Result<Built> built = build(next->runtime);
         if (!built) return reload_refused(noted(built.error()));
-        (*built)->announce(chains->newest().get());
-        chains->publish(std::move(built).value());
+        use(std::move(built).value());
         log::set_level(next->runtime.log_level);
         config.runtime = std::move(next->runtime);
         use_sources(next->sources);
@@ -395,6 +425,7 @@ struct Agent::Parts {
         sweep_timer->stop();
         node_timer->stop();
         watch.stop();
+        certificates.stop();
         lameduck_timer->stop();
         NP_LOG_INFO("agent.stopped");
     }
@@ -446,7 +477,14 @@ void Agent::run() {
 
 std::vector<std::pair<std::string, std::uint16_t>> Agent::ports() const {
     std::vector<std::pair<std::string, std::uint16_t>> ports;
-    if (parts_->server) ports.emplace_back("dns", parts_->server->port());
+    if (parts_->server) {
+        using enum server::Protocol;
+        for (const auto& [name, protocol] :
+             {std::pair{"dns", dns}, {"tls", tls}, {"https", https}}) {
+            const std::uint16_t port = parts_->server->port(protocol);
+            if (port != 0) ports.emplace_back(name, port);
+        }
+    }
     for (auto& page : parts_->admin->ports()) ports.push_back(std::move(page));
     for (auto& page : parts_->proxy_pages->ports()) ports.push_back(std::move(page));
     return ports;

@@ -1,5 +1,6 @@
 #include "agent/commands.hpp"
 
+#include "agent/certificates.hpp"
 #include "agent/kube_proxy_config.hpp"
 #include "agent/kube_proxy_file.hpp"
 #include "agent/machine.hpp"
@@ -111,7 +112,12 @@ Status try_plugins(const conf::Config& config) {
     metrics::Registry registry{1};
     const Setup setup{.zones = {}, .metrics = registry, .own_addresses = {}, .services_synced = {}};
     auto chains = chain::Chains::build(servers, setup, apart(servers));
-    return chains ? Status{} : Status{std::move(chains).error()};
+    if (!chains && chains.error().code != Errc::mistakes) return std::move(chains).error();
+    const Status certificates = try_certificates(servers);
+    Mistakes mistakes;
+    if (!chains) mistakes.add(chains.error());
+    if (!certificates) mistakes.add(certificates.error());
+    return mistakes.any() ? Status{mistakes.to_error()} : Status{};
 }
 
 bool complain_about_all(const conf::Compiled& settings) {

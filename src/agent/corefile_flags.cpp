@@ -47,7 +47,11 @@ std::string start_lines(const conf::Config& config) {
         std::string on;
         for (const std::string& address : server.bind) on += (on.empty() ? " on " : " ") + address;
         for (const conf::ServedZone& zone : server.zones) {
-            const std::uint16_t port = zone.port.value_or(config.start.dns.port);
+            const std::uint16_t port = zone.port_or(config.start.dns.port);
+            // As CoreDNS: only what is not dns:// has a scheme in front.
+            if (zone.scheme != conf::Scheme::dns) {
+                text += std::string{to_string(zone.scheme)} + "://";
+            }
             text += zone.name.to_string() + ':' + std::to_string(port) + on + '\n';
         }
     }

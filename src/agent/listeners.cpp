@@ -15,6 +15,31 @@ bool is_link_local_v6(const IpAddress& address) noexcept {
     return address.is_v6() && address.bytes()[0] == 0xfe && (address.bytes()[1] & 0xc0) == 0x80;
 }
 
+server::Protocol protocol_of(conf::Scheme scheme) noexcept {
+    switch (scheme) {
+    case conf::Scheme::dns: break;
+    case conf::Scheme::tls: return server::Protocol::tls;
+    case conf::Scheme::https: return server::Protocol::https;
+    }
+    return server::Protocol::dns;
+}
+
+std::string_view scheme_of(server::Protocol protocol) noexcept {
+    switch (protocol) {
+    case server::Protocol::dns: break;
+    case server::Protocol::tls: return to_string(conf::Scheme::tls);
+    case server::Protocol::https: return to_string(conf::Scheme::https);
+    }
+    return to_string(conf::Scheme::dns);
+}
+
+// As metrics and messages have it: "dns://:53".
+std::string label_of(const SocketAddress& address, server::Protocol protocol) {
+    const std::string port = ':' + std::to_string(address.port);
+    return std::string{scheme_of(protocol)} + "://" +
+           (address.address.is_unspecified() ? port : address.to_string());
+}
+
 // An address, or those of an interface.
 std::vector<IpAddress> addresses_of(std::string_view word, Interfaces interfaces) {
     if (const auto address = IpAddress::parse(word)) return {*address};
@@ -30,10 +55,10 @@ std::vector<IpAddress> addresses_of(std::string_view word, Interfaces interfaces
 class Finder {
 public:
     Finder(const conf::DnsConfig& dns, Interfaces interfaces,
-           const std::vector<SocketAddress>* running)
+           const std::vector<server::ListenAt>* running)
         : dns_{dns}, interfaces_{interfaces}, is_running_{running != nullptr} {
         if (!is_running_) return;
-        for (const SocketAddress& address : *running) add(address);
+        for (const server::ListenAt& each : *running) add(each.address, each.protocol);
         used_.assign(running->size(), false);
     }
 
@@ -42,6 +67,7 @@ public:
             Status placed = place(server);
             if (!placed) return std::move(placed).error();
         }
+        if (mistakes_.any()) return mistakes_.to_error();
         const auto unused = std::ranges::find(used_, false);
         if (is_running_ && unused != used_.end()) {
             const auto listener = static_cast<std::size_t>(unused - used_.begin());
@@ -51,16 +77,18 @@ public:
     }
 
 private:
-    static Error restart_needed(std::string_view how, const SocketAddress& address) {
-        return {Errc::conflict,
-                "a restart is needed to listen " + std::string{how} + ' ' + address.to_string()};
+    static Error restart_needed(std::string_view how, const server::ListenAt& at) {
+        const std::string scheme =
+            at.protocol == server::Protocol::dns ? "" : std::string{scheme_of(at.protocol)} + "://";
+        return {Errc::conflict, "a restart is needed to listen " + std::string{how} + ' ' + scheme +
+                                    at.address.to_string()};
     }
 
-    void add(const SocketAddress& address) {
-        found_.addresses.push_back(address);
-        const std::string port = ':' + std::to_string(address.port);
-        found_.layout.labels.push_back(
-            "dns://" + (address.address.is_unspecified() ? port : address.to_string()));
+    void add(const SocketAddress& address, server::Protocol protocol) {
+        found_.addresses.emplace_back(address, protocol, label_of(address, protocol));
+        found_.layout.labels.push_back(found_.addresses.back().label);
+        found_.terms.emplace_back();
+        found_.tls.emplace_back();
         used_.push_back(false);
     }
 
@@ -71,18 +99,69 @@ private:
         for (const conf::ServedZone& zone : server.zones) {
             std::vector<std::size_t>& places = zones.emplace_back();
             for (const IpAddress& host : *hosts) {
-                const SocketAddress address{host, zone.port.value_or(dns_.port)};
-                const auto known = std::ranges::find(found_.addresses, address);
+                const server::ListenAt at{{host, zone.port_or(dns_.port)},
+                                          protocol_of(zone.scheme)};
+                const auto known = find(at);
                 const auto listener = static_cast<std::size_t>(known - found_.addresses.begin());
                 if (known == found_.addresses.end()) {
-                    if (is_running_) return restart_needed("on", address);
-                    add(address);
+                    if (is_taken(at, zone.scheme, server)) continue;
+                    if (is_running_) return restart_needed("on", at);
+                    add(at.address, at.protocol);
                 }
                 used_[listener] = true;
                 places.push_back(listener);
+                agree(server, listener);
             }
         }
         return {};
+    }
+
+    std::vector<server::ListenAt>::const_iterator find(const server::ListenAt& at) const {
+        return std::ranges::find_if(found_.addresses, [&](const server::ListenAt& each) {
+            return each.address == at.address && each.protocol == at.protocol;
+        });
+    }
+
+    // One port of TCP cannot speak two ways.
+    bool is_taken(const server::ListenAt& at, conf::Scheme scheme,
+                  const conf::ServerConfig& server) {
+        if (at.address.port == 0) return false;
+        const auto other =
+            std::ranges::find(found_.addresses, at.address, &server::ListenAt::address);
+        // What is no longer used by a reload needs a restart, which is said elsewhere.
+        if (other == found_.addresses.end() || is_running_) return false;
+        mistakes_.add(server.place.where, "zones: " + std::string{to_string(scheme)} + "://" +
+                                              at.address.to_string() + " is " +
+                                              std::string{scheme_of(other->protocol)} +
+                                              ":// elsewhere, expected another port");
+        return true;
+    }
+
+    // What a block says of its connections; of several blocks at a listener the last one counts, as
+    // in CoreDNS. A listener has one certificate.
+    void agree(const conf::ServerConfig& server, std::size_t listener) {
+        server::Terms& terms = found_.terms[listener];
+        const conf::TimeoutsConfig& timeouts = server.timeouts;
+        terms.read = timeouts.read.value_or(terms.read);
+        terms.write = timeouts.write.value_or(terms.write);
+        terms.idle = timeouts.idle.value_or(terms.idle);
+        terms.queries_max = timeouts.queries_max.value_or(terms.queries_max);
+        terms.https_connections_max =
+            server.https_connections_max.value_or(terms.https_connections_max);
+        const bool is_plain = found_.addresses[listener].protocol == server::Protocol::dns;
+        if (is_plain || !server.tls) return;
+        conf::TlsConfig config = *server.tls;
+        for (std::string* const path :
+             {&config.certificate, &config.key, &config.authority, &config.keylog}) {
+            *path = path_of(server, *path);
+        }
+        std::optional<TlsWanted>& wanted = found_.tls[listener];
+        if (wanted && wanted->config != config) {
+            mistakes_.add(server.place.where,
+                          "tls: not as in another block at " + found_.addresses[listener].label +
+                              ", expected the same (first at " + wanted->where.to_string() + ")");
+        }
+        if (!wanted) wanted = TlsWanted{std::move(config), server.place.where};
     }
 
     Result<std::vector<IpAddress>> hosts_of(const conf::ServerConfig& server) const {
@@ -122,13 +201,20 @@ private:
     bool is_running_;
     Listeners found_;
     std::vector<bool> used_;  // by listener
+    Mistakes mistakes_;
 };
 
 }  // namespace
 
+std::string path_of(const conf::ServerConfig& server, const std::string& path) {
+    return path.empty() || path.starts_with('/') || server.root.empty() ? path
+                                                                        : server.root + '/' + path;
+}
+
 Result<Listeners> listeners_of(const conf::DnsConfig& dns,
                                const std::vector<conf::ServerConfig>& servers,
-                               Interfaces interfaces, const std::vector<SocketAddress>* running) {
+                               Interfaces interfaces,
+                               const std::vector<server::ListenAt>* running) {
     return Finder{dns, interfaces, running}.find(servers);
 }
 

@@ -208,7 +208,6 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
     all.note("dns.port", before.dns.port, after.dns.port);
     all.note("dns.threads", before.dns.threads, after.dns.threads);
     all.note("dns.udp_size_max", before.dns.udp_size_max, after.dns.udp_size_max);
-    all.note("dns.tcp_idle", before.dns.tcp_idle, after.dns.tcp_idle);
     all.note("dns.tcp_connections_max", before.dns.tcp_connections_max,
              after.dns.tcp_connections_max);
     all.note("services.manifests", before.services.manifests, after.services.manifests);

@@ -5,6 +5,7 @@
 #include "conf/reader.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace nameplane::conf {
@@ -50,6 +51,9 @@ public:
         compile_admin();
         compile_reload();
         compile_servers(document_, plugins_, compiled_);
+        for (ServerConfig& server : compiled_.config.runtime.servers) {
+            if (!server.timeouts.idle) server.timeouts.idle = tcp_idle_;
+        }
         sort_by_place(compiled_.problems);
         return std::move(compiled_);
     }
@@ -109,7 +113,8 @@ private:
         dns.port = static_cast<std::uint16_t>(options.integer("port"));
         dns.threads = static_cast<std::uint16_t>(options.integer("threads"));
         dns.udp_size_max = static_cast<std::uint16_t>(options.integer("udp_size_max"));
-        dns.tcp_idle = options.milliseconds("tcp_idle");
+        const std::chrono::milliseconds idle = options.milliseconds("tcp_idle");
+        if (idle != DnsConfig::tcp_idle) tcp_idle_ = idle;
         dns.tcp_connections_max =
             static_cast<std::uint32_t>(options.integer("tcp_connections_max"));
     }
@@ -239,9 +244,9 @@ private:
     void compile_admin() {
         const Table given = table("admin");
         AdminConfig& admin = start().admin;
-        admin.health = admin_address(given, "health");
-        admin.ready = admin_address(given, "ready");
-        admin.metrics = admin_address(given, "metrics");
+        admin.health = admin_addresses(given, "health");
+        admin.ready = admin_addresses(given, "ready");
+        admin.metrics = admin_addresses(given, "metrics");
         admin.proxy_health = admin_address(given, "proxy_health");
         admin.proxy_metrics = admin_address(given, "proxy_metrics");
         admin.proxy_hard_fail = given.options.flag("proxy_hard_fail");
@@ -255,8 +260,22 @@ private:
                                            options.milliseconds("jitter")};
     }
 
+    std::vector<SocketAddress> admin_addresses(const Table& table, std::string_view option) {
+        std::vector<SocketAddress> addresses;
+        for (const std::string& text : table.options.words(option)) {
+            if (const auto address = admin_address(table, option, text)) {
+                addresses.push_back(*address);
+            }
+        }
+        return addresses;
+    }
+
     std::optional<SocketAddress> admin_address(const Table& table, std::string_view option) {
-        const std::string& text = table.options.text(option);
+        return admin_address(table, option, table.options.text(option));
+    }
+
+    std::optional<SocketAddress> admin_address(const Table& table, std::string_view option,
+                                               const std::string& text) {
         if (text.empty()) return std::nullopt;
         const auto address = parse_admin_address(text);
         if (!address) {
@@ -280,6 +299,7 @@ private:
 
     const Document& document_;
     std::span<const OptionTable> plugins_;
+    std::optional<std::chrono::milliseconds> tcp_idle_;  // of blocks that say nothing
     Compiled compiled_;
 };
 

@@ -3,6 +3,7 @@
 #include "conf/directives.hpp"
 #include "conf/nearest.hpp"
 #include "conf/reader.hpp"
+#include "conf/values.hpp"
 #include "conf/zone_key.hpp"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace nameplane::conf {
@@ -136,7 +138,7 @@ private:
                 continue;
             }
             for (const dns::Name& zone : key->zones) {
-                server.zones.emplace_back(zone, key->port);
+                server.zones.emplace_back(zone, key->port, key->scheme);
                 check_served_once(text, block, server);
             }
         }
@@ -146,8 +148,8 @@ private:
     void check_served_once(std::string_view text, const ServerBlock& block,
                            const ServerConfig& server) {
         const ServedZone& zone = server.zones.back();
-        const std::uint16_t port = zone.port.value_or(config_.start.dns.port);
-        std::vector<Served>& others = served_[{zone.name.to_string(), port}];
+        const std::uint16_t port = zone.port_or(config_.start.dns.port);
+        std::vector<Served>& others = served_[{zone.name.to_string(), port, zone.scheme}];
         const std::set<std::string> bind{server.bind.begin(), server.bind.end()};
         const bool has_view = has(block, view_name);
         for (const Served& other : others) {
@@ -193,22 +195,65 @@ private:
         } else if (name == "debug") {
             config_.runtime.log_level = log::Level::debug;
         } else if (name == "health") {
-            set_address(options, admin.health);
+            add_address(options, admin.health);
             if (options.given("lameduck")) {
                 config_.runtime.lameduck = options.milliseconds("lameduck");
             }
         } else if (name == "ready") {
-            set_address(options, admin.ready);
+            add_address(options, admin.ready);
             config_.runtime.ready_continuously = options.word("monitor") == "continuously";
         } else if (name == "prometheus") {
-            set_address(options, admin.metrics);
+            add_address(options, admin.metrics);
         } else if (name == "reload") {
             config_.runtime.reload = {options.milliseconds("interval"),
                                       options.milliseconds("jitter")};
         } else if (name == "timeouts") {
-            if (options.given("idle")) {
-                config_.start.dns.tcp_idle = options.milliseconds("idle");
+            apply_timeouts(options, server.timeouts);
+        } else if (name == "tls") {
+            server.tls = TlsConfig{.certificate = options.text("certificate"),
+                                   .key = options.text("key"),
+                                   .authority = options.text("authority"),
+                                   .client_auth = client_auth(options.word("client_auth")),
+                                   .keylog = options.text("keylog")};
+        } else if (name == "https") {
+            if (options.given("max_connections")) {
+                server.https_connections_max =
+                    static_cast<std::uint32_t>(options.integer("max_connections"));
             }
+        }
+    }
+
+    void apply_timeouts(const Options& options, TimeoutsConfig& timeouts) {
+        const auto set = [&](std::string_view name, auto& field) {
+            if (!options.given(name)) return;
+            // As CoreDNS: a bare number is seconds.
+            std::string text = options.text(name);
+            if (text.find_first_not_of("0123456789") == text.npos) text += 's';
+            constexpr Milliseconds allowed{1000, 24 * 3600 * 1000, 1000};
+            const std::array words{text};
+            Result<Options::Value> value = read_value(allowed, words);
+            if (!value) {
+                return problem(options.where(name), std::string{name} + ": " + value.error().text);
+            }
+            field = std::chrono::milliseconds{std::get<std::uint64_t>(*value)};
+        };
+        set("read", timeouts.read);
+        set("write", timeouts.write);
+        set("idle", timeouts.idle);
+        if (!options.given("maxtcpqueries")) {
+            const auto given = [&](const char* name) { return options.given(name); };
+            if (!given("read") && !given("write") && !given("idle")) {
+                problem(options.where(), "timeouts: nothing, expected read, write, idle or "
+                                         "maxtcpqueries");
+            }
+            return;
+        }
+        const std::int64_t queries = options.integer("maxtcpqueries");
+        if (queries == 0) {
+            problem(options.where("maxtcpqueries"),
+                    "maxtcpqueries: '0', expected a number from 1, or -1");
+        } else if (queries > 0) {
+            timeouts.queries_max = static_cast<std::uint32_t>(queries);
         }
     }
 
@@ -216,20 +261,15 @@ private:
         to.insert(to.end(), words.begin(), words.end());
     }
 
-    // All blocks share one page of a kind.
-    void set_address(const Options& options, std::optional<SocketAddress>& address) {
+    // A page is served at all addresses that blocks name.
+    void add_address(const Options& options, std::vector<SocketAddress>& addresses) {
         const std::string& text = options.text("address");
         const std::optional<SocketAddress> wanted = parse_admin_address(text);
         if (!wanted) {
             return problem(options.where("address"),
                            "address: '" + text + "', expected " + std::string{admin_expected});
         }
-        if (address && *address != *wanted) {
-            return problem(options.where("address"), "address: '" + text + "', expected " +
-                                                         address->to_string() +
-                                                         " as elsewhere: all blocks share a page");
-        }
-        address = wanted;
+        if (std::ranges::find(addresses, *wanted) == addresses.end()) addresses.push_back(*wanted);
     }
 
     // Where the API is, as the plugin is told in a Corefile.
@@ -265,7 +305,7 @@ private:
     Config& config_;
     std::vector<Problem>& problems_;
     std::vector<Problem>& warnings_;
-    std::map<std::pair<std::string, std::uint16_t>, std::vector<Served>> served_;
+    std::map<std::tuple<std::string, std::uint16_t, Scheme>, std::vector<Served>> served_;
 };
 
 }  // namespace

@@ -23,8 +23,9 @@ struct DnsConfig {
     std::uint16_t port = 53;
     std::uint16_t threads = 0;  ///< 0: one a processor we may run on
     std::uint16_t udp_size_max = 1232;
-    std::chrono::milliseconds tcp_idle{10'000};
     std::uint32_t tcp_connections_max = 1000;
+    /// Of blocks that say nothing else, see TimeoutsConfig.
+    static constexpr std::chrono::milliseconds tcp_idle{10'000};
     friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
 };
 
@@ -99,12 +100,12 @@ struct NodeConfig {
     friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 
-/// Where the admin pages are served; unset is off. Pages with the same address share a listener.
-/// The address :: stands for all addresses of both families.
+/// Where the admin pages are served, each at as many addresses as it has; none is off. Pages with
+/// the same address share a listener. The address :: stands for all addresses of both families.
 struct AdminConfig {
-    std::optional<SocketAddress> health;
-    std::optional<SocketAddress> ready;
-    std::optional<SocketAddress> metrics;
+    std::vector<SocketAddress> health;
+    std::vector<SocketAddress> ready;
+    std::vector<SocketAddress> metrics;
     std::optional<SocketAddress> proxy_health;   ///< /healthz and /livez, as kube-proxy's
     std::optional<SocketAddress> proxy_metrics;  ///< /metrics and /proxyMode, as kube-proxy's
     bool proxy_hard_fail = false;                ///< the last two must be bound at start
@@ -123,13 +124,47 @@ struct BlockPlace {
     friend bool operator==(const BlockPlace&, const BlockPlace&) noexcept { return true; }
 };
 
-/// A zone and the port it is served on; unset is DnsConfig::port.
+/// How queries come in: plain by UDP and TCP, over TLS (RFC 7858), over HTTPS (RFC 8484).
+enum class Scheme : std::uint8_t { dns, tls, https };
+/// "dns", "tls", "https".
+std::string_view to_string(Scheme scheme) noexcept;
+
+/// A zone and where it is served; without a port it is DnsConfig::port, 853 or 443.
 struct ServedZone {
     dns::Name name;
     std::optional<std::uint16_t> port;
-    ServedZone(dns::Name zone, std::optional<std::uint16_t> on_port = std::nullopt)
-        : name{std::move(zone)}, port{on_port} {}
+    Scheme scheme;
+    ServedZone(dns::Name zone, std::optional<std::uint16_t> on_port = std::nullopt,
+               Scheme by = Scheme::dns)
+        : name{std::move(zone)}, port{on_port}, scheme{by} {}
+    std::uint16_t port_or(std::uint16_t dns_port) const noexcept;
     friend bool operator==(const ServedZone&, const ServedZone&) = default;
+};
+
+/// Whether clients over TLS must say who they are, and prove it.
+enum class ClientAuth : std::uint8_t {
+    nocert,
+    request,
+    require,
+    verify_if_given,
+    require_and_verify
+};
+/// What we prove to clients over TLS, and they to us. Paths are as written.
+struct TlsConfig {
+    std::string certificate;  ///< file, PEM, with its chain
+    std::string key;          ///< file, PEM
+    std::string authority;    ///< file, PEM: who vouches for clients; empty: those of the system
+    ClientAuth client_auth = ClientAuth::nocert;
+    std::string keylog;  ///< file that secrets of connections are written to; empty: none
+    friend bool operator==(const TlsConfig&, const TlsConfig&) = default;
+};
+/// Of connections to a block; what is unset has the agent's default.
+struct TimeoutsConfig {
+    std::optional<std::chrono::milliseconds> read;
+    std::optional<std::chrono::milliseconds> write;
+    std::optional<std::chrono::milliseconds> idle;
+    std::optional<std::uint32_t> queries_max;  ///< of one connection
+    friend bool operator==(const TimeoutsConfig&, const TimeoutsConfig&) = default;
 };
 /// Plugins stand in the order of the chain (plugins/meson.build), not of the file.
 struct ServerConfig {
@@ -140,6 +175,9 @@ struct ServerConfig {
     BlockPlace place{};
     std::string root{};  ///< folder of relative paths; empty: the working folder
     std::string view{};  ///< its name; empty: no view
+    std::optional<TlsConfig> tls{};
+    TimeoutsConfig timeouts{};
+    std::optional<std::uint32_t> https_connections_max{};  ///< 0: any number; unset: 200
     friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 

@@ -1,5 +1,7 @@
 #include "conf/directives.hpp"
 
+#include <nameplane/base/check.hpp>
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -20,6 +22,9 @@ constexpr std::array cancel_options{
 constexpr std::array health_options{
     Option{"address", Text{":8080"}, "where /health is served"},
     Option{"lameduck", Milliseconds{0, day_ms, 0}, "queries are answered so long after SIGTERM"}};
+constexpr std::array https_options{Option{"max_connections",
+                                          Integer{0, std::numeric_limits<std::int32_t>::max(), 200},
+                                          "HTTPS connections at the same time; 0: any number"}};
 constexpr std::array multisocket_options{
     Option{"sockets", Integer{1, 1024, 1}, "sockets a port; every thread has its own anyway"}};
 constexpr std::array prometheus_options{
@@ -36,14 +41,26 @@ constexpr std::array reload_options{
            "and up to so much later or earlier"}};
 constexpr std::array root_options{Option{"path", Text{""}, "folder of relative paths"}};
 constexpr std::array timeouts_options{
-    Option{"read", Milliseconds{second_ms, day_ms, 3 * second_ms}, "a query comes whole in this"},
-    Option{"write", Milliseconds{second_ms, day_ms, 5 * second_ms}, "an answer is taken in this"},
-    Option{"idle", Milliseconds{second_ms, day_ms, 10 * second_ms},
-           "a TCP connection without a query is closed after this"},
+    Option{"read", Text{""}, "the first query of a connection comes whole in this"},
+    Option{"write", Text{""}, "an answer is taken in this"},
+    Option{"idle", Text{""}, "a connection without a query is closed after this"},
     Option{"maxtcpqueries", Integer{-1, std::numeric_limits<std::int32_t>::max(), -1},
            "queries of one TCP connection; -1: any number"}};
 
-constexpr std::array<OptionTable, 11> tables{
+constexpr std::array<std::string_view, 5> client_auth_words{
+    "nocert", "request", "require", "verify_if_given", "require_and_verify"};
+constexpr std::array tls_options{
+    Option{"certificate", Text{""}, "PEM file with the certificate and its chain"},
+    Option{"key", Text{""}, "PEM file with its private key"},
+    Option{"authority", Text{""}, "PEM file with the CA of clients"},
+    Option{"client_auth",
+           OneOf{{client_auth_words[0], client_auth_words[1], client_auth_words[2],
+                  client_auth_words[3], client_auth_words[4]},
+                 "nocert"},
+           "whether clients show a certificate"},
+    Option{"keylog", Text{""}, "file that the secrets of connections are written to"}};
+
+constexpr std::array<OptionTable, 13> tables{
     {{"root", root_options, {.positional = {"path"}}},
      {"cancel", cancel_options, {.positional = {"timeout?"}}},
      {"timeouts", timeouts_options},
@@ -51,6 +68,8 @@ constexpr std::array<OptionTable, 11> tables{
      {"reload", reload_options, {.positional = {"interval?", "jitter?"}}},
      {"bind", bind_options, {.positional = {"addresses..."}, .repeats = true}},
      {"debug", {}},
+     {"https", https_options},
+     {"tls", tls_options, {.positional = {"certificate", "key", "authority?"}}},
      {"shed", {}},
      {"ready", ready_options, {.positional = {"address?"}}},
      {"health", health_options, {.positional = {"address?"}}},
@@ -61,7 +80,7 @@ struct Refused {
     std::string_view why;
 };
 constexpr std::string_view elsewhere = "it answers from a service outside of the cluster";
-constexpr std::string_view encrypted = "queries are answered over UDP and TCP only";
+constexpr std::string_view other_way = "queries are answered over UDP, TCP, TLS and HTTPS";
 constexpr std::string_view signing = "zones are not signed here; serve them signed with 'file'";
 constexpr std::string_view not_yet = "this version does not have it";
 constexpr std::array refused =
@@ -72,11 +91,9 @@ constexpr std::array refused =
                             {"nomad", elsewhere},
                             {"geoip", "there is no database of places"},
                             {"grpc", "upstreams are asked over UDP, TCP and TLS"},
-                            {"grpc_server", encrypted},
-                            {"quic", encrypted},
-                            {"https", encrypted},
-                            {"https3", encrypted},
-                            {"tls", encrypted},
+                            {"grpc_server", other_way},
+                            {"quic", other_way},
+                            {"https3", other_way},
                             {"sign", signing},
                             {"dnssec", signing},
                             {"proxyproto", "clients are those of the packets"},
@@ -96,6 +113,16 @@ constexpr std::array refused =
 
 std::span<const OptionTable> directive_tables() noexcept {
     return tables;
+}
+
+ClientAuth client_auth(std::string_view word) noexcept {
+    const auto found = std::ranges::find(client_auth_words, word);
+    NP_CHECK(found != client_auth_words.end(), "the table names the words that exist");
+    return static_cast<ClientAuth>(found - client_auth_words.begin());
+}
+
+std::string_view client_auth_word(ClientAuth wanted) noexcept {
+    return client_auth_words[static_cast<std::size_t>(wanted)];
 }
 
 std::string_view why_not_served(std::string_view directive) noexcept {

@@ -2,6 +2,7 @@
 // directives: those of a server block that are no link of a chain: they say where it is served, or
 // set the agent up. And those of CoreDNS that this version refuses by name.
 
+#include "conf/config.hpp"
 #include "conf/tables.hpp"
 
 #include <span>
@@ -9,8 +10,13 @@
 
 namespace nameplane::conf {
 
-/// bind, cancel, debug, health, multisocket, prometheus, ready, reload, root, shed, timeouts.
+/// bind, cancel, debug, health, https, multisocket, prometheus, ready, reload, root, shed,
+/// timeouts, tls.
 std::span<const OptionTable> directive_tables() noexcept;
+
+/// For the words of `tls { client_auth WORD }`.
+ClientAuth client_auth(std::string_view word) noexcept;
+std::string_view client_auth_word(ClientAuth wanted) noexcept;
 
 /// Why a directive that CoreDNS knows is not served; empty: CoreDNS does not know it either.
 std::string_view why_not_served(std::string_view directive) noexcept;

@@ -1,6 +1,7 @@
 #include "conf/print.hpp"
 
 #include "conf/compile.hpp"
+#include "conf/directives.hpp"
 #include "conf/lexer.hpp"
 #include "conf/reader.hpp"
 #include "conf/values.hpp"
@@ -76,13 +77,56 @@ std::string block_of(const std::vector<Statement>& body, const std::string& inde
 }
 
 std::string key_of(const ServedZone& zone) {
-    return zone.name.to_string() + (zone.port ? ':' + std::to_string(*zone.port) : std::string{});
+    const std::string scheme =
+        zone.scheme == Scheme::dns ? "" : std::string{to_string(zone.scheme)} + "://";
+    return scheme + zone.name.to_string() +
+           (zone.port ? ':' + std::to_string(*zone.port) : std::string{});
 }
 
 const OptionTable& table_of(std::span<const OptionTable> plugins, std::string_view name) {
     const auto found = std::ranges::find(plugins, name, &OptionTable::name);
     NP_CHECK(found != plugins.end(), "a configuration has plugins that exist");
     return *found;
+}
+
+// What a block says of its connections: directives with their words, and options with theirs.
+struct Directions {
+    std::string_view name;
+    Words words;
+    std::vector<Statement> body;
+};
+
+std::vector<Directions> directions_of(const ServerConfig& server) {
+    std::vector<Directions> all;
+    if (server.tls) {
+        const TlsConfig& tls = *server.tls;
+        Directions& added = all.emplace_back(Directions{"tls", {tls.certificate, tls.key}, {}});
+        if (!tls.authority.empty()) added.words.push_back(tls.authority);
+        if (tls.client_auth != ClientAuth::nocert) {
+            added.body.push_back(
+                {{"client_auth", std::string{client_auth_word(tls.client_auth)}}, {}, {}});
+        }
+        if (!tls.keylog.empty()) added.body.push_back({{"keylog", tls.keylog}, {}, {}});
+    }
+    if (server.https_connections_max) {
+        all.push_back(
+            {"https",
+             {},
+             {{{"max_connections", std::to_string(*server.https_connections_max)}, {}, {}}}});
+    }
+    std::vector<Statement> timeouts;
+    const auto add = [&](const char* name, const std::optional<std::chrono::milliseconds>& time) {
+        if (time) timeouts.push_back({{name, duration_text(*time)}, {}, {}});
+    };
+    add("read", server.timeouts.read);
+    add("write", server.timeouts.write);
+    add("idle", server.timeouts.idle);
+    if (server.timeouts.queries_max) {
+        timeouts.push_back(
+            {{"maxtcpqueries", std::to_string(*server.timeouts.queries_max)}, {}, {}});
+    }
+    if (!timeouts.empty()) all.push_back({"timeouts", {}, std::move(timeouts)});
+    return all;
 }
 
 // As a Corefile.
@@ -106,6 +150,10 @@ public:
                 body.back().words.insert(body.back().words.begin(), "except");
             }
             line("bind " + line_of(server.bind) + block_of(body, "    "));
+        }
+        for (Directions& directions : directions_of(server)) {
+            directions.words.insert(directions.words.begin(), std::string{directions.name});
+            line(line_of(directions.words) + block_of(directions.body, "    "));
         }
         for (const PluginConfig& plugin : server.plugins) add(plugin);
         text_ += "}\n";
@@ -231,6 +279,12 @@ public:
             if (!server.bind_except.empty()) key("except", toml_list(server.bind_except));
             end();
         }
+        for (const Directions& directions : directions_of(server)) {
+            table("server." + std::string{directions.name});
+            if (!directions.words.empty()) key("line", toml_list(directions.words));
+            if (!directions.body.empty()) key("body", body_of(directions.body));
+            end();
+        }
         for (const PluginConfig& plugin : server.plugins) add(plugin);
     }
     std::string finish() && { return std::move(text_); }
@@ -287,9 +341,7 @@ std::vector<std::string> not_in_corefile(const Config& config) {
     const auto note = [&](const char* name, const auto& a, const auto& b) {
         if (!(a == b)) names.emplace_back(name);
     };
-    DnsConfig dns = config.start.dns;
-    dns.tcp_idle = usual.start.dns.tcp_idle;
-    note("[dns]", dns, usual.start.dns);
+    note("[dns]", config.start.dns, usual.start.dns);
     note("[services]", config.start.services, usual.start.services);
     note("[rules]", config.start.rules, usual.start.rules);
     note("[node]", config.start.node, usual.start.node);
@@ -303,28 +355,45 @@ std::vector<std::string> agent_lines(const Config& config) {
     std::vector<std::string> lines;
     const AdminConfig& admin = config.start.admin;
     const RuntimeConfig& runtime = config.runtime;
-    const DnsConfig usual;
     if (runtime.log_level == log::Level::debug) lines.emplace_back("debug");
-    if (config.start.dns.tcp_idle != usual.tcp_idle) {
-        lines.push_back("timeouts {\n        idle " + duration_text(config.start.dns.tcp_idle) +
-                        "\n    }");
-    }
     if (runtime.reload.interval.count() > 0) {
         lines.push_back("reload " + duration_text(runtime.reload.interval) + ' ' +
                         duration_text(runtime.reload.jitter));
     }
-    if (admin.health) {
-        lines.push_back("health " + text_of(*admin.health));
+    if (!admin.health.empty()) {
+        lines.push_back("health " + text_of(admin.health.front()));
         if (runtime.lameduck.count() > 0) {
             lines.back() += " {\n        lameduck " + duration_text(runtime.lameduck) + "\n    }";
         }
     }
-    if (admin.ready) {
-        lines.push_back("ready " + text_of(*admin.ready));
+    if (!admin.ready.empty()) {
+        lines.push_back("ready " + text_of(admin.ready.front()));
         if (runtime.ready_continuously) lines.back() += " {\n        monitor continuously\n    }";
     }
-    if (admin.metrics) lines.push_back("prometheus " + text_of(*admin.metrics));
+    if (!admin.metrics.empty()) lines.push_back("prometheus " + text_of(admin.metrics.front()));
     return lines;
+}
+
+// A block has one page of a kind: the others go to the blocks behind the first.
+void add_page_lines(const AdminConfig& admin, std::size_t block, std::vector<std::string>& lines) {
+    if (block == 1) return;  // agent_lines()
+    const auto add = [&](const char* directive, const std::vector<SocketAddress>& addresses) {
+        if (block > addresses.size()) return;
+        lines.push_back(std::string{directive} + ' ' + text_of(addresses[block - 1]));
+    };
+    add("health", admin.health);
+    add("ready", admin.ready);
+    add("prometheus", admin.metrics);
+}
+
+std::size_t pages_max(const AdminConfig& admin) {
+    return std::max({admin.health.size(), admin.ready.size(), admin.metrics.size()});
+}
+
+std::string toml_pages(const std::vector<SocketAddress>& addresses) {
+    Words words;
+    for (const SocketAddress& address : addresses) words.push_back(text_of(address));
+    return words.size() == 1 ? toml_text(words.front()) : toml_list(words);
 }
 
 }  // namespace
@@ -332,10 +401,16 @@ std::vector<std::string> agent_lines(const Config& config) {
 Printed print_corefile(const Config& config, std::span<const OptionTable> plugins) {
     CorefilePrinter printer{plugins};
     std::vector<std::string> first_lines = agent_lines(config);
+    std::size_t number = 0;
     for (const ServerConfig& server : config.runtime.servers) {
+        add_page_lines(config.start.admin, ++number, first_lines);
         printer.block(server, std::exchange(first_lines, {}));
     }
-    return {std::move(printer).finish(), not_in_corefile(config)};
+    std::vector<std::string> left_out = not_in_corefile(config);
+    if (pages_max(config.start.admin) > config.runtime.servers.size()) {
+        left_out.emplace_back("[admin]");
+    }
+    return {std::move(printer).finish(), std::move(left_out)};
 }
 
 std::string print_settings(const Document& document) {
@@ -367,16 +442,11 @@ Printed print_toml(const Config& config, std::span<const OptionTable> plugins) {
                                            ->second));
         printer.end();
     }
-    if (config.start.dns.tcp_idle != DnsConfig{}.tcp_idle) {
-        printer.table("dns");
-        printer.key("tcp_idle", toml_text(duration_text(config.start.dns.tcp_idle)));
-        printer.end();
-    }
     printer.table("admin");
-    if (admin.health) printer.key("health", toml_text(text_of(*admin.health)));
-    if (admin.ready) printer.key("ready", toml_text(text_of(*admin.ready)));
+    if (!admin.health.empty()) printer.key("health", toml_pages(admin.health));
+    if (!admin.ready.empty()) printer.key("ready", toml_pages(admin.ready));
     if (runtime.ready_continuously) printer.key("ready_continuously", "true");
-    if (admin.metrics) printer.key("metrics", toml_text(text_of(*admin.metrics)));
+    if (!admin.metrics.empty()) printer.key("metrics", toml_pages(admin.metrics));
     if (runtime.lameduck.count() > 0) {
         printer.key("lameduck", toml_text(duration_text(runtime.lameduck)));
     }

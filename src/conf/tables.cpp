@@ -29,7 +29,7 @@ constexpr std::array dns_options{
            "worker threads; 0 is one a processor"},
     Option{"udp_size_max", Integer{512, 4096, DnsConfig{}.udp_size_max},
            "octets of the largest UDP answer"},
-    Option{"tcp_idle", Milliseconds{100, 600 * second_ms, ms(DnsConfig{}.tcp_idle)},
+    Option{"tcp_idle", Milliseconds{100, 600 * second_ms, ms(DnsConfig::tcp_idle)},
            "a TCP connection without a query is closed after this"},
     Option{"tcp_connections_max", Integer{1, 1'000'000, DnsConfig{}.tcp_connections_max},
            "TCP connections at the same time"}};
@@ -101,9 +101,9 @@ constexpr std::array conntrack_options{
            "the same for one with answers"}};
 
 constexpr std::array admin_options{
-    Option{"health", Text{""}, "host:port of /health"},
-    Option{"ready", Text{""}, "host:port of /ready"},
-    Option{"metrics", Text{""}, "host:port of /metrics"},
+    Option{"health", Words{}, "host:port of /health, or several"},
+    Option{"ready", Words{}, "host:port of /ready, or several"},
+    Option{"metrics", Words{}, "host:port of /metrics, or several"},
     Option{"proxy_health", Text{""}, "host:port of kube-proxy's /healthz and /livez"},
     Option{"proxy_metrics", Text{""}, "host:port of kube-proxy's /metrics and /proxyMode"},
     Option{"proxy_hard_fail", Flag{}, "those two are bound at start, or the agent ends"},

@@ -12,8 +12,10 @@ namespace nameplane::conf {
 namespace {
 
 constexpr std::string_view scheme_end = "://";
-constexpr std::array<std::string_view, 7> schemes_not_served{"tls",  "https", "https3", "quic",
-                                                             "grpc", "unix",  "doh"};
+constexpr std::array schemes{Scheme::dns, Scheme::tls, Scheme::https};
+constexpr std::string_view schemes_expected = "dns://, tls:// or https://";
+constexpr std::array<std::string_view, 5> schemes_not_served{"https3", "quic", "grpc", "unix",
+                                                             "doh"};
 
 Error wrong(std::string_view text, std::string_view expected) {
     return {Errc::invalid, "'" + std::string{text} + "', expected " + std::string{expected}};
@@ -21,18 +23,43 @@ Error wrong(std::string_view text, std::string_view expected) {
 
 }  // namespace
 
+std::string_view to_string(Scheme scheme) noexcept {
+    switch (scheme) {
+    case Scheme::dns: return "dns";
+    case Scheme::tls: return "tls";
+    case Scheme::https: return "https";
+    }
+    return {};
+}
+
+std::uint16_t ServedZone::port_or(std::uint16_t dns_port) const noexcept {
+    if (port) return *port;
+    switch (scheme) {
+    case Scheme::dns: break;
+    case Scheme::tls: return 853;
+    case Scheme::https: return 443;
+    }
+    return dns_port;
+}
+
 Result<ZoneKey> parse_zone_key(std::string_view text) {
     std::string_view zone = text;
+    ZoneKey key;
     if (const std::size_t at = zone.find(scheme_end); at != zone.npos) {
         const std::string_view scheme = zone.substr(0, at);
         zone.remove_prefix(at + scheme_end.size());
         if (std::ranges::find(schemes_not_served, scheme) != schemes_not_served.end()) {
-            return wrong(text, "dns://, since this version does not serve " + std::string{scheme} +
+            return wrong(text, std::string{schemes_expected} +
+                                   ", since this version does not serve " + std::string{scheme} +
                                    "://");
         }
-        if (scheme != "dns") return wrong(text, "dns:// or no scheme");
+        const auto known =
+            std::ranges::find(schemes, scheme, [](Scheme each) { return to_string(each); });
+        if (known == schemes.end()) {
+            return wrong(text, std::string{schemes_expected} + ", or no scheme");
+        }
+        key.scheme = *known;
     }
-    ZoneKey key;
     // As in CoreDNS: what stands behind the last colon is the port, if it is a number.
     if (const std::size_t colon = zone.rfind(':'); colon != zone.npos) {
         const std::string_view digits = zone.substr(colon + 1);

@@ -34,6 +34,7 @@ struct Arrival {
     std::size_t listener = 0;  ///< which one of the chains' listeners it came to
     Late* late = nullptr;      ///< sends an answer that comes later; nullptr: nothing can wait
     std::uint64_t place = 0;   ///< which one it is, for `late`
+    std::uint64_t part = 0;    ///< and of that
 };
 
 /// Belongs to one worker.

@@ -4,6 +4,7 @@
 #include <nameplane/base/log.hpp>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -16,12 +17,13 @@ constexpr int free_port_attempts_max = 50;
 /// An address with its place in ServerOptions::listen.
 struct Place {
     SocketAddress address;
+    Protocol protocol;
     std::size_t listener;
 };
 
 /// The sockets of all workers, in the order: for each worker, for each place.
 struct Sockets {
-    std::vector<net::UdpSocket> udp;
+    std::vector<std::optional<net::UdpSocket>> udp;  // of Protocol::dns
     std::vector<net::TcpListener> tcp;
 };
 
@@ -29,47 +31,56 @@ std::size_t answer_octets(const ServerOptions& options) noexcept {
     return std::max<std::size_t>(options.udp_size_max, 512);
 }
 
-Status bind_one(Sockets& sockets, const SocketAddress& local, net::Share share,
+Status bind_one(Sockets& sockets, SocketAddress local, Protocol protocol, net::Share share,
                 std::size_t udp_octets) {
-    Result<net::UdpSocket> udp = net::UdpSocket::bind(local, share, udp_octets);
-    if (!udp) return udp.error();
-    const SocketAddress same{local.address, udp->local().port};
-    Result<net::TcpListener> tcp = net::TcpListener::bind(same, share);
+    std::optional<net::UdpSocket> datagrams;
+    if (protocol == Protocol::dns) {
+        Result<net::UdpSocket> udp = net::UdpSocket::bind(local, share, udp_octets);
+        if (!udp) return udp.error();
+        local.port = udp->local().port;
+        datagrams = std::move(*udp);
+    }
+    Result<net::TcpListener> tcp = net::TcpListener::bind(local, share);
     if (!tcp) return std::move(tcp.error()).within("TCP");
-    sockets.udp.push_back(std::move(*udp));
+    sockets.udp.push_back(std::move(datagrams));
     sockets.tcp.push_back(std::move(*tcp));
     return {};
 }
 
-/// One attempt; port 0 becomes the port that the first such socket got.
+/// One attempt; port 0 becomes the port that the first such socket of its protocol got.
 Result<Sockets> bind_all(const ServerOptions& options, const std::vector<Place>& places) {
     Sockets sockets;
-    std::uint16_t free_port = 0;
+    std::array<std::uint16_t, 3> free_ports{};
     for (std::size_t worker = 0; worker < options.workers; ++worker) {
         const net::Share share = worker == 0 ? net::Share::first : net::Share::also;
         for (const Place& place : places) {
             const bool any_port = place.address.port == 0;
+            std::uint16_t& free_port = free_ports[static_cast<std::size_t>(place.protocol)];
             const SocketAddress wanted{place.address.address,
                                        any_port ? free_port : place.address.port};
-            Status bound = bind_one(sockets, wanted, share, answer_octets(options));
+            Status bound = bind_one(sockets, wanted, place.protocol, share, answer_octets(options));
             if (!bound) return bound.error();
-            if (any_port) free_port = sockets.udp.back().local().port;
+            if (any_port) free_port = sockets.tcp.back().local().port;
         }
     }
     return sockets;
 }
 
 /// Without IPv6 in the kernel "::" means nothing; listening on the rest is what was meant.
-std::vector<Place> usable(const std::vector<SocketAddress>& listen) {
+std::vector<Place> usable(const std::vector<ListenAt>& listen) {
     std::vector<Place> out;
     for (std::size_t i = 0; i < listen.size(); ++i) {
-        const IpAddress& address = listen[i].address;
-        if (std::ranges::find(out, listen[i], &Place::address) != out.end()) continue;
+        const auto [at, protocol, label] = listen[i];
+        const IpAddress& address = at.address;
+        const bool is_known = std::ranges::any_of(out, [&](const Place& place) {
+            return place.address == at && place.protocol == protocol;
+        });
+        if (is_known) continue;
         if (address.is_v6() && address.is_unspecified() && listen.size() > 1 && !net::has_ipv6()) {
             NP_LOG_WARNING("server.no_ipv6", "address", address);
             continue;
         }
-        out.push_back({listen[i], i});
+        out.push_back({at, protocol, i});
     }
     return out;
 }
@@ -88,13 +99,23 @@ Status check(const ServerOptions& options, const metrics::Registry& metrics) {
 
 struct Server::State {
     State(const ServerOptions& given, metrics::Registry& metrics)
-        : options{given}, oddities{metrics}, budget{given.tcp_connections_max, given.workers} {}
+        : options{given}, oddities{metrics}, counts{metrics},
+          terms{std::make_shared<const AllTerms>(given.terms)}, budget{given.tcp_connections_max,
+                                                                       given.workers} {
+        for (const ListenAt& listener : given.listen) {
+            counts.https.push_back(listener.protocol == Protocol::https
+                                       ? std::make_unique<HttpsCounts>(metrics, listener.label)
+                                       : nullptr);
+        }
+    }
 
     ServerOptions options;
     Oddities oddities;
+    TcpCounts counts;
+    Published<AllTerms> terms;
     TcpBudget budget;
     std::vector<std::optional<SocketAddress>> bound;  // by listener
-    std::uint16_t port = 0;                           // of the first one
+    std::array<std::uint16_t, 3> ports{};             // of the first one of each protocol
     std::vector<std::unique_ptr<Worker>> workers;     // all are joined before the first one goes
 
     void join() {
@@ -126,10 +147,12 @@ Result<std::unique_ptr<Server>> Server::bind(ServerOptions options,
     if (!sockets) return sockets.error();
 
     auto state = std::make_unique<State>(options, metrics);
-    state->port = sockets->udp.front().local().port;
     state->bound.resize(options.listen.size());
     for (std::size_t i = 0; i < places.size(); ++i) {
-        state->bound[places[i].listener] = sockets->udp[i].local();
+        const SocketAddress local = sockets->tcp[i].local();
+        state->bound[places[i].listener] = local;
+        std::uint16_t& port = state->ports[static_cast<std::size_t>(places[i].protocol)];
+        if (port == 0) port = local.port;
     }
     auto udp = sockets->udp.begin();
     auto tcp = sockets->tcp.begin();
@@ -137,15 +160,17 @@ Result<std::unique_ptr<Server>> Server::bind(ServerOptions options,
         auto worker =
             std::make_unique<Worker>(Worker::Parts{.number = number,
                                                    .limits = {.udp_size_max = options.udp_size_max},
-                                                   .tcp_idle = options.tcp_idle,
+                                                   .terms = state->terms,
+                                                   .counts = state->counts,
                                                    .oddities = state->oddities,
                                                    .chains = chains,
                                                    .snapshots = snapshots,
                                                    .budget = state->budget,
                                                    .all = state->workers});
         for (const Place& place : places) {
-            worker->add(std::move(*udp++), place.listener);
-            worker->add(std::move(*tcp++), place.listener);
+            if (*udp) worker->add(std::move(**udp), place.listener);
+            ++udp;
+            worker->add(std::move(*tcp++), place.listener, place.protocol);
         }
         state->workers.push_back(std::move(worker));
     }
@@ -165,8 +190,16 @@ std::vector<std::optional<SocketAddress>> Server::bound() const {
     return state_->bound;
 }
 
-std::uint16_t Server::port() const noexcept {
-    return state_->port;
+void Server::use(AllTerms terms) {
+    state_->terms.publish(std::make_shared<const AllTerms>(std::move(terms)));
+}
+
+void Server::sweep() {
+    state_->terms.sweep();
+}
+
+std::uint16_t Server::port(Protocol protocol) const noexcept {
+    return state_->ports[static_cast<std::size_t>(protocol)];
 }
 
 }  // namespace nameplane::server

@@ -5,6 +5,7 @@
 
 #include "base/published.hpp"
 #include "chain/builder.hpp"
+#include "server/terms.hpp"
 #include "services/snapshot.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
@@ -12,17 +13,29 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace nameplane::server {
 
+/// An address and what is spoken there.
+struct ListenAt {
+    ListenAt(const SocketAddress& at, Protocol spoken = Protocol::dns, std::string called = {})
+        : address{at}, protocol{spoken}, label{std::move(called)} {}
+    SocketAddress address;
+    Protocol protocol;
+    std::string label;  ///< what the label "server" of metrics says
+    friend bool operator==(const ListenAt&, const ListenAt&) = default;
+};
+
 struct ServerOptions {
     /// A listener each, by whose place here the chains know it. Port 0: any free one, the same for
-    /// all that have none (tests).
-    std::vector<SocketAddress> listen;
+    /// all with that protocol that have none (tests).
+    std::vector<ListenAt> listen;
     std::size_t workers = 1;
     std::uint16_t udp_size_max = 1232;
-    std::chrono::milliseconds tcp_idle{10'000};
+    AllTerms terms{};
     std::size_t tcp_connections_max = 1000;  ///< over all workers
 };
 
@@ -37,11 +50,15 @@ public:
     ~Server();
 
     void start();
+    /// For connections from now on.
+    void use(AllTerms terms);
+    /// Lets go of terms that no worker holds any more; call it now and then.
+    void sweep();
     /// Answers what was received, closes idle TCP connections at once and busy ones after their
     /// answer (at most `grace`), joins the workers.
     void drain(std::chrono::milliseconds grace);
-    /// The port that was bound by the first listener.
-    std::uint16_t port() const noexcept;
+    /// The port that was bound by the first listener with this protocol; 0: there is none.
+    std::uint16_t port(Protocol protocol = Protocol::dns) const noexcept;
     /// What was bound, by listener; nothing for those that this machine cannot have.
     std::vector<std::optional<SocketAddress>> bound() const;
 

@@ -1,4 +1,5 @@
-// What happens on one connection; which connections there are is in tcp_connections.cpp.
+// What happens on one connection; which connections there are is in tcp_connections.cpp, HTTP in
+// tcp_https.cpp.
 
 #include "server/tcp.hpp"
 
@@ -12,39 +13,96 @@
 
 namespace nameplane::server {
 
+namespace {
+
+/// So long handshakes are done in a row, and so long all else has its turn then.
+constexpr std::chrono::milliseconds turns_time{2};
+constexpr std::chrono::milliseconds turns_pause{1};
+
+}  // namespace
+
+// Turns: a step of a handshake, or a reading of what lies in TLS' buffers. Many of them must not
+// keep other clients waiting.
+
+void TcpService::await_turn(Connection& connection) {
+    if (std::exchange(connection.awaits_turn, true)) return;
+    connection.watch->stop();
+    const bool is_first = turns_.empty();
+    turns_.push_back(connection.arrival.place);
+    if (is_first) first_turns_->call();
+}
+
+void TcpService::take_turns() {
+    const Time until = std::chrono::steady_clock::now() + turns_time;
+    // Who comes back meanwhile waits for the next time.
+    for (std::size_t left = turns_.size(); left != 0; --left) {
+        const auto found = by_number_.find(turns_.front());
+        turns_.pop_front();
+        if (found != by_number_.end()) {
+            const Connections::iterator at = found->second;
+            at->awaits_turn = false;
+            if (at->is_shaking) {
+                shake(at);
+            } else {
+                ready(at, true);
+            }
+        }
+        if (std::chrono::steady_clock::now() >= until) break;
+    }
+    if (!turns_.empty()) next_turns_->start(turns_pause);
+}
+
+void TcpService::shake(Connections::iterator at) {
+    Connection& connection = *at;
+    switch (connection.stream.handshake()) {
+    case net::Io::later:
+        if (draining_) return close(at);
+        connection.watch->start(true, connection.stream.has_unsent());
+        return;
+    case net::Io::some: established(connection); return ready(at, false);
+    case net::Io::closed:
+    case net::Io::failed: counts_->failed.add(worker_); return close(at);
+    }
+}
+
 void TcpService::ready(Connections::iterator at, bool writable) {
     Connection& connection = *at;
+    if (connection.is_shaking) return await_turn(connection);
     connection.did_something = false;
     const bool open = (!writable || finish_writing(connection)) &&
                       (!connection.takes_queries() || read_and_answer(connection));
     if (!open || may_go(connection)) return close(at);
-    watch(connection);
     if (connection.did_something) touched(at);
+    if (connection.has_more_at_once()) {
+        await_turn(connection);
+    } else {
+        watch(connection);
+    }
     publish_oldest_idle();
 }
 
 void TcpService::watch(Connection& connection) {
+    if (connection.awaits_turn) return;
     connection.watch->start(connection.takes_queries() && !connection.finished,
                             connection.is_busy());
 }
 
 void TcpService::hold(const Arrival& arrival, Return& way) noexcept {
     way.connection = arrival.place;
+    way.part = arrival.part;
     ++by_number_.find(arrival.place)->second->waiting;
 }
 
 void TcpService::answer(const Return& way, std::span<const std::uint8_t> message) noexcept {
     const auto found = by_number_.find(way.connection);
     if (found == by_number_.end()) return;  // the client did not wait
-    const Connections::iterator at = found->second;
-    Connection& connection = *at;
+    Connection& connection = *found->second;
     --connection.waiting;
-    if (!message.empty()) {
+    if (connection.https) {
+        send_http(connection, way.part, message);
+    } else if (!message.empty()) {
         connection.did_something = true;
-        const std::array<std::uint8_t, length_octets> length{
-            static_cast<std::uint8_t>(message.size() >> 8),
-            static_cast<std::uint8_t>(message.size())};
-        connection.broken = !write_late(connection, length, message);
+        connection.broken = connection.broken || !send_frame(connection, message);
     }
     // What follows from it must not happen in the middle of another connection's queries.
     answered_late_.push_back(way.connection);
@@ -59,10 +117,12 @@ void TcpService::settle() {
         if (found == by_number_.end()) continue;
         const Connections::iterator at = found->second;
         Connection& connection = *at;
-        const bool over = connection.finished && connection.is_idle() && connection.unread.empty();
-        if (connection.broken || over || may_go(connection)) {
+        const bool goes_on = !connection.unread.empty() || connection.https;
+        if (connection.broken || (connection.is_over() && connection.unread.empty()) ||
+            may_go(connection)) {
             close(at);
-        } else if (!connection.unread.empty() && connection.takes_queries()) {
+        } else if (goes_on && connection.takes_queries()) {
+            touched(at);
             ready(at, false);
         } else {
             watch(connection);
@@ -72,38 +132,51 @@ void TcpService::settle() {
     }
 }
 
-bool TcpService::write_late(Connection& connection, std::span<const std::uint8_t> length,
-                            std::span<const std::uint8_t> message) {
-    late_.assign(length.begin(), length.end());
+bool TcpService::send_frame(Connection& connection, std::span<const std::uint8_t> message) {
+    late_.assign({static_cast<std::uint8_t>(message.size() >> 8),
+                  static_cast<std::uint8_t>(message.size())});
     late_.insert(late_.end(), message.begin(), message.end());
-    std::size_t sent = 0;
-    if (!connection.is_busy()) {
-        const net::IoResult wrote = connection.stream.write(late_);
-        if (wrote.io != net::Io::some && wrote.io != net::Io::later) return false;
-        sent = wrote.octets;
-    }
-    connection.unsent.insert(connection.unsent.end(),
-                             late_.begin() + static_cast<std::ptrdiff_t>(sent), late_.end());
-    return true;
+    return send(connection, late_);
 }
 
 bool TcpService::finish_writing(Connection& connection) {
     if (!connection.is_busy()) return true;
-    const std::span<const std::uint8_t> rest =
-        std::span{connection.unsent}.subspan(connection.unsent_from);
-    const net::IoResult wrote = connection.stream.write(rest);
-    if (wrote.io == net::Io::later) return true;
-    if (wrote.io != net::Io::some) return false;
-    connection.unsent_from += wrote.octets;
-    if (connection.unsent_from == connection.unsent.size()) {
+    if (connection.stream.has_unsent()) {
+        if (connection.stream.flush() == net::Io::failed) return false;
+        if (connection.stream.has_unsent()) return true;
+    }
+    if (!connection.unsent.empty()) {
+        const net::IoResult wrote =
+            connection.stream.write(std::span{connection.unsent}.subspan(connection.unsent_from));
+        if (wrote.io == net::Io::later) return true;
+        if (wrote.io != net::Io::some) return false;
+        connection.unsent_from += wrote.octets;
+        if (connection.unsent_from != connection.unsent.size()) return true;
         connection.unsent = {};
         connection.unsent_from = 0;
-        connection.did_something = true;
     }
+    connection.did_something = !connection.is_busy();
+    return true;
+}
+
+/// Sends `octets` behind whatever waits for the kernel; false: the connection is gone.
+bool TcpService::send(Connection& connection, std::span<const std::uint8_t> octets) {
+    net::IoResult wrote{net::Io::later};
+    if (!connection.is_busy()) wrote = connection.stream.write(octets);
+    if (wrote.io != net::Io::some && wrote.io != net::Io::later) return false;
+    connection.unsent.insert(connection.unsent.end(),
+                             octets.begin() + static_cast<std::ptrdiff_t>(wrote.octets),
+                             octets.end());
     return true;
 }
 
 bool TcpService::read_and_answer(Connection& connection) {
+    const bool sent = connection.https ? read_http(connection) : read_frames(connection);
+    // Who has finished sending still gets what he asked for.
+    return sent && !connection.broken && !connection.is_over();
+}
+
+bool TcpService::read_frames(Connection& connection) {
     // Whole queries may lie here from the time when answers waited: they come first. Something of
     // them was answered then, so that there is room behind.
     const std::size_t kept = connection.unread.size();
@@ -116,11 +189,11 @@ bool TcpService::read_and_answer(Connection& connection) {
     batches_->begin();
     const bool sent = answer_frames(connection, kept + got.octets);
     batches_->end();
-    // Who has finished sending still gets what he asked for.
-    return sent && (!connection.finished || !connection.is_idle());
+    return sent;
 }
 
 bool TcpService::answer_frames(Connection& connection, std::size_t octets) {
+    const bool is_limited = connection.queries_left != 0;
     std::size_t from = 0;
     std::size_t out = 0;
     while (connection.takes_queries() && octets - from >= length_octets) {
@@ -128,35 +201,27 @@ bool TcpService::answer_frames(Connection& connection, std::size_t octets) {
         if (octets - from - length_octets < length) break;
         const std::span<const std::uint8_t> message{in_.data() + from + length_octets, length};
         from += length_octets + length;
+        const std::size_t waited = connection.waiting;
         const std::size_t size = batches_->handler().answer(
             message, connection.arrival, std::span{out_}.subspan(out + length_octets));
-        connection.did_something = connection.did_something || connection.waiting != 0;
-        if (size == 0) continue;
-        connection.did_something = true;
-        out_[out] = static_cast<std::uint8_t>(size >> 8);
-        out_[out + 1] = static_cast<std::uint8_t>(size);
-        out += length_octets + size;
+        if (size != 0 || connection.waiting != waited) connection.asked();
+        if (size != 0) {
+            out_[out] = static_cast<std::uint8_t>(size >> 8);
+            out_[out + 1] = static_cast<std::uint8_t>(size);
+            out += length_octets + size;
+        }
+        // What comes behind the last query that is taken is left alone.
+        if (is_limited && connection.queries_left == 0) from = octets;
         if (out_.size() - out < frame_octets_max) {
-            if (!write_out(connection, out)) return false;
+            if (!send(connection, std::span{out_}.first(out))) return false;
             out = 0;
         }
     }
-    if (out != 0 && !write_out(connection, out)) return false;
+    if (out != 0 && !send(connection, std::span{out_}.first(out))) return false;
     connection.unread.assign(in_.begin() + static_cast<std::ptrdiff_t>(from),
                              in_.begin() + static_cast<std::ptrdiff_t>(octets));
     // A large query's room is not kept for ever.
     if (connection.unread.empty() && connection.unread.capacity() > 4096) connection.unread = {};
-    return true;
-}
-
-bool TcpService::write_out(Connection& connection, std::size_t octets) {
-    net::IoResult wrote{net::Io::later};
-    // A late answer may lie there since this batch began.
-    if (!connection.is_busy()) wrote = connection.stream.write(std::span{out_}.first(octets));
-    if (wrote.io != net::Io::some && wrote.io != net::Io::later) return false;
-    connection.unsent.insert(connection.unsent.end(),
-                             out_.begin() + static_cast<std::ptrdiff_t>(wrote.octets),
-                             out_.begin() + static_cast<std::ptrdiff_t>(octets));
     return true;
 }
 

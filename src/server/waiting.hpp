@@ -18,6 +18,7 @@ struct Arrival;
 struct Return {
     net::WayBack udp;
     std::uint64_t connection;
+    std::uint64_t part;  ///< of the connection: a stream of HTTP
 };
 
 /// A transport that sends answers later. Loop thread only.

@@ -29,7 +29,7 @@ Worker::Worker(const Parts& parts)
       tcp_{loop_,
            batches_,
            parts.budget,
-           {.idle = parts.tcp_idle, .worker = parts.number},
+           {.worker = parts.number, .terms = parts.terms, .counts = parts.counts},
            [&all = parts.all](std::size_t worker, std::function<void(TcpService&)> job) {
                Worker& there = *all[worker];
                there.loop_.post([&there, job = std::move(job)] { job(there.tcp_); });
@@ -46,8 +46,8 @@ void Worker::add(net::UdpSocket socket, std::size_t listener) {
     udp_.emplace_back(loop_, std::move(socket), listener, batches_);
 }
 
-void Worker::add(net::TcpListener socket, std::size_t listener) {
-    tcp_.listen(std::move(socket), listener);
+void Worker::add(net::TcpListener socket, std::size_t listener, Protocol protocol) {
+    tcp_.listen(std::move(socket), listener, protocol);
 }
 
 void Worker::start() {

@@ -22,7 +22,8 @@ public:
     struct Parts {
         std::size_t number;
         Handler::Limits limits;
-        std::chrono::milliseconds tcp_idle;
+        const Published<AllTerms>& terms;
+        TcpCounts& counts;
         const Oddities& oddities;
         const Published<chain::Chains>& chains;
         const Published<services::Snapshot>& snapshots;
@@ -37,7 +38,7 @@ public:
 
     /// `listener` is their place among those of the chains.
     void add(net::UdpSocket socket, std::size_t listener);
-    void add(net::TcpListener socket, std::size_t listener);
+    void add(net::TcpListener socket, std::size_t listener, Protocol protocol);
     void start();
     /// Begins to drain, from any thread; after `grace` it ends whatever is left.
     void drain(std::chrono::milliseconds grace);

@@ -111,8 +111,8 @@ class Reload(nameplane.AgentTest):
         self.assertEqual(self.ttl(), 30)
 
     def test_what_needs_a_restart_is_refused_by_name(self):
-        line = self.hang_up("[dns]\ntcp_idle = \"1s\"\n" + self.TTL % 40, r" reload\.refused\b")
-        self.assertIn("dns.tcp_idle", line)
+        line = self.hang_up("[dns]\nudp_size_max = 4000\n" + self.TTL % 40, r" reload\.refused\b")
+        self.assertIn("dns.udp_size_max", line)
         self.assertEqual(self.ttl(), 10)
 
 

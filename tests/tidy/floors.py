@@ -30,6 +30,7 @@ THIRD_PARTY = {
     r"uv\.h": ("src/net/",),
     r"curl/.*": ("src/net/",),
     r"openssl/(ssl|err|x509v3)\.h": ("src/net/",),
+    r"nghttp2/.*": ("src/net/",),
     r"libiptc/.*": ("src/rules/iptables/",),
     r"linux/netfilter.*": ("src/rules/",),
     r"libnetfilter_conntrack/.*": ("src/rules/conntrack",),

@@ -23,9 +23,9 @@ const std::vector<services::NodeFacts::Interface> interfaces{
     {"eth0", *IpAddress::parse("10.0.0.2")},
     {"eth0", *IpAddress::parse("fe80::1")}};
 
-std::vector<std::string> texts(const std::vector<SocketAddress>& addresses) {
+std::vector<std::string> texts(const std::vector<server::ListenAt>& listeners) {
     std::vector<std::string> all;
-    for (const SocketAddress& address : addresses) all.push_back(address.to_string());
+    for (const server::ListenAt& each : listeners) all.push_back(each.address.to_string());
     return all;
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("listeners keep their numbers over a reload, and others need a restart
     const Result<Listeners> fewer = listeners_of(everywhere(), {a}, interfaces, &before->addresses);
     REQUIRE_FALSE(fewer);
     CHECK(fewer.error().text == "a restart is needed to listen no longer on 10.0.0.2:54");
-    const std::vector<SocketAddress> one{before->addresses[0]};
+    const std::vector<server::ListenAt> one{before->addresses[0]};
     const Result<Listeners> more = listeners_of(everywhere(), {a, b}, interfaces, &one);
     REQUIRE_FALSE(more);
     CHECK(more.error().text == "a restart is needed to listen on 10.0.0.2:54");
@@ -89,6 +89,66 @@ TEST_CASE("addresses that this machine does not know are named with their block"
                                      .place = {{"Corefile", 1}}};
     CHECK(listeners_of(everywhere(), {nothing}, interfaces).error().text ==
           "Corefile:1: bind: nothing is left, expected an address");
+}
+
+TEST_CASE("what is spoken has ports of its own") {
+    using conf::Scheme;
+    const conf::TlsConfig tls{.certificate = "c.pem", .key = "/k.pem", .authority = {}};
+    const std::vector<conf::ServerConfig> servers{
+        {.zones = {name_of("."),
+                   {name_of("a."), {}, Scheme::tls},
+                   {name_of("a."), 8443, Scheme::https}},
+         .plugins = {},
+         .bind = {"10.0.0.1"},
+         .root = "/etc/dns",
+         .tls = tls,
+         .timeouts = {.read = std::chrono::seconds{2}, .queries_max = 7},
+         .https_connections_max = 5},
+        {.zones = {{name_of("b."), {}, Scheme::https}, {name_of("b."), {}, Scheme::tls}},
+         .plugins = {},
+         .bind = {"10.0.0.1"},
+         .timeouts = {.idle = std::chrono::seconds{4}}}};
+    const Result<Listeners> found = listeners_of(everywhere(), servers, interfaces);
+    REQUIRE(found);
+    CHECK(found->layout.labels == Texts{"dns://10.0.0.1:53", "tls://10.0.0.1:853",
+                                        "https://10.0.0.1:8443", "https://10.0.0.1:443"});
+    CHECK(found->layout.places == Places{{{0}, {1}, {2}}, {{3}, {1}}});
+    CHECK(found->terms[1].read == std::chrono::seconds{2});
+    CHECK(found->terms[1].write == std::chrono::seconds{5});
+    CHECK(found->terms[1].idle == std::chrono::seconds{4});
+    CHECK(found->terms[0].queries_max == 7);
+    CHECK(found->terms[3].queries_max == 0);
+    CHECK(found->terms[2].https_connections_max == 5);
+    CHECK(found->terms[3].https_connections_max == 200);
+    CHECK_FALSE(found->tls[0]);
+    REQUIRE(found->tls[1]);
+    CHECK(found->tls[1]->config.certificate == "/etc/dns/c.pem");
+    CHECK(found->tls[1]->config.key == "/k.pem");
+    CHECK(found->tls[2]);
+    CHECK_FALSE(found->tls[3]);
+}
+
+TEST_CASE("a port speaks one way and proves one thing") {
+    using conf::Scheme;
+    const conf::ServerConfig plain{
+        .zones = {{name_of("a."), 853}}, .plugins = {}, .bind = {"lo"}, .place = {{"Corefile", 1}}};
+    conf::ServerConfig tls{.zones = {{name_of("b."), {}, Scheme::tls}},
+                           .plugins = {},
+                           .bind = {"lo"},
+                           .place = {{"Corefile", 4}}};
+    CHECK(listeners_of(everywhere(), {plain, tls}, interfaces).error().text ==
+          "Corefile:4: zones: tls://127.0.0.1:853 is dns:// elsewhere, expected another port");
+    conf::ServerConfig other = tls;
+    tls.tls = conf::TlsConfig{.certificate = "a", .key = "b", .authority = {}};
+    other.tls = conf::TlsConfig{.certificate = "c", .key = "d", .authority = {}};
+    other.place = {{"Corefile", 9}};
+    CHECK(listeners_of(everywhere(), {tls, other}, interfaces).error().text ==
+          "Corefile:9: tls: not as in another block at tls://127.0.0.1:853, expected the same "
+          "(first at Corefile:4)");
+    const Result<Listeners> before = listeners_of(everywhere(), {tls}, interfaces);
+    REQUIRE(before);
+    CHECK(listeners_of(everywhere(), {plain}, interfaces, &before->addresses).error().text ==
+          "a restart is needed to listen on 127.0.0.1:853");
 }
 
 TEST_CASE("without an address to listen on there are no listeners") {

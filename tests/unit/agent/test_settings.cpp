@@ -83,13 +83,16 @@ TEST_CASE("a change of any option that needs a restart is named, alone") {
             INFO(name);
             const conf::Config after =
                 config_of("[" + std::string{table.name} + "]\n" + std::string{option.name} + " = " +
-                          other_value(option.type) + '\n');
+                          (table.name == "admin" && std::holds_alternative<Words>(option.type)
+                               ? "[\"127.0.0.1:1\", \":2\"]"
+                               : other_value(option.type)) +
+                          '\n');
             CHECK_FALSE(before == after);
             const std::vector<std::string_view> changed = changed_fields(before.start, after.start);
             const bool is_runtime = table.name == "log" || table.name == "reload" ||
                                     option.name == "lameduck" ||
                                     option.name == "ready_continuously";
-            if (is_runtime) {
+            if (is_runtime || option.name == "tcp_idle") {
                 CHECK(changed.empty());
             } else {
                 CHECK(changed == std::vector<std::string_view>{name});
@@ -188,10 +191,10 @@ TEST_CASE("a reload gives what may change and refuses the rest by name") {
     CHECK(good->runtime.log_level == log::Level::error);
     CHECK(good->runtime.servers[0].plugins[0].options.seconds("ttl") == 9);
 
-    file.write("[dns]\nport = 1\ntcp_idle = \"9s\"\n");
+    file.write("[dns]\nport = 1\nthreads = 9\n");
     const Result<Reload> restart = prepare_reload(running, overrides);
     REQUIRE_FALSE(restart.has_value());
-    CHECK(restart.error().text == "a restart is needed to change dns.port, dns.tcp_idle");
+    CHECK(restart.error().text == "a restart is needed to change dns.port, dns.threads");
 
     file.write("[[server]]\nzones = [\"a\"]\nkubernetes = {pods = \"verified\"}\n");
     const Result<Reload> pods = prepare_reload(running, overrides);

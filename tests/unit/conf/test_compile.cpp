@@ -60,7 +60,6 @@ TEST_CASE("an empty document is the default configuration") {
     CHECK(dns.port == 53);
     CHECK(dns.threads == 0);
     CHECK(dns.udp_size_max == 1232);
-    CHECK(dns.tcp_idle == 10s);
     CHECK(dns.tcp_connections_max == 1000);
     const ServicesConfig& services = config.start.services;
     CHECK(services.manifests.empty());
@@ -123,7 +122,7 @@ full_sync = "2h"
 [admin]
 health = "127.0.0.1:8080"
 ready = "[::1]:8181"
-metrics = ":9153"
+metrics = [":9153", "[::1]:9154"]
 [[server]]
 zones = ["Example.ORG", "a"]
 [server.whoami]
@@ -133,7 +132,8 @@ ttl = 9
 zones = "b"
 )");
     CHECK(config.runtime.log_level == log::Level::debug);
-    CHECK(config.start.dns == DnsConfig{{IpAddress::v4(127, 0, 0, 1)}, 5353, 4, 4096, 60s, 7});
+    CHECK(config.start.dns == DnsConfig{{IpAddress::v4(127, 0, 0, 1)}, 5353, 4, 4096, 7});
+    CHECK(config.runtime.servers.at(0).timeouts.idle == 60s);
     CHECK(config.start.api == ApiConfig{"/etc/kubeconfig", "here", "https://192.0.2.1:6443",
                                         "/c.pem", "/k.pem", "/a.pem", true, ""});
     CHECK(config.start.services ==
@@ -152,9 +152,10 @@ zones = "b"
                       false,
                       0s,
                       2h});
-    CHECK(config.start.admin == AdminConfig{SocketAddress::parse("127.0.0.1:8080"),
-                                            SocketAddress::parse("[::1]:8181"),
-                                            SocketAddress::parse("[::]:9153")});
+    CHECK(config.start.admin == AdminConfig{{*SocketAddress::parse("127.0.0.1:8080")},
+                                            {*SocketAddress::parse("[::1]:8181")},
+                                            {*SocketAddress::parse("[::]:9153"),
+                                             *SocketAddress::parse("[::1]:9154")}});
     REQUIRE(config.runtime.servers.size() == 2);
     const ServerConfig& first = config.runtime.servers[0];
     CHECK(names(first.zones) == std::vector<std::string>{"example.org.", "a."});

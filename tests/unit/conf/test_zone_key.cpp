@@ -13,6 +13,7 @@ struct Reads {
     std::string_view text;
     std::string_view zones;
     std::optional<std::uint16_t> port;
+    Scheme scheme = Scheme::dns;
     Row row = {};
 };
 
@@ -23,6 +24,8 @@ TEST_CASE("keys of server blocks") {
         {".", "."},
         {".:53", ".", 53},
         {"dns://.:5353", ".", 5353},
+        {"tls://.", ".", {}, Scheme::tls},
+        {"https://a.example:8443", "a.example.", 8443, Scheme::https},
         {"Cluster.Local", "cluster.local."},
         {"cluster.local.:1053", "cluster.local.", 1053},
         {"10.0.0.0/8", "10.in-addr.arpa."},
@@ -41,14 +44,17 @@ TEST_CASE("keys of server blocks") {
         }
         CHECK(zones == row.zones);
         CHECK(key->port == row.port);
+        CHECK(key->scheme == row.scheme);
     }
 }
 
 TEST_CASE("keys that cannot be served say why") {
     for (const auto& [text, expected] : std::vector<std::pair<std::string, std::string>>{
-             {"tls://.", "dns://, since this version does not serve tls://"},
-             {"https://a:443", "dns://, since this version does not serve https://"},
-             {"ftp://.", "dns:// or no scheme"},
+             {"quic://.", "dns://, tls:// or https://, since this version does not serve quic://"},
+             {"https3://a:443",
+              "dns://, tls:// or https://, since this version does not serve https3://"},
+             {"grpc://.", "dns://, tls:// or https://, since this version does not serve grpc://"},
+             {"ftp://.", "dns://, tls:// or https://, or no scheme"},
              {"", "a domain name or a network, and perhaps a port, such as '.:53'"},
              {":53", "a domain name or a network, and perhaps a port, such as '.:53'"},
              {"a..b", "a domain name or a network, and perhaps a port, such as '.:53'"},

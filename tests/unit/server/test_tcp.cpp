@@ -23,6 +23,10 @@ void all_come_round(const Running& running) {
     }
 }
 
+server::AllTerms within(std::chrono::milliseconds time) {
+    return {.usual = {.read = time, .write = time, .idle = time}, .listeners = {}};
+}
+
 Running serving(server::ServerOptions options) {
     options.listen = {any_port("127.0.0.1")};
     return Running{options};
@@ -133,7 +137,7 @@ TEST_CASE("a client that finishes sending still gets all its answers, then the e
 }
 
 TEST_CASE("an idle connection is closed after its time, not before") {
-    Running running = serving({.tcp_idle = 100ms});
+    Running running = serving({.terms = within(100ms)});
     running.start();
     const TcpClient client{running.at("127.0.0.1")};
     CHECK(id_of(client.ask(query("www.test", {.id = 1}))) == 1);
@@ -146,7 +150,7 @@ TEST_CASE("an idle connection is closed after its time, not before") {
 }
 
 TEST_CASE("queries keep a connection alive, octets do not") {
-    Running running = serving({.tcp_idle = 300ms});
+    Running running = serving({.terms = within(300ms)});
     running.start();
     const TcpClient talker{running.at("127.0.0.1")};
     const TcpClient dripper{running.at("127.0.0.1")};
@@ -165,7 +169,7 @@ TEST_CASE("queries keep a connection alive, octets do not") {
 }
 
 TEST_CASE("a client that does not read is not read from any more, and closed like an idle one") {
-    Running running = serving({.tcp_idle = 1s});
+    Running running = serving({.terms = within(1s)});
     running.start();
     const TcpClient client{running.at("127.0.0.1"), {.receive_buffer = 4096}};
     const Octets frame = framed(query("big1000.test"));  // 16 kB of answer for 30 octets

@@ -1,0 +1,175 @@
+#include "agent/certificates.hpp"
+
+#include <nameplane/base/log.hpp>
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace nameplane::agent {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Three calls of stat() a listener: cheap enough to be soon.
+constexpr milliseconds look_every{2000};
+
+Certificates::Identity identity_of(const std::string& path) {
+    struct stat found {};
+    if (path.empty() || ::stat(path.c_str(), &found) != 0) return {};
+    return {found.st_dev, found.st_ino, found.st_size,
+            std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec};
+}
+
+std::array<Certificates::Identity, 3> files_of(const conf::TlsConfig& config) {
+    return {identity_of(config.certificate), identity_of(config.key),
+            identity_of(config.authority)};
+}
+
+net::TlsServer::Clients clients_of(conf::ClientAuth wanted) noexcept {
+    using enum net::TlsServer::Clients;
+    switch (wanted) {
+    case conf::ClientAuth::nocert: break;
+    case conf::ClientAuth::request: return asked;
+    case conf::ClientAuth::require: return must_show;
+    case conf::ClientAuth::verify_if_given: return proved_if_shown;
+    case conf::ClientAuth::require_and_verify: return must_prove;
+    }
+    return unasked;
+}
+
+Result<std::shared_ptr<const net::TlsServer>> read(const conf::TlsConfig& config,
+                                                   net::TlsServer::Inside inside) {
+    return net::TlsServer::make({.certificate = config.certificate,
+                                 .key = config.key,
+                                 .authorities = config.authority,
+                                 .clients = clients_of(config.client_auth),
+                                 .keylog = config.keylog,
+                                 .inside = inside});
+}
+
+net::TlsServer::Inside inside_of(server::Protocol protocol) noexcept {
+    return protocol == server::Protocol::https ? net::TlsServer::Inside::http
+                                               : net::TlsServer::Inside::dns;
+}
+
+std::shared_ptr<const net::TlsServer> read_before(const Certificates::All& all,
+                                                  const Certificates::Held& wanted) {
+    for (const std::optional<Certificates::Held>& each : all) {
+        if (each && each->wanted.config == wanted.wanted.config && each->inside == wanted.inside &&
+            each->files == wanted.files) {
+            return each->server;
+        }
+    }
+    return nullptr;
+}
+
+metrics::Counter& reads(metrics::Registry& metrics, const char* result) {
+    return metrics.counter("nameplane_tls_certificates_read_total",
+                           "Times that certificates were read again, since their files changed.",
+                           {{"result", result}});
+}
+
+}  // namespace
+
+Certificates::Certificates(net::Loop& loop, metrics::Registry& metrics,
+                           std::function<void()> changed)
+    : changed_{std::move(changed)}, timer_{loop.timer([this] { look(); })},
+      read_again_{reads(metrics, "done")}, unreadable_{reads(metrics, "failed")} {}
+
+Result<Certificates::All> Certificates::prepare(const Listeners& listeners) const {
+    All all(listeners.addresses.size());
+    Mistakes mistakes;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (!listeners.tls[i]) continue;
+        const conf::TlsConfig& config = listeners.tls[i]->config;
+        Held held{.wanted = *listeners.tls[i],
+                  .inside = inside_of(listeners.addresses[i].protocol),
+                  .files = files_of(config),
+                  .seen = {},
+                  .server = nullptr};
+        held.seen = held.files;
+        held.server = read_before(all, held);
+        if (held.server == nullptr) held.server = read_before(all_, held);
+        if (held.server != nullptr) {
+            all[i] = std::move(held);
+            continue;
+        }
+        if (auto made = read(config, held.inside)) {
+            held.server = std::move(made).value();
+        } else {
+            mistakes.add(listeners.tls[i]->where, "tls: " + made.error().text);
+        }
+        all[i] = std::move(held);
+    }
+    if (mistakes.any()) return mistakes.to_error();
+    return all;
+}
+
+void Certificates::adopt(All all, const Listeners& listeners) {
+    all_ = std::move(all);
+    terms_ = listeners.terms;
+    const auto is_there = [](const std::optional<Held>& each) { return each.has_value(); };
+    const bool any = std::ranges::any_of(all_, is_there);
+    for (const std::optional<Held>& each : all_) {
+        if (each && !each->wanted.config.keylog.empty()) {
+            NP_LOG_WARNING("tls.keylog", "file", each->wanted.config.keylog);
+        }
+    }
+    if (any) {
+        timer_->start(look_every, look_every);
+    } else {
+        timer_->stop();
+    }
+}
+
+server::AllTerms Certificates::terms() const {
+    server::AllTerms terms{.usual = {}, .listeners = terms_};
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+        if (all_[i]) terms.listeners[i].tls = all_[i]->server;
+    }
+    return terms;
+}
+
+void Certificates::look() {
+    bool any = false;
+    for (std::optional<Held>& each : all_) {
+        if (!each) continue;
+        const std::array<Identity, 3> now = files_of(each->wanted.config);
+        if (now == each->seen) continue;
+        // A pair that does not fit may be half written: it is tried again when it changes again.
+        each->seen = now;
+        Result<std::shared_ptr<const net::TlsServer>> made =
+            read(each->wanted.config, each->inside);
+        if (!made) {
+            unreadable_.add_shared();
+            NP_LOG_ERROR("tls.certificate_unreadable", "error", made.error());
+            continue;
+        }
+        each->server = std::move(made).value();
+        each->files = now;
+        any = true;
+        read_again_.add_shared();
+        NP_LOG_INFO("tls.certificate_read", "file", each->wanted.config.certificate);
+    }
+    if (any) changed_();
+}
+
+Status try_certificates(const std::vector<conf::ServerConfig>& servers) {
+    Mistakes mistakes;
+    for (const conf::ServerConfig& server : servers) {
+        if (!server.tls) continue;
+        conf::TlsConfig config = *server.tls;
+        config.keylog.clear();  // not to be made by a check
+        for (std::string* const path : {&config.certificate, &config.key, &config.authority}) {
+            *path = path_of(server, *path);
+        }
+        auto made = read(config, net::TlsServer::Inside::dns);
+        if (!made) mistakes.add(server.place.where, "tls: " + made.error().text);
+    }
+    return mistakes.any() ? Status{mistakes.to_error()} : Status{};
+}
+
+}  // namespace nameplane::agent
