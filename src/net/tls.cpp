@@ -95,6 +95,11 @@ Result<std::shared_ptr<const TlsClient>> TlsClient::make(const Options& options)
         Status used = use_certificate(context, options.certificate, options.key);
         if (!used) return used.error();
     }
+    if (!options.inside.empty()) {
+        const std::string wire = static_cast<char>(options.inside.size()) + options.inside;
+        SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(wire.data()),
+                                static_cast<unsigned>(wire.size()));
+    }
     return std::shared_ptr<const TlsClient>{new TlsClient{std::move(state)}};
 }
 
@@ -219,8 +224,6 @@ TlsStream::TlsStream(std::shared_ptr<const TlsClient> client, TcpStream stream,
     : state_{std::make_unique<State>(client, std::move(stream), client->state_->context.get())} {
     SSL* const session = state_->session.get();
     SSL_set_connect_state(session);
-    static constexpr std::array<unsigned char, 4> dot{3, 'd', 'o', 't'};
-    SSL_set_alpn_protos(session, dot.data(), dot.size());
     if (name.empty()) {
         const std::string address = state_->stream.peer().address.to_string();
         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), address.c_str());

@@ -16,9 +16,10 @@ namespace nameplane::net {
 class TlsClient {
 public:
     struct Options {
-        std::string certificate;  ///< PEM file; empty: we do not say who we are
-        std::string key;          ///< PEM file; both or none
-        std::string authorities;  ///< PEM file; empty: those of the system
+        std::string certificate;    ///< PEM file; empty: we do not say who we are
+        std::string key;            ///< PEM file; both or none
+        std::string authorities;    ///< PEM file; empty: those of the system
+        std::string inside{"dot"};  ///< what is to be spoken (ALPN); empty: nothing is said of it
     };
     static Result<std::shared_ptr<const TlsClient>> make(const Options& options);
     ~TlsClient();

@@ -2,6 +2,7 @@
 // it says about defaults must be true.
 
 #include "agent/settings.hpp"
+#include "conf/directives.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -123,6 +124,12 @@ TEST_CASE("the configuration file names every option and no other") {
         CHECK_FALSE(in_table.empty());
         in_table.erase("line");
         in_table.erase("body");
+    }
+    // Of the directives that are no plugins, those that say how a block is served.
+    for (const conf::OptionTable& table : conf::directive_tables()) {
+        if (table.name != "tls" && table.name != "https" && table.name != "timeouts") continue;
+        std::set<std::string>& of_table = known["server." + std::string{table.name}];
+        for (const Option& option : table.options) of_table.emplace(option.name);
     }
     known["server"].insert("zones");
     CHECK(in_file == known);

@@ -39,9 +39,10 @@ std::shared_ptr<const net::TlsServer> proof(net::TlsServer::Inside inside,
     return *made;
 }
 
-std::shared_ptr<const net::TlsClient> trusting(bool with_certificate = false) {
+std::shared_ptr<const net::TlsClient> trusting(bool with_certificate = false,
+                                               const char* inside = "dot") {
     net::TlsClient::Options options{
-        .certificate = {}, .key = {}, .authorities = folder + "test_ca.pem"};
+        .certificate = {}, .key = {}, .authorities = folder + "test_ca.pem", .inside = inside};
     if (with_certificate) {
         options.certificate = folder + "test_cert.pem";
         options.key = folder + "test_key.pem";
@@ -49,6 +50,10 @@ std::shared_ptr<const net::TlsClient> trusting(bool with_certificate = false) {
     auto made = net::TlsClient::make(options);
     REQUIRE(made);
     return *made;
+}
+
+std::shared_ptr<const net::TlsClient> speaking_http() {
+    return trusting(false, "http/1.1");
 }
 
 /// A blocking client over TLS, or without it.
@@ -320,7 +325,7 @@ TEST_CASE("queries over HTTPS are answered, one request after the other") {
     for (const bool encrypted : {true, false}) {
         const Secure server{Protocol::https,
                             {.tls = encrypted ? proof(net::TlsServer::Inside::http) : nullptr}};
-        SecureClient client{server.at(), encrypted ? trusting() : nullptr};
+        SecureClient client{server.at(), encrypted ? speaking_http() : nullptr};
         std::string requests;
         for (std::uint16_t id = 1; id <= 50; ++id) {
             requests += post(query(id % 5 == 0 ? "big1000.test" : "www.test", {.id = id}));
@@ -339,7 +344,7 @@ TEST_CASE("queries over HTTPS are answered, one request after the other") {
 
 TEST_CASE("what is no query over HTTPS has its status") {
     const Secure server{Protocol::https, {.tls = proof(net::TlsServer::Inside::http)}};
-    SecureClient client{server.at(), trusting()};
+    SecureClient client{server.at(), speaking_http()};
     client.send(post(query("www.test"), "/") + post(Octets(5, 0)) + post(query("drop.test")) +
                 post(query("www.test", {.flags = 0x2800})) + "HEAD /dns-query HTTP/1.1\r\n\r\n");
     for (const char* const status : {"404", "400", "500", "400", "400"}) {
@@ -352,11 +357,11 @@ TEST_CASE("what is no query over HTTPS has its status") {
 
 TEST_CASE("answers that are waited for come over HTTPS, and none is 500") {
     const Secure server{Protocol::https, {.tls = proof(net::TlsServer::Inside::http)}};
-    SecureClient waiter{server.at(), trusting()};
+    SecureClient waiter{server.at(), speaking_http()};
     waiter.send(post(query("hold1.test", {.id = 4})) + post(query("www.test", {.id = 5})));
-    SecureClient other{server.at(), trusting()};
+    SecureClient other{server.at(), speaking_http()};
     other.send(post(query("holddrop.test")));
-    SecureClient third{server.at(), trusting()};
+    SecureClient third{server.at(), speaking_http()};
     third.send(post(query("www.test")));
     third.receive_http();
     third.send(post(query("release.test")));
@@ -364,6 +369,15 @@ TEST_CASE("answers that are waited for come over HTTPS, and none is 500") {
     CHECK(waiter.receive_http().second.substr(0, 2) == std::string{"\0\4", 2});
     CHECK(waiter.receive_http().second.substr(0, 2) == std::string{"\0\5", 2});
     CHECK(other.receive_http().first.substr(9, 3) == "500");
+}
+
+TEST_CASE("who wants to speak something else than HTTP is sent away") {
+    const Secure server{Protocol::https, {.tls = proof(net::TlsServer::Inside::http)}};
+    SecureClient other{server.at(), trusting()};
+    CHECK(other.ends());
+    SecureClient silent{server.at(), trusting(false, "")};
+    silent.send(post(query("www.test", {.id = 6})));
+    CHECK(silent.receive_http().second.substr(0, 2) == std::string{"\0\6", 2});
 }
 
 TEST_CASE("so many HTTPS connections; the one that is idle longest makes room") {
@@ -381,6 +395,7 @@ TEST_CASE("so many HTTPS connections; the one that is idle longest makes room") 
     CHECK(server.count(closed, "reason", "evicted") == 1);
     second.send(post(query("hold2.test")));
     third.send(post(query("hold3.test")));
+    for (int i = 0; i < 3; ++i) server.still_serves();  // they have been asked by then
     SecureClient{server.at(), nullptr}.ends();
     CHECK(server.count(closed, "reason", "refused") == 1);
 }
