@@ -134,7 +134,7 @@ server::AllTerms Certificates::terms() const {
 }
 
 void Certificates::look() {
-    bool any = false;
+    std::vector<std::string> read_anew;
     for (std::optional<Held>& each : all_) {
         if (!each) continue;
         const std::array<Identity, 3> now = files_of(each->wanted.config);
@@ -150,11 +150,12 @@ void Certificates::look() {
         }
         each->server = std::move(made).value();
         each->files = now;
-        any = true;
+        read_anew.push_back(each->wanted.config.certificate);
         read_again_.add_shared();
-        NP_LOG_INFO("tls.certificate_read", "file", each->wanted.config.certificate);
     }
-    if (any) changed_();
+    if (read_anew.empty()) return;
+    changed_();
+    for (const std::string& file : read_anew) NP_LOG_INFO("tls.certificate_read", "file", file);
 }
 
 Status try_certificates(const std::vector<conf::ServerConfig>& servers) {

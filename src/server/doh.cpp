@@ -73,6 +73,7 @@ struct Keeping {
     std::uint32_t ttl_s = max_age_most_s;
     std::size_t records = 0;  ///< but the OPT
     bool has_soa = false;
+    bool has_ns = false;
 
     /// False: not readable.
     bool read(dns::ByteReader& reader, std::size_t count) noexcept {
@@ -85,6 +86,7 @@ struct Keeping {
             if (!type || !ttl || !octets || !reader.skip(*octets)) return false;
             if (*type == static_cast<std::uint16_t>(dns::Type::opt)) continue;
             has_soa = has_soa || *type == static_cast<std::uint16_t>(dns::Type::soa);
+            has_ns = has_ns || *type == static_cast<std::uint16_t>(dns::Type::ns);
             ttl_s = std::min(ttl_s, *ttl);
             ++records;
         }
@@ -105,8 +107,9 @@ std::uint32_t max_age(std::span<const std::uint8_t> answer) noexcept {
     }
     Keeping keeping;
     const bool is_readable = keeping.read(reader, header[3]) && keeping.read(reader, header[4]);
-    const bool is_denial = keeping.has_soa || rcode == dns::Rcode::nx_domain;
-    if (!is_readable || !(has_answer || is_denial)) return max_age_least_s;
+    const bool is_delegation =
+        !has_answer && keeping.has_ns && !keeping.has_soa && rcode == dns::Rcode::no_error;
+    if (!is_readable || is_delegation) return max_age_least_s;
     if (!keeping.read(reader, header[5]) || keeping.records == 0) return max_age_least_s;
     return keeping.ttl_s;
 }

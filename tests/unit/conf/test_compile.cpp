@@ -152,10 +152,10 @@ zones = "b"
                       false,
                       0s,
                       2h});
-    CHECK(config.start.admin == AdminConfig{{*SocketAddress::parse("127.0.0.1:8080")},
-                                            {*SocketAddress::parse("[::1]:8181")},
-                                            {*SocketAddress::parse("[::]:9153"),
-                                             *SocketAddress::parse("[::1]:9154")}});
+    CHECK(config.start.admin ==
+          AdminConfig{{*SocketAddress::parse("127.0.0.1:8080")},
+                      {*SocketAddress::parse("[::1]:8181")},
+                      {*SocketAddress::parse("[::]:9153"), *SocketAddress::parse("[::1]:9154")}});
     REQUIRE(config.runtime.servers.size() == 2);
     const ServerConfig& first = config.runtime.servers[0];
     CHECK(names(first.zones) == std::vector<std::string>{"example.org.", "a."});

@@ -142,6 +142,8 @@ TEST_CASE("a denial is kept as long as its SOA; what is neither, five seconds") 
     CHECK(max_age({.answer = {record(a, 60)}, .rcode = 3}) == 5);
     CHECK(max_age({.authority = {record(ns, 60)}}) == 5);
     CHECK(max_age({.additional = {record(opt, 60)}}) == 5);
+    CHECK(max_age({.additional = {record(a, 60)}}) == 60);
+    CHECK(max_age({.authority = {record(ns, 60), record(soa, 50)}}) == 50);
     CHECK(max_age({.answer = {record(a, 60)}, .rcode = 2}) == 5);
     CHECK(max_age({}) == 5);
 }
