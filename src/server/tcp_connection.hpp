@@ -70,10 +70,12 @@ struct TcpService::Connection {
     }
     /// Whether there is something to go on with that the descriptor does not tell of.
     bool has_more_at_once() const noexcept {
-        return takes_queries() && (stream.has_unread() || (https && https->session->is_paused()));
+        return takes_queries() && ((!finished && stream.has_unread()) || is_paused());
     }
     /// Nothing more is expected of it.
-    bool is_over() const noexcept { return finished && !is_busy() && waiting == 0; }
+    bool is_over() const noexcept { return finished && !is_busy() && waiting == 0 && !is_paused(); }
+    /// Requests lie there that wait for room.
+    bool is_paused() const noexcept { return https && https->session->is_paused(); }
     /// One more; the last one that its terms allow ends the stream of queries.
     void asked() noexcept {
         has_asked = did_something = true;

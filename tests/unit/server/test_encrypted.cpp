@@ -132,6 +132,7 @@ public:
                         received_.begin() + static_cast<std::ptrdiff_t>(end + 4 + size));
         return {all.substr(0, end), all.substr(end + 4, size)};
     }
+    void finish_sending() { ::shutdown(stream_->fd(), SHUT_WR); }
     bool ends() {
         receive_until(received_.size() + 1'000'000);
         return !open_;
@@ -340,6 +341,17 @@ TEST_CASE("queries over HTTPS are answered, one request after the other") {
         }
         CHECK(server.count(responses, "status", "200") == 50);
     }
+}
+
+TEST_CASE("a client that finishes sending still gets all its responses, then the end") {
+    const Secure server{Protocol::https, {}};
+    SecureClient client{server.at(), nullptr};
+    std::string requests;
+    for (int i = 0; i < 100; ++i) requests += post(query("big1000.test"));
+    client.send(requests);
+    client.finish_sending();
+    for (int i = 0; i < 100; ++i) CHECK(client.receive_http().second.size() > 16'000);
+    CHECK(client.ends());
 }
 
 TEST_CASE("what is no query over HTTPS has its status") {
