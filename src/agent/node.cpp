@@ -152,6 +152,8 @@ rules::PlanSettings plan_settings(const conf::RulesConfig& config, const rules::
     settings.family = family;
     settings.masquerade_mark = std::uint32_t{1} << config.masquerade_bit;
     settings.masquerade_all = config.masquerade_all;
+    settings.dispatch = config.dispatch == conf::DispatchMode::tree ? rules::Dispatch::tree
+                                                                    : rules::Dispatch::linear;
     settings.drop_invalid = !kernel.liberal_conntrack;
     settings.packet_counters = kernel.packet_counters;
     const std::vector<Cidr> networks =

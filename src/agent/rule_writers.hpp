@@ -11,6 +11,7 @@ namespace nameplane::agent {
 
 /// Touches nothing yet; what the kernel lacks is an error of the writer's apply(). Not for mode
 /// off.
-std::unique_ptr<rules::RuleWriter> make_rule_writer(Family family, conf::RulesMode mode);
+std::unique_ptr<rules::RuleWriter> make_rule_writer(Family family, conf::RulesMode mode,
+                                                    conf::IptablesBackend iptables);
 
 }  // namespace nameplane::agent

@@ -49,7 +49,8 @@ struct RulesPart::State {
     void start_syncer() {
         std::vector<rules::SyncTarget> targets;
         for (const rules::PlanSettings& each : settings) {
-            targets.push_back({each, make_rule_writer(each.family, config.mode)});
+            targets.push_back(
+                {each, make_rule_writer(each.family, config.mode, config.iptables_backend)});
         }
         rules::SyncerOptions options;
         options.full_sync = config.full_sync;

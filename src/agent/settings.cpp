@@ -225,6 +225,8 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
     all.note("node.name", before.node.name, after.node.name);
     all.note("node.oom_score_adj", before.node.oom_score_adj, after.node.oom_score_adj);
     all.note("rules.mode", before.rules.mode, after.rules.mode);
+    all.note("rules.dispatch", before.rules.dispatch, after.rules.dispatch);
+    all.note("rules.iptables_backend", before.rules.iptables_backend, after.rules.iptables_backend);
     all.note("rules.masquerade_bit", before.rules.masquerade_bit, after.rules.masquerade_bit);
     all.note("rules.masquerade_all", before.rules.masquerade_all, after.rules.masquerade_all);
     all.note("rules.detect_local_mode", before.rules.detect_local, after.rules.detect_local);

@@ -147,6 +147,11 @@ private:
         needs(given, "authority", api.authority, "endpoint", api.endpoint);
     }
 
+    static IptablesBackend iptables_backend(std::string_view word) {
+        if (word == "legacy") return IptablesBackend::legacy;
+        return word == "nft" ? IptablesBackend::nft : IptablesBackend::automatic;
+    }
+
     // An option that means nothing without another.
     void needs(const Table& table, std::string_view option, const std::string& value,
                std::string_view other, const std::string& other_value) {
@@ -179,6 +184,9 @@ private:
         const Options& options = given.options;
         RulesConfig& rules = start().rules;
         rules.mode = rules_mode(options.word("mode"));
+        rules.dispatch =
+            options.word("dispatch") == "tree" ? DispatchMode::tree : DispatchMode::linear;
+        rules.iptables_backend = iptables_backend(options.word("iptables_backend"));
         rules.masquerade_bit = static_cast<std::uint8_t>(options.integer("masquerade_bit"));
         rules.masquerade_all = options.flag("masquerade_all");
         rules.detect_local =

@@ -54,6 +54,10 @@ struct ApiConfig {
 enum class RulesMode : std::uint8_t { off, iptables, nftables, automatic };
 /// For "off", "iptables", "nftables" and "auto".
 RulesMode rules_mode(std::string_view word) noexcept;
+/// How the iptables writer lays out the chain that all Services share.
+enum class DispatchMode : std::uint8_t { linear, tree };
+/// Which of the two iptables holds the rules.
+enum class IptablesBackend : std::uint8_t { automatic, legacy, nft };
 enum class DetectLocalMode : std::uint8_t {
     cluster_cidr,
     node_cidr,
@@ -64,6 +68,8 @@ enum class DetectLocalMode : std::uint8_t {
 
 struct RulesConfig {
     RulesMode mode = RulesMode::off;
+    DispatchMode dispatch = DispatchMode::linear;
+    IptablesBackend iptables_backend = IptablesBackend::automatic;
     std::uint8_t masquerade_bit = 14;
     bool masquerade_all = false;
     DetectLocalMode detect_local = DetectLocalMode::none;

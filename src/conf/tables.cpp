@@ -61,6 +61,10 @@ constexpr std::array node_options{
 constexpr std::array rules_options{
     Option{"mode", OneOf{{"off", "iptables", "nftables", "auto"}, "off"},
            "who writes Service rules into the kernel"},
+    Option{"dispatch", OneOf{{"linear", "tree"}, "linear"},
+           "iptables: one chain of all Services, or a tree by destination"},
+    Option{"iptables_backend", OneOf{{"auto", "legacy", "nft"}, "auto"},
+           "which iptables has the rules; auto: the one that other programs use"},
     Option{"masquerade_bit", Integer{0, 31, RulesConfig{}.masquerade_bit},
            "bit of the packet mark that asks for masquerading"},
     Option{"masquerade_all", Flag{RulesConfig{}.masquerade_all},

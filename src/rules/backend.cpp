@@ -1,11 +1,12 @@
 #include "rules/backend.hpp"
 
 #include "rules/iptables/apply.hpp"
+#include "rules/iptables/nft_apply.hpp"
+#include "rules/iptables/nft_tables.hpp"
 #include "rules/nftables/apply.hpp"
 #include <nameplane/base/log.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -14,18 +15,6 @@ namespace {
 
 constexpr std::string_view kube_proxy_table = "kube-proxy";
 
-/// Whether this network namespace has iptables of the family at all. Asking through libiptc would
-/// make the tables, and every packet would go through them from then on.
-bool has_iptables(Family family) {
-    const char* path = family == Family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
-                                              : "/proc/thread-self/net/ip6_tables_names";
-    std::FILE* file = std::fopen(path, "re");
-    if (file == nullptr) return false;
-    const bool any = std::fgetc(file) != EOF;
-    std::fclose(file);
-    return any;
-}
-
 std::unique_ptr<RuleWriter> iptables_writer(Family family, const BackendOptions& options) {
     auto made = iptables::make_iptables_writer(family, {.lock_path = options.xtables_lock_path});
     NP_CHECK(made.has_value(), "the lock's path is not empty");
@@ -33,7 +22,7 @@ std::unique_ptr<RuleWriter> iptables_writer(Family family, const BackendOptions&
 }
 
 Status clean_iptables(Family family, const BackendOptions& options) {
-    if (!has_iptables(family)) return {};
+    if (!iptables::has_legacy_tables(family)) return {};
     return iptables_writer(family, options)->clean();
 }
 
@@ -71,17 +60,32 @@ private:
                         nftables ? "nftables" : "iptables", "reason",
                         nftables ? "the kernel takes all of it" : probed.error().text);
         }
-        writer_ =
-            nftables ? nftables::make_nftables_writer(family_) : iptables_writer(family_, options_);
+        if (nftables) {
+            writer_ = nftables::make_nftables_writer(family_);
+        } else if (is_nft_iptables()) {
+            writer_ = iptables::make_nft_iptables_writer(family_);
+        } else {
+            writer_ = iptables_writer(family_, options_);
+        }
+    }
+
+    bool is_nft_iptables() const {
+        if (options_.iptables != IptablesKind::automatic)
+            return options_.iptables == IptablesKind::nft;
+        const iptables::Choice choice = iptables::kind_in_use();
+        const bool nft = choice.kind == iptables::Kind::nft;
+        NP_LOG_INFO("rules.iptables", "family", to_string(family_), "kind", nft ? "nft" : "legacy",
+                    "reason", choice.why);
+        return nft;
     }
 
     void remove_others() {
         std::vector<Status> removed;
-        if (writer_->name() == "nftables") {
-            removed.push_back(clean_iptables(family_, options_));
-        } else {
+        if (writer_->name() != "iptables") removed.push_back(clean_iptables(family_, options_));
+        if (writer_->name() != "iptables-nft")
+            removed.push_back(iptables::clean_nft_iptables(family_));
+        if (writer_->name() != "nftables")
             removed.push_back(nftables::remove_table(family_, "nameplane"));
-        }
         removed.push_back(nftables::remove_table(family_, kube_proxy_table));
         const Status done = first_error(removed);
         alone_ = done.has_value();
@@ -104,7 +108,7 @@ std::unique_ptr<RuleWriter> make_backend(Family family, Backend backend, Backend
 }
 
 Status clean_everything(Family family, const BackendOptions& options) {
-    return first_error({clean_iptables(family, options),
+    return first_error({clean_iptables(family, options), iptables::clean_nft_iptables(family),
                         nftables::remove_table(family, "nameplane"),
                         nftables::remove_table(family, kube_proxy_table)});
 }

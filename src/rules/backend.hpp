@@ -18,7 +18,15 @@ enum class Backend : std::uint8_t {
     automatic,  ///< nftables where the kernel takes all that we ask for, else iptables
 };
 
+/// Which iptables the iptables writer writes.
+enum class IptablesKind : std::uint8_t {
+    automatic,  ///< the one that others on this host use
+    legacy,
+    nft,
+};
+
 struct BackendOptions {
+    IptablesKind iptables = IptablesKind::automatic;
     std::string xtables_lock_path = "/run/xtables.lock";
 };
 

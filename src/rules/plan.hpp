@@ -19,11 +19,16 @@ using services::NodeFacts;
 /// How traffic is recognised as coming from a pod of this cluster.
 enum class LocalDetector : std::uint8_t { none, source_cidr, bridge, interface_prefix };
 
+/// Whether packets are compared with one Service after the other, or find theirs by a tree. Only
+/// for writers that know the difference.
+enum class Dispatch : std::uint8_t { linear, tree };
+
 /// Settings that are the same for all Services of one family.
 struct PlanSettings {
     Family family = Family::ipv4;
     std::uint32_t masquerade_mark = 0x4000;
     bool masquerade_all = false;
+    Dispatch dispatch = Dispatch::linear;
     LocalDetector detector = LocalDetector::none;
     Cidr detector_cidr;                ///< source_cidr
     std::string detector_name;         ///< bridge, interface_prefix

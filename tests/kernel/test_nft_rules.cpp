@@ -47,27 +47,6 @@ TEST_CASE("nft shows the same after our commit and after loading our text") {
     }
 }
 
-TEST_CASE("a second apply, and a restart, write nothing") {
-    for (const Family family : families) {
-        CAPTURE(to_string(family));
-        const rules::Plan plan = plan_of_everything(family);
-        const Netns netns = Netns::make("nftagain");
-        NetnsWriter first{netns, make_nftables_writer(family)};
-        CHECK(must(first.apply(plan)).wrote);
-        const std::string before = listed(netns, family);
-        CHECK(before.find("goto sticky-2") != std::string::npos);
-        for (const bool full : {false, true}) {
-            const auto again = must(first.apply(plan, full));
-            CHECK_FALSE(again.wrote);
-            CHECK(again.rules_written == 0);
-            CHECK(again.version == plan.version);
-        }
-        NetnsWriter restarted{netns, make_nftables_writer(family)};
-        CHECK_FALSE(must(restarted.apply(plan)).wrote);
-        CHECK(listed(netns, family) == before);
-    }
-}
-
 TEST_CASE("a change writes its elements and nothing else") {
     for (const Family family : families) {
         CAPTURE(to_string(family));
@@ -162,48 +141,6 @@ TEST_CASE("a large table of which much is gone is written anew, whole") {
     CHECK(must(writer.apply(plan)).rules_written > 50'000);
     CHECK_FALSE(must(writer.apply(plan, true)).wrote);
     CHECK_FALSE(writer.disturbed());
-}
-
-TEST_CASE("endpoints to none and back, a Service gone and back: as if written from nothing") {
-    for (const Family family : families) {
-        CAPTURE(to_string(family));
-        const bool v4 = family == Family::ipv4;
-        rules::Plan plan = plan_of_everything(family);
-        const Netns netns = Netns::make("nftsteps");
-        NetnsWriter writer{netns, make_nftables_writer(family)};
-        must(writer.apply(plan));
-        std::vector<rules::Plan> steps;
-        steps.push_back(
-            with_service(plan, 1, port_plan("ns/ten:http", v4 ? "10.96.0.2" : "fd00:96::2", {})));
-        steps.push_back(plan);
-        steps.push_back(with_service(steps[0], 2,
-                                     port_plan("ns/empty:http", v4 ? "10.96.0.3" : "fd00:96::3",
-                                               {v4 ? "10.244.0.3" : "fd00:244::3"})));
-        steps.push_back(plan);
-        for (std::size_t i = 0; i < plan.services.size(); ++i) {
-            steps.push_back(plan);
-            steps.back().services.erase(steps.back().services.begin() +
-                                        static_cast<std::ptrdiff_t>(i));
-            finish(steps.back());
-            steps.push_back(plan);
-        }
-        auto nothing = plan;
-        nothing.services.clear();
-        finish(nothing);
-        steps.push_back(nothing);
-        steps.push_back(plan);
-        for (const rules::Plan& step : steps) {
-            CHECK(must(writer.apply(step)).wrote);
-            // Chains that are not needed any more go when everything is compared; nothing else is
-            // left.
-            CHECK(must(writer.apply(step, true)).rules_written == 0);
-            const Netns fresh = Netns::make("nftfresh");
-            NetnsWriter other{fresh, make_nftables_writer(family)};
-            must(other.apply(step));
-            CHECK(listed(netns, family) == listed(fresh, family));
-            CHECK_FALSE(must(writer.apply(step, true)).wrote);
-        }
-    }
 }
 
 TEST_CASE("settings that change, change their chains") {

@@ -141,6 +141,73 @@ TEST_CASE("endpoints to none and back, a Service gone and back: as if written fr
     }
 }
 
+TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const bool v4 = family == Family::ipv4;
+        rules::Plan linear = plan_of_everything(family);
+        rules::Plan tree = linear;
+        tree.settings.dispatch = rules::Dispatch::tree;
+        rules::Plan large = tree;
+        for (int i = 0; i < 300; ++i) {
+            const std::string last = std::to_string(i / 200 + 1) + (v4 ? "." : ":");
+            const auto more =
+                plan_of({port_plan("ns/z" + std::to_string(i),
+                                   (v4 ? "10.96." : "fd00:96::") + last + std::to_string(i % 200),
+                                   {v4 ? "10.244.0.1" : "fd00:244::1"})},
+                        tree.settings);
+            large.services.push_back(more.services[0]);
+        }
+        finish(large);
+        rules::Plan less = large;
+        less.services.erase(less.services.begin() + 150, less.services.begin() + 160);
+        finish(less);
+        const Netns netns = Netns::make("tree");
+        NetnsWriter writer{netns, family};
+        for (const rules::Plan* step :
+             {&linear, &tree, &large, &less, &large, &linear, &large, &tree}) {
+            CHECK(must(writer.apply(*step)).wrote);
+            const Netns fresh = Netns::make("fresh");
+            restore(fresh, family, rules::iptables::to_restore_text(*step));
+            CHECK(saved(netns, family) == saved(fresh, family));
+            const auto compared = must(writer.apply(*step, true));
+            CHECK_FALSE(compared.wrote);
+            NetnsWriter restarted{netns, family};
+            const auto again = must(restarted.apply(*step));
+            CHECK_FALSE(again.wrote);
+            CHECK(again.nat_rules == compared.nat_rules);
+        }
+        CHECK(saved(netns, family, "nat").find(":KUBE-TREE-") != std::string::npos);
+        REQUIRE(writer.clean());
+        CHECK(saved(netns, family, "nat").find("KUBE-") == std::string::npos);
+    }
+}
+
+TEST_CASE("in a tree, a Service more or less touches few chains") {
+    const Family family = Family::ipv4;
+    std::vector<rules::PortPlan> ports;
+    for (int i = 0; i < 500; ++i) {
+        ports.push_back(
+            port_plan("ns/s" + std::to_string(1000 + i),
+                      "10.96." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1),
+                      {"10.244.0.1"}));
+    }
+    auto settings = settings_of(family);
+    settings.dispatch = rules::Dispatch::tree;
+    const rules::Plan plan = plan_of(ports, settings);
+    const Netns netns = Netns::make("treechange");
+    NetnsWriter writer{netns, family};
+    must(writer.apply(plan));
+    rules::Plan less = plan;
+    less.services.erase(less.services.begin() + 300);
+    finish(less);
+    // Its own two chains, and the one that led to it.
+    const auto gone = must(writer.apply(less));
+    CHECK(gone.chains_written == 3);
+    const auto back = must(writer.apply(plan));
+    CHECK(back.chains_written <= 5);
+}
+
 TEST_CASE("rules and chains of others stay in place, with their counters") {
     for (const Family family : families) {
         CAPTURE(to_string(family));

@@ -51,30 +51,3 @@ TEST_CASE("rules that the legacy tools wrote are taken over without a write") {
         CHECK(applied->version == plan.version);
     }
 }
-
-TEST_CASE("a second apply, and a restart, write nothing") {
-    for (const Family family : families) {
-        const rules::Plan plan = plan_of_everything(family);
-        const Netns netns = Netns::make("again");
-        NetnsWriter first{netns, family};
-        const auto written = first.apply(plan);
-        must(written);
-        CHECK(written->wrote);
-        for (const bool full : {false, true}) {
-            const auto again = first.apply(plan, full);
-            must(again);
-            CHECK_FALSE(again->wrote);
-            CHECK(again->nat_rules == written->nat_rules);
-        }
-        NetnsWriter restarted{netns, family};
-        const auto after = restarted.apply(plan);
-        must(after);
-        CHECK_FALSE(after->wrote);
-        const std::string nat = saved(netns, family, "nat");
-        const auto lines = static_cast<std::size_t>(std::count(nat.begin(), nat.end(), '\n'));
-        const auto chains = static_cast<std::size_t>(std::count(nat.begin(), nat.end(), ':'));
-        CHECK(after->nat_rules > 0);
-        CHECK(after->nat_rules < lines);
-        CHECK(chains > 0);
-    }
-}

@@ -1,5 +1,6 @@
+#include "rules/iptables/dispatch.hpp"
 #include "rules/iptables/render.hpp"
-#include "tracer.hpp"
+#include "walk.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,9 +13,6 @@ using namespace rules::iptables;
 
 namespace {
 
-/// What a chain said.
-enum class Said : std::uint8_t { nothing, accept, drop, reject };
-
 class IptablesTracer final : public Tracer {
 public:
     IptablesTracer(const rules::Plan& plan, std::set<IpAddress> local);
@@ -22,7 +20,7 @@ public:
     std::vector<std::string> unmatched() const override;
 
 private:
-    class Walk;
+    class Way;
 
     void add(TableName table, const std::string& chain, const Chain& rules);
 
@@ -31,34 +29,23 @@ private:
     std::set<const Rule*> matched_;
 };
 
-/// One packet on one way.
-class IptablesTracer::Walk {
+class IptablesTracer::Way final : public Walk {
 public:
-    Walk(IptablesTracer& tracer, Packet packet, Choices& choices)
-        : tracer_{tracer}, packet_{std::move(packet)}, choices_{choices} {}
-
-    Outcome run() {
-        const bool ours = packet_.from == From::node;
-        chain(TableName::nat, ours ? "OUTPUT" : "PREROUTING");
-        const bool to_node = is_local(packet_.destination);
-        Said said = chain(TableName::filter, ours ? "OUTPUT" : to_node ? "INPUT" : "FORWARD");
-        // What the node sends to itself comes in again.
-        if (ours && to_node && is_open(said)) {
-            packet_.in_interface = "lo";
-            said = chain(TableName::filter, "INPUT");
-        }
-        if (is_open(said) && (ours || !to_node)) chain(TableName::nat, "POSTROUTING");
-        outcome_.probability = choices_.probability();
-        if (said == Said::drop) outcome_.end = End::drop;
-        if (said == Said::reject) outcome_.end = End::reject;
-        return outcome_;
-    }
+    Way(IptablesTracer& tracer, const Packet& packet, Choices& choices)
+        : Walk{tracer.local_, packet, choices}, tracer_{tracer} {}
 
 private:
-    static bool is_open(Said said) { return said == Said::nothing || said == Said::accept; }
-
-    bool is_local(const IpAddress& address) const {
-        return address.is_loopback() || tracer_.local_.contains(address);
+    Said stop(Stop where) override {
+        switch (where) {
+        case Stop::prerouting: return chain(TableName::nat, "PREROUTING");
+        case Stop::output:
+            chain(TableName::nat, "OUTPUT");
+            return chain(TableName::filter, "OUTPUT");
+        case Stop::input: return chain(TableName::filter, "INPUT");
+        case Stop::forward: return chain(TableName::filter, "FORWARD");
+        case Stop::postrouting: return chain(TableName::nat, "POSTROUTING");
+        }
+        return Said::nothing;
     }
 
     Said chain(TableName table, const std::string& name) {
@@ -97,22 +84,14 @@ private:
     }
     std::optional<Said> act(TableName table, const Dnat& target) {
         REQUIRE(table == TableName::nat);
-        REQUIRE(target.address.family() == packet_.destination.family());
-        packet_.destination = target.address;
-        packet_.port = target.port;
-        outcome_.end = End::dnat;
-        outcome_.endpoint =
-            rules::PlanEndpoint{.address = target.address, .port = target.port}.to_string();
-        return Said::accept;
+        return translate(target.address, target.port);
     }
     std::optional<Said> act(TableName table, const Masquerade&) {
         REQUIRE(table == TableName::nat);
-        CHECK(mark_ == 0);  // the mark is gone, or the packet would be masqueraded again
-        outcome_.masqueraded = true;
-        return Said::accept;
+        return masquerade();
     }
     std::optional<Said> act(TableName, const SetMark& target) {
-        mark_ = target.exclusive ? mark_ ^ target.value : mark_ | target.value;
+        set_mark(target.value, target.exclusive);
         return Said::nothing;
     }
     std::optional<Said> act(TableName, const NoTrack&) {
@@ -175,10 +154,6 @@ private:
     }
 
     IptablesTracer& tracer_;
-    Packet packet_;
-    Choices& choices_;
-    std::uint32_t mark_ = 0;
-    Outcome outcome_;
 };
 
 IptablesTracer::IptablesTracer(const rules::Plan& plan, std::set<IpAddress> local)
@@ -192,18 +167,25 @@ IptablesTracer::IptablesTracer(const rules::Plan& plan, std::set<IpAddress> loca
         add(TableName::filter, chain.name, chain.rules);
     for (const NamedChain& chain : base.nat_chains) add(TableName::nat, chain.name, chain.rules);
     for (const BaseJump& jump : base.jumps) add(jump.table, jump.built_in, {jump.rule});
+    Chain dispatched;
     for (const auto& service : plan.services) {
         const ServiceRules rules = render_service(*service, plan.settings, false);
         add(TableName::filter, "KUBE-SERVICES", rules.filter_services);
         add(TableName::filter, "KUBE-EXTERNAL-SERVICES", rules.filter_external_services);
         add(TableName::filter, "KUBE-NODEPORTS", rules.filter_nodeports);
         add(TableName::filter, "KUBE-PROXY-FIREWALL", rules.filter_proxy_firewall);
-        add(TableName::nat, "KUBE-SERVICES", rules.nat_services);
+        std::ranges::copy(rules.nat_services, std::back_inserter(dispatched));
         add(TableName::nat, "KUBE-NODEPORTS", rules.nat_nodeports);
         for (const NamedChain& chain : rules.nat_chains) {
             CHECK_FALSE(tables_[TableName::nat].contains(chain.name));
             add(TableName::nat, chain.name, chain.rules);
         }
+    }
+    if (plan.settings.dispatch == rules::Dispatch::tree) {
+        for (const NamedChain& chain : divided(std::move(dispatched)))
+            add(TableName::nat, chain.name, chain.rules);
+    } else {
+        add(TableName::nat, "KUBE-SERVICES", dispatched);
     }
     add(TableName::nat, "KUBE-SERVICES", base.nat_services_tail);
 }
@@ -214,13 +196,7 @@ void IptablesTracer::add(TableName table, const std::string& chain, const Chain&
 }
 
 std::vector<Outcome> IptablesTracer::trace(const Packet& packet) {
-    std::vector<Outcome> outcomes;
-    Choices choices;
-    do {
-        outcomes.push_back(Walk{*this, packet, choices}.run());
-        REQUIRE(outcomes.size() < 10'000);
-    } while (choices.next_way());
-    return outcomes;
+    return all_ways([&](Choices& choices) { return Way{*this, packet, choices}.run(); });
 }
 
 std::vector<std::string> IptablesTracer::unmatched() const {

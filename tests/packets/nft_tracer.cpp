@@ -1,6 +1,6 @@
 #include "rules/nftables/content.hpp"
 #include "rules/nftables/render.hpp"
-#include "tracer.hpp"
+#include "walk.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -21,9 +21,6 @@ std::vector<std::uint8_t> bytes(const Octets& octets) {
     return {octets.data(), octets.data() + octets.size()};
 }
 
-/// What a chain said.
-enum class Said : std::uint8_t { nothing, accept, drop, reject };
-
 class NftTracer final : public Tracer {
 public:
     NftTracer(rules::Plan plan, std::set<IpAddress> local);
@@ -31,7 +28,7 @@ public:
     std::vector<std::string> unmatched() const override;
 
 private:
-    class Walk;
+    class Way;
 
     const Element* find(MapId map, const Octets& key) {
         const auto found = elements_.find({map, bytes(key)});
@@ -49,35 +46,22 @@ private:
     std::set<const Element*> matched_;
 };
 
-/// One packet on one way.
-class NftTracer::Walk {
+class NftTracer::Way final : public Walk {
 public:
-    Walk(NftTracer& tracer, Packet packet, Choices& choices)
-        : tracer_{tracer}, packet_{std::move(packet)}, choices_{choices},
+    Way(NftTracer& tracer, const Packet& packet, Choices& choices)
+        : Walk{tracer.local_, packet, choices}, tracer_{tracer},
           original_destination_{packet_.destination}, original_port_{packet_.port} {}
 
-    Outcome run() {
-        const bool ours = packet_.from == From::node;
-        Said said = hook(ours ? Hook::output : Hook::prerouting);
-        const bool to_node = is_local(packet_.destination);
-        if (is_open(said) && !ours) said = hook(to_node ? Hook::input : Hook::forward);
-        // What the node sends to itself comes in again.
-        if (ours && to_node && is_open(said)) {
-            packet_.in_interface = "lo";
-            said = hook(Hook::input);
-        }
-        if (is_open(said) && (ours || !to_node)) said = hook(Hook::postrouting);
-        outcome_.probability = choices_.probability();
-        if (said == Said::drop) outcome_.end = End::drop;
-        if (said == Said::reject) outcome_.end = End::reject;
-        return outcome_;
-    }
-
 private:
-    static bool is_open(Said said) { return said == Said::nothing || said == Said::accept; }
-
-    bool is_local(const IpAddress& address) const {
-        return address.is_loopback() || tracer_.local_.contains(address);
+    Said stop(Stop where) override {
+        switch (where) {
+        case Stop::prerouting: return hook(Hook::prerouting);
+        case Stop::input: return hook(Hook::input);
+        case Stop::forward: return hook(Hook::forward);
+        case Stop::output: return hook(Hook::output);
+        case Stop::postrouting: return hook(Hook::postrouting);
+        }
+        return Said::nothing;
     }
 
     /// All chains of a hook by priority; the first that drops or refuses has the last word.
@@ -178,14 +162,12 @@ private:
         return Said::nothing;
     }
     std::optional<Said> act(const SetMark& set) {
-        mark_ = set.toggle ? mark_ ^ set.mark : mark_ | set.mark;
+        set_mark(set.mark, set.toggle);
         return Said::nothing;
     }
     std::optional<Said> act(const Masquerade&) {
         REQUIRE(in_nat_);
-        CHECK(mark_ == 0);  // the mark is gone, or the packet would be masqueraded again
-        outcome_.masqueraded = true;
-        return Said::accept;
+        return masquerade();
     }
     std::optional<Said> act(const Reject&) {
         REQUIRE_FALSE(in_nat_);
@@ -209,13 +191,6 @@ private:
         const auto to = SocketAddress::parse(packet_.remembered);
         if (!to) return std::nullopt;
         return translate(to->address, to->port);
-    }
-    Said translate(const IpAddress& address, std::uint16_t port) {
-        packet_.destination = address;
-        packet_.port = port;
-        outcome_.end = End::dnat;
-        outcome_.endpoint = rules::PlanEndpoint{.address = address, .port = port}.to_string();
-        return Said::accept;
     }
 
     Octets key(const Key& fields) {
@@ -257,15 +232,11 @@ private:
     }
 
     NftTracer& tracer_;
-    Packet packet_;
-    Choices& choices_;
     IpAddress original_destination_;
     std::uint16_t original_port_;
     bool in_nat_ = false;
     bool left_ = false;
     bool gone_ = false;
-    std::uint32_t mark_ = 0;
-    Outcome outcome_;
 };
 
 NftTracer::NftTracer(rules::Plan plan, std::set<IpAddress> local)
@@ -292,13 +263,7 @@ NftTracer::NftTracer(rules::Plan plan, std::set<IpAddress> local)
 }
 
 std::vector<Outcome> NftTracer::trace(const Packet& packet) {
-    std::vector<Outcome> outcomes;
-    Choices choices;
-    do {
-        outcomes.push_back(Walk{*this, packet, choices}.run());
-        REQUIRE(outcomes.size() < 10'000);
-    } while (choices.next_way());
-    return outcomes;
+    return all_ways([&](Choices& choices) { return Way{*this, packet, choices}.run(); });
 }
 
 std::vector<std::string> NftTracer::unmatched() const {

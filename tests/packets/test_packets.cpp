@@ -81,6 +81,7 @@ void check_way(Tracer& tracer, const Packet& packet, const Expected& expected) {
 /// The same Services through both renderings.
 struct Tracers {
     std::unique_ptr<Tracer> iptables;
+    std::unique_ptr<Tracer> tree;  ///< iptables with dispatch = "tree", among many other Services
     std::unique_ptr<Tracer> nftables;
 };
 
@@ -89,6 +90,10 @@ void check(Tracers& tracers, const Row& row) {
     {
         INFO("iptables");
         check_way(*tracers.iptables, row.packet, row.expected);
+    }
+    {
+        INFO("iptables, tree");
+        check_way(*tracers.tree, row.packet, row.expected);
     }
     INFO("nftables");
     check_way(*tracers.nftables, row.packet, row.nft.value_or(row.expected));
@@ -153,12 +158,39 @@ void put(Cluster& cluster, const Given& item) {
     cluster.put(slice);
 }
 
+/// The plan in a tree that is divided right beside its addresses.
+rules::Plan in_a_tree(rules::Plan plan) {
+    plan.settings.dispatch = rules::Dispatch::tree;
+    const bool v4 = plan.settings.family == Family::ipv4;
+    for (unsigned i = 1; i < 200; ++i) {
+        rules::PortPlan port{.name = "zz/other-" + std::to_string(i)};
+        const std::string last = std::to_string(i);
+        for (const char* network : {"10.96.0.", "192.0.2.", "198.18.0.", "10.97.3."}) {
+            const auto address = v4 ? ip(network + last)
+                                    : ip("fd00:" + last + ":" + std::string(network, 2) + "::1");
+            if (network == std::string_view{"10.96.0."}) {
+                port.cluster_ip = address;
+            } else {
+                port.external_ips.push_back(address);
+            }
+        }
+        port.port = 1;  // where no row looks
+        port.cluster_endpoints = {
+            {.address = ip(v4 ? "10.244.99.1" : "fd00:244::99:1"), .port = 8080}};
+        port.has_endpoints = true;
+        plan.services.push_back(std::make_shared<rules::ServicePlan>(
+            rules::ServicePlan{.ports = {std::move(port)}, .endpoint_count = 1}));
+    }
+    return plan;
+}
+
 Tracers tracer_for(const std::vector<Given>& items, const rules::PlanSettings& settings) {
     Cluster cluster;
     for (const Given& item : items) put(cluster, item);
     const rules::Plan plan = rules::Planner{settings}.plan(cluster.snapshot(), here());
     const std::set<IpAddress> local{ip("192.168.0.2"), ip("2001:db8::2")};
-    return {trace_iptables(plan, local), trace_nftables(plan, local)};
+    return {trace_iptables(plan, local), trace_iptables(in_a_tree(plan), local),
+            trace_nftables(plan, local)};
 }
 
 /// Traces all rows, then asks for a packet for every rule and every element.

@@ -7,10 +7,8 @@
 #include <vector>
 
 namespace nameplane::rules::iptables {
-namespace {
 
-/// KUBE-FIREWALL is not among them: it is the kubelet's as well.
-bool is_ours(TableName table, std::string_view chain) {
+bool is_ours(TableName table, std::string_view chain) noexcept {
     if (chain == "KUBE-PROXY-CANARY") return true;
     constexpr std::array<std::string_view, 4> nat{"KUBE-SERVICES", "KUBE-NODEPORTS",
                                                   "KUBE-POSTROUTING", "KUBE-MARK-MASQ"};
@@ -18,13 +16,17 @@ bool is_ours(TableName table, std::string_view chain) {
                                                      "KUBE-FORWARD", "KUBE-NODEPORTS",
                                                      "KUBE-PROXY-FIREWALL"};
     switch (table) {
-    case TableName::nat: return std::ranges::count(nat, chain) != 0 || is_service_chain(chain);
+    case TableName::nat:
+        return std::ranges::count(nat, chain) != 0 || is_service_chain(chain) ||
+               is_tree_chain(chain);
     case TableName::filter: return std::ranges::count(filter, chain) != 0;
     case TableName::mangle:
     case TableName::raw: return false;
     }
     return false;
 }
+
+namespace {
 
 /// Takes the rules that lead from the built-in chain into ours, whoever wrote them and how.
 Status remove_jumps(Table& table, const std::string& chain, TableEdit& edit) {

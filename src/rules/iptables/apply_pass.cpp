@@ -1,5 +1,8 @@
 #include "rules/iptables/apply_pass.hpp"
 
+#include "rules/iptables/dispatch.hpp"
+#include "rules/iptables/render_names.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -25,6 +28,10 @@ bool is_service_chain(std::string_view chain) noexcept {
                                                        "KUBE-FW-", "KUBE-SEP-"};
     return std::ranges::any_of(prefixes,
                                [&](std::string_view prefix) { return chain.starts_with(prefix); });
+}
+
+bool is_tree_chain(std::string_view chain) noexcept {
+    return chain.starts_with(tree_prefix);
 }
 
 Result<Pass> Pass::make(const Plan& plan, std::vector<Record> before, bool full,
@@ -73,6 +80,12 @@ Status Pass::add(std::shared_ptr<const ServicePlan> plan) {
         }
     }
     record.hashes.shrink_to_fit();
+    if (is_tree()) {
+        for (const Rule& rule : rules.nat_services) {
+            if (!features_.sctp && rule.protocol == services::Protocol::sctp) continue;
+            record.destinations.push_back(rule.destination->address());
+        }
+    }
     for (std::uint32_t chain = 0; chain < rules.nat_chains.size(); ++chain) {
         auto encoded = encode(rules.nat_chains[chain].rules);
         if (!encoded) return std::move(encoded).error();
@@ -87,7 +100,8 @@ Status Pass::add(std::shared_ptr<const ServicePlan> plan) {
 }
 
 Result<EncodedRule> Pass::shared_rule(std::size_t service, std::size_t chain, std::size_t index) {
-    if (!full_ && !std::ranges::binary_search(changed_, service)) {
+    // In a tree, rules of others change their chain with those of one.
+    if (!full_ && !is_tree() && !std::ranges::binary_search(changed_, service)) {
         drifted_ = true;
         return Error{Errc::again, "somebody removed rules of ours"};
     }
@@ -152,6 +166,10 @@ Status Pass::edit_shared(Table& table, bool keep_old, TableEdit& edit) {
     const Family family = plan_->settings.family;
     for (std::size_t chain = 0; chain < shared_chains.size(); ++chain) {
         if (shared_chains[chain].table != table.name()) continue;
+        if (chain == 0 && is_tree()) {
+            if (auto done = edit_tree(table, edit); !done) return done;
+            continue;
+        }
         std::vector<std::uint64_t> wanted;
         std::vector<Place> places;
         for (std::uint32_t service = 0; service < records_.size(); ++service) {
@@ -182,6 +200,92 @@ Status Pass::edit_shared(Table& table, bool keep_old, TableEdit& edit) {
         if (auto noted = note(std::move(done), edit); !noted) return noted;
     }
     return {};
+}
+
+/// KUBE-SERVICES and the chains that it is divided into.
+Status Pass::edit_tree(Table& table, TableEdit& edit) {
+    struct Place {
+        std::uint32_t service;
+        std::uint32_t index;
+    };
+    const Family family = plan_->settings.family;
+    std::vector<Place> places;
+    std::vector<std::uint64_t> hashes;
+    std::vector<IpAddress> destinations;
+    for (std::uint32_t service = 0; service < records_.size(); ++service) {
+        const Record& record = records_[service];
+        for (std::uint32_t index = 0; index < record.counts[0]; ++index) {
+            places.push_back({service, index});
+            hashes.push_back(record.hashes[index]);
+            destinations.push_back(record.destinations[index]);
+        }
+    }
+    const std::vector<TreeChain> tree = dispatch_tree(destinations);
+    std::vector<ChainName> names;
+    for (const TreeChain& chain : tree) {
+        names.push_back(
+            chain_name(chain.network ? tree_chain_name(*chain.network) : services_chain));
+    }
+    if (auto made = make_tree_chains(table, names, edit); !made) return made;
+    tree_jumps_ = tree.size() - 1;
+    for (std::size_t i = 0; i < tree.size(); ++i) {
+        const std::vector<TreeEntry>& entries = tree[i].entries;
+        Chain others;  // jumps, and the last rule of the root
+        std::vector<std::size_t> jump_at(entries.size());
+        for (std::size_t at = 0; at < entries.size(); ++at) {
+            jump_at[at] = others.size();
+            if (entries[at].network) others.push_back(tree_jump(*entries[at].network));
+        }
+        const std::size_t jumps = others.size();
+        if (i == 0) std::ranges::copy(base_.nat_services_tail, std::back_inserter(others));
+        auto encoded = encode(others);
+        if (!encoded) return std::move(encoded).error();
+        const auto hash_of_other = [&](std::size_t other) {
+            return hash_rule(view_of((*encoded)[other], family), family);
+        };
+        std::vector<std::uint64_t> wanted;
+        for (std::size_t at = 0; at < entries.size(); ++at) {
+            wanted.push_back(entries[at].network ? hash_of_other(jump_at[at])
+                                                 : hashes[entries[at].rule]);
+        }
+        for (std::size_t other = jumps; other < others.size(); ++other)
+            wanted.push_back(hash_of_other(other));
+        const auto rule = [&](std::size_t at) -> Result<EncodedRule> {
+            if (at >= entries.size()) return (*encoded)[jumps + at - entries.size()];
+            if (entries[at].network) return (*encoded)[jump_at[at]];
+            const Place place = places[entries[at].rule];
+            return shared_rule(place.service, 0, place.index);
+        };
+        auto noted = note(edit_chain(table, names[i].data(), wanted, rule, Others::remove), edit);
+        if (!noted) return noted;
+    }
+    return remove_stale_tree(table, std::move(names), edit);
+}
+
+/// `names`: the root first, which is there.
+Status Pass::make_tree_chains(Table& table, const std::vector<ChainName>& names, TableEdit& edit) {
+    std::vector<ChainName> missing;
+    for (const ChainName& name : names) {
+        if (!table.has_chain(name.data())) missing.push_back(name);
+    }
+    std::ranges::sort(missing, std::ranges::greater{});
+    for (const ChainName& name : missing) {
+        if (auto made = table.create_chain(name.data()); !made) return made;
+    }
+    edit.chains += missing.size();
+    return {};
+}
+
+/// Chains of a tree that are not `wanted`.
+Status Pass::remove_stale_tree(Table& table, std::vector<ChainName> wanted, TableEdit& edit) {
+    std::ranges::sort(wanted);
+    std::vector<ChainName> stale;
+    table.for_each_chain([&](const char* chain, bool built_in) {
+        if (built_in || !is_tree_chain(chain)) return;
+        if (!std::ranges::binary_search(wanted, chain_name(chain)))
+            stale.push_back(chain_name(chain));
+    });
+    return remove_chains(table, stale, edit);
 }
 
 /// Sorted: the Services' chains in the table, as far as this pass has to do with them.
@@ -250,6 +354,10 @@ Status Pass::remove_stale(Table& table, const std::vector<ChainName>& there,
     std::ranges::copy_if(there, std::back_inserter(stale), [&](const ChainName& name) {
         return !std::ranges::binary_search(own_chains_, name, {}, &OwnChain::name);
     });
+    return remove_chains(table, stale, edit);
+}
+
+Status Pass::remove_chains(Table& table, const std::vector<ChainName>& stale, TableEdit& edit) {
     // They jump to each other: empty all, then remove.
     for (const ChainName& name : stale) {
         if (table.first_rule(name.data()) == nullptr) continue;
@@ -269,6 +377,8 @@ Result<TableEdit> Pass::edit_nat(Table& table) {
     if (done) done = edit_own_chains(table, there, edit);
     if (done) done = edit_shared(table, false, edit);
     if (done) done = edit_jumps(table, edit);
+    // What a tree left that is none any more, whoever wrote it: it leads to what goes next.
+    if (done && full_ && !is_tree()) done = remove_stale_tree(table, {}, edit);
     if (done) done = remove_stale(table, there, edit);
     if (!done) return std::move(done).error();
     return edit;
@@ -295,7 +405,7 @@ std::size_t Pass::rules_in(TableName table) const {
     std::size_t rules = 0;
     const auto& base = table == TableName::nat ? base_.nat_chains : base_.filter_chains;
     for (const NamedChain& chain : base) rules += chain.rules.size();
-    if (table == TableName::nat) rules += base_.nat_services_tail.size();
+    if (table == TableName::nat) rules += base_.nat_services_tail.size() + tree_jumps_;
     for (const BaseJump& jump : base_.jumps) rules += jump.table == table ? 1U : 0U;
     for (const Record& record : records_) {
         if (table == TableName::nat) rules += record.own_rules;

@@ -40,6 +40,13 @@ bool is_shared_with_kubelet(std::string_view chain) noexcept;
 /// by an earlier run or by kube-proxy.
 bool is_service_chain(std::string_view chain) noexcept;
 
+/// KUBE-TREE-: a part of KUBE-SERVICES with dispatch = "tree".
+bool is_tree_chain(std::string_view chain) noexcept;
+
+/// Whether a chain is ours alone, or kube-proxy's. KUBE-FIREWALL is not among them: it is the
+/// kubelet's as well.
+bool is_ours(TableName table, std::string_view chain) noexcept;
+
 /// Where a chain comes from: the index of the record, and of the chain in ServiceRules::nat_chains.
 struct ChainPlace {
     std::uint32_t service = 0;
@@ -55,12 +62,15 @@ struct OwnChain {
 };
 
 /// What is remembered of one Service that is in the kernel: about 100 octets and one for each of
-/// its rules in shared chains times eight. Its own chains are made from `plan` again when needed.
+/// its rules in shared chains times eight, or times 28 in a tree. Its own chains are made from
+/// `plan` again when needed.
 struct Record {
     std::shared_ptr<const ServicePlan> plan;
     std::array<std::uint16_t, shared_chains.size()> counts{};  ///< rules in each shared chain
     std::vector<std::uint64_t> hashes;                         ///< of those rules, chain by chain
     std::uint32_t own_rules = 0;
+    /// Of the rules in the first shared chain; only with Dispatch::tree.
+    std::vector<IpAddress> destinations;
 };
 
 /// What changed in one table.
@@ -95,6 +105,7 @@ private:
         : plan_{&plan}, features_{features}, full_{full}, large_{plan.endpoint_count >
                                                                  large_cluster_endpoints} {}
 
+    bool is_tree() const { return plan_->settings.dispatch == Dispatch::tree; }
     ServiceRules render(const ServicePlan& service) const;
     /// Adds the record of a Service that is new or different, and its chains.
     Status add(std::shared_ptr<const ServicePlan> plan);
@@ -104,6 +115,11 @@ private:
     Status edit_base(Table& table, const std::vector<NamedChain>& chains, TableEdit& edit) const;
     Status edit_jumps(Table& table, TableEdit& edit) const;
     Status edit_shared(Table& table, bool keep_old, TableEdit& edit);
+    Status edit_tree(Table& table, TableEdit& edit);
+    static Status make_tree_chains(Table& table, const std::vector<ChainName>& names,
+                                   TableEdit& edit);
+    static Status remove_stale_tree(Table& table, std::vector<ChainName> wanted, TableEdit& edit);
+    static Status remove_chains(Table& table, const std::vector<ChainName>& stale, TableEdit& edit);
     std::vector<ChainName> service_chains(const Table& table) const;
     Status edit_own_chains(Table& table, const std::vector<ChainName>& there,
                            TableEdit& edit) const;
@@ -116,6 +132,7 @@ private:
     bool full_;
     bool large_;
     bool drifted_ = false;
+    std::size_t tree_jumps_ = 0;
     BaseRules base_;
     std::vector<Record> records_;
     std::vector<std::uint32_t> changed_;  ///< indices of records_ that are new or different

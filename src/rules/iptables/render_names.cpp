@@ -28,6 +28,8 @@ std::string base32(std::span<const std::uint8_t, hash_octets> octets) {
     return text;
 }
 
+}  // namespace
+
 std::string hash_of(std::string_view text) {
     // EVP_sha256() would look the algorithm up each time, which takes longer than a short text.
     static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
@@ -38,8 +40,6 @@ std::string hash_of(std::string_view text) {
     NP_CHECK(done == 1, "SHA-256 of a short text fails only without libcrypto's default provider");
     return base32(std::span{digest}.first<hash_octets>());
 }
-
-}  // namespace
 
 std::string service_hash(const PortPlan& port) {
     std::string text = port.name;

@@ -28,6 +28,8 @@ inline constexpr std::string_view endpoint_prefix = "KUBE-SEP-";
 
 /// The 16 characters that all chains of a Service port end in.
 std::string service_hash(const PortPlan& port);
+/// 16 characters that stand for a text.
+std::string hash_of(std::string_view text);
 std::string chain_name(std::string_view prefix, std::string_view hash);
 
 }  // namespace nameplane::rules::iptables

@@ -1,8 +1,10 @@
+#include "rules/iptables/dispatch.hpp"
 #include "rules/iptables/render.hpp"
 #include "rules/iptables/render_names.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <utility>
@@ -215,6 +217,8 @@ std::string to_text(const Rule& rule) {
 std::string to_restore_text(const Plan& plan) {
     const bool large = plan.endpoint_count > large_cluster_endpoints;
     const BaseRules base = render_base(plan.settings);
+    const bool tree = plan.settings.dispatch == Dispatch::tree;
+    Chain dispatched;  // of the tree
     TableText filter;
     TableText nat;
     TableText mangle;
@@ -226,14 +230,22 @@ std::string to_restore_text(const Plan& plan) {
     nat.add(base.nat_chains);
     mangle.add(base.mangle_chains);
     for (const auto& service : plan.services) {
-        const ServiceRules rules = render_service(*service, plan.settings, large);
+        ServiceRules rules = render_service(*service, plan.settings, large);
         filter.add(services_chain, rules.filter_services);
         filter.add(external_services_chain, rules.filter_external_services);
         filter.add(nodeports_chain, rules.filter_nodeports);
         filter.add(proxy_firewall_chain, rules.filter_proxy_firewall);
-        nat.add(services_chain, rules.nat_services);
+        if (tree) {
+            std::ranges::move(rules.nat_services, std::back_inserter(dispatched));
+        } else {
+            nat.add(services_chain, rules.nat_services);
+        }
         nat.add(nodeports_chain, rules.nat_nodeports);
         nat.add(rules.nat_chains);
+    }
+    for (const NamedChain& chain : divided(std::move(dispatched))) {
+        if (chain.name != services_chain) nat.declare(chain.name);
+        nat.add(chain.name, chain.rules);
     }
     nat.add(services_chain, base.nat_services_tail);
     for (const NamedChain& chain : base.filter_chains) {

@@ -52,6 +52,28 @@ Result<KernelTable> KernelTable::read(Netlink& netlink, Family family) {
     return table;
 }
 
+Status
+for_each_chain(Netlink& netlink, Family family,
+               const std::function<void(std::string_view table, std::string_view chain)>& visit) {
+    return netlink.ask(
+        family, NFT_MSG_GETCHAIN, true, [](nlmsghdr*) {},
+        [&](const nlmsghdr* message) {
+            const KernelChain chain = read_chain(message);
+            visit(chain.table, chain.name);
+        });
+}
+
+Result<std::size_t> count_rules(Netlink& netlink, Family family, std::string_view table) {
+    std::size_t count = 0;
+    const std::string name{table};
+    auto listed = netlink.ask(
+        family, NFT_MSG_GETRULE, true,
+        [&](nlmsghdr* header) { mnl_attr_put_strz(header, NFTA_RULE_TABLE, name.c_str()); },
+        [&](const nlmsghdr*) { ++count; });
+    if (!listed && listed.error().code != Errc::not_found) return std::move(listed).error();
+    return count;
+}
+
 Status list_elements(Netlink& netlink, Family family, MapId map,
                      const std::function<void(const KernelElement&)>& visit) {
     return netlink.ask(

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nameplane::rules::nftables {
@@ -25,6 +26,13 @@ struct KernelTable {
     /// Reads the table of that family; other tables are passed over unread.
     static Result<KernelTable> read(Netlink& netlink, Family family);
 };
+
+/// The chains of all tables of the family.
+Status
+for_each_chain(Netlink& netlink, Family family,
+               const std::function<void(std::string_view table, std::string_view chain)>& visit);
+/// How many rules any table has; none if it is not there.
+Result<std::size_t> count_rules(Netlink& netlink, Family family, std::string_view table);
 
 struct KernelElement;
 /// Lists the elements of one of our maps.

@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -36,12 +37,39 @@ std::string_view table_of(const nlmsghdr& event) {
     return {};
 }
 
-bool is_about_us(const nlmsghdr& event, Family family) {
+/// Whether a name of a chain that is not the kubelet's own mark stands anywhere in the event.
+bool names_kube_chain(const nlmsghdr& event) {
+    const std::string_view octets{reinterpret_cast<const char*>(&event), event.nlmsg_len};
+    constexpr std::string_view prefix = "KUBE-";
+    constexpr std::array<std::string_view, 2> of_kubelet{"KUBE-KUBELET-", "KUBE-IPTABLES-"};
+    for (auto at = octets.find(prefix); at != std::string_view::npos;
+         at = octets.find(prefix, at + prefix.size())) {
+        if (std::ranges::none_of(of_kubelet, [&](std::string_view theirs) {
+                return octets.substr(at).starts_with(theirs);
+            })) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool is_about_kube_chains(const nlmsghdr& event) {
+    const std::string_view table = table_of(event);
+    if (table != "filter" && table != "nat" && table != "mangle") return false;
+    return (event.nlmsg_type & 0xff) == NFT_MSG_DELTABLE || names_kube_chain(event);
+}
+
+bool is_about_us(const nlmsghdr& event, Family family, Watched watched) {
     if (event.nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES) return false;
     if ((event.nlmsg_type & 0xff) == NFT_MSG_NEWGEN) return false;
     if (event.nlmsg_len < NLMSG_LENGTH(sizeof(nfgenmsg))) return false;
     const auto* message = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&event));
-    return message->nfgen_family == family_number(family) && table_of(event) == table_name;
+    if (message->nfgen_family != family_number(family)) return false;
+    switch (watched) {
+    case Watched::our_table: return table_of(event) == table_name;
+    case Watched::kube_chains: return is_about_kube_chains(event);
+    }
+    return false;
 }
 
 }  // namespace
@@ -76,7 +104,8 @@ bool Monitor::disturbed(std::uint32_t own_port) {
         int left = static_cast<int>(got);
         for (auto* event = reinterpret_cast<nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(event, left);
              event = mnl_nlmsg_next(event, &left)) {
-            disturbed = disturbed || (event->nlmsg_pid != own_port && is_about_us(*event, family_));
+            disturbed = disturbed ||
+                        (event->nlmsg_pid != own_port && is_about_us(*event, family_, watched_));
         }
     }
 }

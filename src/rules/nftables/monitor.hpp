@@ -10,9 +10,18 @@
 
 namespace nameplane::rules::nftables {
 
+/// What to look for.
+enum class Watched : std::uint8_t {
+    our_table,
+    /// Chains that begin with KUBE-, and rules that name one, in the tables of an iptables that is
+    /// the nft one; those of the kubelet alone apart.
+    kube_chains,
+};
+
 class Monitor {
 public:
-    explicit Monitor(Family family) : family_{family} {}
+    explicit Monitor(Family family, Watched watched = Watched::our_table)
+        : family_{family}, watched_{watched} {}
 
     /// Starts to listen, in the network namespace of the calling thread.
     Status start();
@@ -20,12 +29,13 @@ public:
     void stop() { fd_.reset(); }
     bool listening() const noexcept { return static_cast<bool>(fd_); }
 
-    /// Whether anybody but `own_port` has changed our table since the last call, or so much
+    /// Whether anybody but `own_port` has changed what is watched since the last call, or so much
     /// happened that nobody knows. Does not wait.
     bool disturbed(std::uint32_t own_port);
 
 private:
     Family family_;
+    Watched watched_;
     UniqueFd fd_;
 };
 

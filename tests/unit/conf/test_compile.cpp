@@ -109,6 +109,8 @@ state_file = ""
 name = "node-1"
 [rules]
 mode = "iptables"
+dispatch = "tree"
+iptables_backend = "nft"
 masquerade_bit = 5
 masquerade_all = true
 detect_local_mode = "cluster_cidr"
@@ -142,6 +144,8 @@ zones = "b"
     CHECK(config.start.node == NodeConfig{"node-1"});
     CHECK(config.start.rules ==
           RulesConfig{RulesMode::iptables,
+                      DispatchMode::tree,
+                      IptablesBackend::nft,
                       5,
                       true,
                       DetectLocalMode::cluster_cidr,

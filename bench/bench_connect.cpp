@@ -1,0 +1,100 @@
+// What a new connection to the last Service costs: through the iptables rules of a linear and of a
+// tree dispatch, and through nftables, in turn on one kernel. Needs root; makes its own network
+// namespaces.
+//
+//     ninja -C build bench/bench_connect && build/bench/bench_connect [SERVICES...]
+//
+// Medians of TCP connections in microseconds; each round measures all three, and the median of
+// rounds is printed with the least and the most.
+
+#include "connect_bench.hpp"
+#include "rules/iptables/apply.hpp"
+#include "rules/nftables/apply.hpp"
+#include "rules/policy.hpp"
+#include "rules_bench.hpp"
+#include "services/store.hpp"
+#include "support/netns.hpp"
+#include <nameplane/base/clock.hpp>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace nameplane;
+using namespace nameplane::bench;
+
+constexpr int rounds = 5;
+
+/// A namespace with rules of one kind, and a server behind them.
+class Place {
+public:
+    Place(std::unique_ptr<rules::RuleWriter> writer, services::Store& store,
+          rules::Dispatch dispatch)
+        : writer_{std::move(writer)} {
+        rules::Planner planner{{.dispatch = dispatch}};
+        const rules::Plan plan = planner.plan(store.snapshot(), {.name = "node"});
+        Result<rules::Applied> done = Error{};
+        netns_.run([&] { done = writer_->apply(plan, false); });
+        if (!done) must(std::move(done).error());
+        netns_.sh("ip route add local 11.0.0.0/8 dev lo; ip route add local 10.0.0.0/8 dev lo");
+        listener_ = std::make_unique<Listener>(netns_);
+    }
+    double connect_us(const IpAddress& to) const { return bench::connect_us(netns_, to); }
+
+private:
+    test::Netns netns_ = test::Netns::make("bench");
+    std::unique_ptr<rules::RuleWriter> writer_;
+    std::unique_ptr<Listener> listener_;
+};
+
+std::unique_ptr<rules::RuleWriter> iptables() {
+    auto made = rules::iptables::make_iptables_writer(
+        Family::ipv4, {.lock_path = "/tmp/nameplane-bench-" + std::to_string(::getpid())});
+    if (!made) must(std::move(made).error());
+    return std::move(*made);
+}
+
+void measure(std::size_t count) {
+    const SystemClock clock;
+    services::Store store{{}, clock};
+    fill(store, {.services = count, .endpoints = 1});
+    const Place linear{iptables(), store, rules::Dispatch::linear};
+    const Place tree{iptables(), store, rules::Dispatch::tree};
+    const Place nftables{rules::nftables::make_nftables_writer(Family::ipv4), store,
+                         rules::Dispatch::linear};
+    const std::array places{&linear, &tree, &nftables};
+    std::array<std::vector<double>, places.size()> times;
+    const IpAddress last = address(10, 0x600000 + count - 1);
+    for (int round = 0; round < rounds; ++round) {
+        for (std::size_t i = 0; i < places.size(); ++i)
+            times[i].push_back(places[i]->connect_us(last));
+    }
+    std::printf("%8zu", count);
+    for (std::vector<double>& all : times) {
+        std::ranges::sort(all);
+        std::printf("  %6.1f (%.1f to %.1f)", all[all.size() / 2], all.front(), all.back());
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (const std::string why = test::why_no_netns(); !why.empty()) {
+        std::printf("cannot measure: %s\n", why.c_str());
+        return 1;
+    }
+    std::vector<std::size_t> counts;
+    for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
+    if (counts.empty()) counts = {100, 1'000, 10'000};
+    std::printf("Services  iptables, linear      iptables, tree        nftables\n");
+    for (const std::size_t count : counts) measure(count);
+    return 0;
+}

@@ -1,0 +1,37 @@
+#pragma once
+// nft_apply: the writer for hosts whose iptables is the nft one: the same chains and rules, as text
+// through `iptables-nft-restore --noflush`, as kube-proxy does it. The kernel takes each table
+// whole or not at all.
+//
+// A change brings whole chains, but only those that differ from the plan before. At start, once an
+// hour, and when somebody touched our chains (nf_tables tells), everything is written: this form
+// cannot be compared octet by octet. Rules of others stay; so does what the kubelet has in
+// KUBE-FIREWALL. What nat does not translate yet is refused meanwhile, see apply.hpp.
+
+#include "rules/writer.hpp"
+#include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace nameplane::rules::iptables {
+
+struct NftIptablesOptions {
+    /// "iptables-nft" in front of -restore and -save; "ip6tables-nft" for IPv6.
+    std::string program = "iptables-nft";
+    std::string program6 = "ip6tables-nft";
+    /// A program that takes longer is killed; the kernel then holds the tables that it committed.
+    std::chrono::milliseconds time_max{120'000};
+};
+
+/// A writer for one family. Touches nothing yet. Errc::unsupported where the programs are not
+/// installed. Rule thread only.
+std::unique_ptr<RuleWriter> make_nft_iptables_writer(Family family,
+                                                     NftIptablesOptions options = {});
+
+/// Takes our rules out of the tables of iptables-nft; starts no program where there are none.
+Status clean_nft_iptables(Family family, const NftIptablesOptions& options = {});
+
+}  // namespace nameplane::rules::iptables

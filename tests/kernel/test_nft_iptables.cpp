@@ -1,0 +1,301 @@
+// What the writer for iptables-nft puts into a real kernel: compared with the legacy writer's,
+// changed, repaired, refused, taken away.
+
+#include "kernel/rules_case.hpp"
+#include "rules/backend.hpp"
+#include "rules/iptables/nft_apply.hpp"
+#include "rules/iptables/nft_tables.hpp"
+#include "rules/iptables/render.hpp"
+
+#include <catch2/catch.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+using namespace nameplane;
+using namespace nameplane::test;
+using rules::Backend;
+using rules::IptablesKind;
+using rules::iptables::Kind;
+using rules::iptables::make_nft_iptables_writer;
+
+namespace {
+
+const auto families = {Family::ipv4, Family::ipv6};
+
+rules::Applied must(Result<rules::Applied> applied) {
+    if (!applied) FAIL(applied.error().text);
+    return *applied;
+}
+
+std::string nft_tool(Family family, const std::string& suffix = "") {
+    return (family == Family::ipv4 ? "iptables-nft" : "ip6tables-nft") + suffix;
+}
+
+/// Without dates and counters; tables apart from ours left out.
+std::string nft_saved(const Netns& netns, Family family) {
+    std::string all;
+    for (const std::string table : {"filter", "nat", "mangle"}) {
+        all += netns.sh(nft_tool(family, "-save") + " -t " + table +
+                        " | sed -e '/^#/d' -e 's/ \\[[0-9]*:[0-9]*\\]$//'");
+    }
+    return all;
+}
+
+std::string sorted(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream in{text};
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    std::ranges::sort(lines);
+    std::string all;
+    for (const std::string& line : lines) all += line + "\n";
+    return all;
+}
+
+rules::BackendOptions options(IptablesKind kind) {
+    return {.iptables = kind, .xtables_lock_path = own_lock_path()};
+}
+
+/// Two programs, `path`-restore and `path`-save, that do what `script` says.
+class FakePrograms {
+public:
+    explicit FakePrograms(const std::string& script) : path_{own_lock_path() + "-fake"} {
+        for (const char* suffix : {"-restore", "-save"}) {
+            std::ofstream{path_ + suffix} << "#!/bin/sh\n" << script << "\n";
+            ::chmod((path_ + suffix).c_str(), 0700);
+        }
+    }
+    ~FakePrograms() {
+        for (const char* suffix : {"-restore", "-save"}) ::unlink((path_ + suffix).c_str());
+    }
+    FakePrograms(const FakePrograms&) = delete;
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("iptables-nft-save shows what iptables-legacy-save shows of the legacy writer") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        rules::Plan plan = plan_of_everything(family);
+        for (const auto dispatch : {rules::Dispatch::linear, rules::Dispatch::tree}) {
+            plan.settings.dispatch = dispatch;
+            const Netns nft = Netns::make("viarestore");
+            const Netns legacy = Netns::make("vialibiptc");
+            NetnsWriter writer{nft, make_nft_iptables_writer(family)};
+            const auto applied = must(writer.apply(plan));
+            CHECK(applied.wrote);
+            NetnsWriter other{legacy, family};
+            const auto by_libiptc = must(other.apply(plan));
+            // nft knows which built-in chains nobody uses, and does not make them.
+            const auto rules_only = [](const std::string& text) {
+                std::string lines;
+                std::istringstream in{sorted(text)};
+                for (std::string line; std::getline(in, line);) {
+                    if (line.starts_with("-A") || line.starts_with(":KUBE")) lines += line + "\n";
+                }
+                return lines;
+            };
+            CHECK(rules_only(nft_saved(nft, family)) == rules_only(saved(legacy, family)));
+            CHECK(applied.nat_rules == by_libiptc.nat_rules);
+            CHECK(applied.filter_rules == by_libiptc.filter_rules);
+            CHECK_FALSE(writer.disturbed());
+            CHECK_FALSE(must(writer.apply(plan)).wrote);
+        }
+    }
+}
+
+TEST_CASE("changes of iptables-nft bring chains that differ, and end as if written from nothing") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const bool v4 = family == Family::ipv4;
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("restoresteps");
+        NetnsWriter writer{netns, make_nft_iptables_writer(family)};
+        must(writer.apply(plan));
+        const auto other = with_service(plan, 0,
+                                        port_plan("ns/plain", v4 ? "10.96.0.1" : "fd00:96::1",
+                                                  {v4 ? "10.244.0.77" : "fd00:244::77"}));
+        const auto small = must(writer.apply(other));
+        // KUBE-SVC, and one KUBE-SEP for another.
+        CHECK(small.chains_written == 3);
+        CHECK_FALSE(writer.disturbed());
+        std::vector<rules::Plan> steps{plan, plan};
+        steps.back().settings.masquerade_all = true;
+        auto tree = plan;
+        tree.settings.dispatch = rules::Dispatch::tree;
+        steps.push_back(tree);
+        tree.services.erase(tree.services.begin() + 3);
+        finish(tree);
+        steps.push_back(tree);
+        steps.push_back(plan);
+        for (const rules::Plan& step : steps) {
+            const auto applied = must(writer.apply(step));
+            CHECK(applied.wrote);
+            CHECK_FALSE(writer.disturbed());
+            const Netns fresh = Netns::make("restorefresh");
+            NetnsWriter whole{fresh, make_nft_iptables_writer(family)};
+            const auto expected = must(whole.apply(step));
+            CHECK(sorted(nft_saved(netns, family)) == sorted(nft_saved(fresh, family)));
+            CHECK(applied.nat_rules == expected.nat_rules);
+            CHECK(applied.filter_rules == expected.filter_rules);
+        }
+    }
+}
+
+TEST_CASE("iptables-nft: what somebody did is noticed and put right, theirs is left alone") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("restorerepair");
+        const std::string iptables = nft_tool(family);
+        netns.sh(iptables + " -N THEIRS; " + iptables + " -A THEIRS -j ACCEPT; " + iptables +
+                 " -A INPUT -j THEIRS; " + iptables + " -t nat -A OUTPUT -p udp -j RETURN");
+        NetnsWriter writer{netns, make_nft_iptables_writer(family)};
+        must(writer.apply(plan));
+        CHECK_FALSE(writer.disturbed());
+        const std::string wanted = sorted(nft_saved(netns, family));
+        CHECK(wanted.find("-A INPUT -j THEIRS") != std::string::npos);
+        for (const std::string& theirs : {
+                 std::string{" -t nat -F KUBE-SERVICES"},
+                 std::string{" -t filter -F KUBE-FORWARD"},
+                 std::string{" -t nat -D POSTROUTING 1"},
+                 std::string{" -t nat -R KUBE-MARK-MASQ 1 -j MARK --set-xmark 0x8000/0x8000"},
+                 std::string{" -t nat -I KUBE-SERVICES -j RETURN"},
+             }) {
+            CAPTURE(theirs);
+            netns.sh(iptables + theirs);
+            CHECK(writer.disturbed());
+            CHECK(must(writer.apply(plan)).wrote);
+            CHECK(sorted(nft_saved(netns, family)) == wanted);
+            CHECK_FALSE(writer.disturbed());
+        }
+        // Not ours: no reason to write.
+        netns.sh(iptables + " -A THEIRS -j DROP; " + iptables +
+                 " -t mangle -N KUBE-KUBELET-CANARY; " + iptables + " -D THEIRS 2; " + iptables +
+                 " -t mangle -X KUBE-KUBELET-CANARY");
+        CHECK_FALSE(writer.disturbed());
+        // A restart takes over what is there.
+        NetnsWriter restarted{netns, make_nft_iptables_writer(family)};
+        must(restarted.apply(plan));
+        CHECK(sorted(nft_saved(netns, family)) == wanted);
+        // A chain to which others jump stays, empty.
+        netns.sh(iptables + " -t nat -N THEIRS; " + iptables +
+                 " -t nat -A THEIRS -j KUBE-MARK-MASQ");
+        REQUIRE(writer.clean());
+        const std::string left = nft_saved(netns, family);
+        CHECK(left.find("-A THEIRS -j ACCEPT") != std::string::npos);
+        CHECK(left.find("-A THEIRS -j KUBE-MARK-MASQ") != std::string::npos);
+        CHECK(left.find("KUBE-SVC") == std::string::npos);
+        CHECK(left.find("-j KUBE-SERVICES") == std::string::npos);
+        CHECK(left.find(":KUBE-FIREWALL") != std::string::npos);
+        netns.sh(iptables + " -t nat -F THEIRS");
+        REQUIRE(writer.clean());
+        CHECK(nft_saved(netns, family).find(":KUBE-MARK-MASQ") == std::string::npos);
+        CHECK(writer.clean());
+    }
+}
+
+TEST_CASE("iptables-nft that refuses, hangs or is not there keeps the old rules") {
+    const Family family = Family::ipv4;
+    const rules::Plan plan = plan_of_everything(family);
+    const Netns netns = Netns::make("restorerefused");
+    NetnsWriter good{netns, make_nft_iptables_writer(family)};
+    must(good.apply(plan));
+    const std::string before = nft_saved(netns, family);
+    const auto refused_by = [&](const std::string& script) {
+        const FakePrograms fake{script};
+        NetnsWriter writer{
+            netns, make_nft_iptables_writer(family, {.program = fake.path(),
+                                                     .time_max = std::chrono::milliseconds{300}})};
+        const auto applied = writer.apply(plan);
+        REQUIRE_FALSE(applied);
+        CHECK(nft_saved(netns, family) == before);
+        return applied.error();
+    };
+    CHECK(refused_by("echo 'line 7 failed: Permission denied' >&2; exit 4").code ==
+          Errc::permission);
+    CHECK(refused_by("exit 1").code == Errc::io);
+    CHECK(refused_by("sleep 600 & sleep 600").text.find("too long") != std::string::npos);
+    CHECK(refused_by("kill -SEGV $$").text.find("signal") != std::string::npos);
+    NetnsWriter none{netns, make_nft_iptables_writer(family, {.program = "/nonexistent/iptables"})};
+    CHECK(none.apply(plan).error().code == Errc::unsupported);
+    // A name that does not fit is refused by the real one; the tables stay whole.
+    auto broken = plan;
+    broken.settings.detector = rules::LocalDetector::interface_prefix;
+    broken.settings.detector_name = "much-too-long-for-an-interface";
+    CHECK_FALSE(good.apply(broken));
+    CHECK(nft_saved(netns, family) == before);
+    CHECK(must(good.apply(plan)).wrote);
+    CHECK(sorted(nft_saved(netns, family)) == sorted(before));
+}
+
+TEST_CASE("from one form of iptables to the other with one apply each, and away") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("restoreswitch");
+        const auto has = [&](const std::string& text) {
+            return text.find("KUBE-SVC-") != std::string::npos;
+        };
+        NetnsWriter legacy{
+            netns, rules::make_backend(family, Backend::iptables, options(IptablesKind::legacy))};
+        must(legacy.apply(plan));
+        CHECK(has(saved(netns, family)));
+        NetnsWriter nft{netns,
+                        rules::make_backend(family, Backend::iptables, options(IptablesKind::nft))};
+        must(nft.apply(plan));
+        CHECK(has(nft_saved(netns, family)));
+        CHECK_FALSE(has(saved(netns, family)));
+        NetnsWriter nftables{netns, rules::make_backend(family, Backend::nftables,
+                                                        options(IptablesKind::automatic))};
+        must(nftables.apply(plan));
+        CHECK_FALSE(has(nft_saved(netns, family)));
+        must(nft.apply(plan, true));
+        NetnsWriter back{
+            netns, rules::make_backend(family, Backend::iptables, options(IptablesKind::legacy))};
+        must(back.apply(plan));
+        CHECK(has(saved(netns, family)));
+        CHECK_FALSE(has(nft_saved(netns, family)));
+        must(nft.apply(plan, true));
+        Status cleaned;
+        netns.run(
+            [&] { cleaned = rules::clean_everything(family, options(IptablesKind::automatic)); });
+        CHECK(cleaned);
+        CHECK_FALSE(has(saved(netns, family)));
+        CHECK_FALSE(has(nft_saved(netns, family)));
+    }
+}
+
+TEST_CASE("which iptables a host uses is seen by the kubelet's mark, then by the rules") {
+    CHECK(rules::iptables::kind_by({}, {}) == Kind::legacy);
+    CHECK(rules::iptables::kind_by({false, 3}, {false, 4}) == Kind::nft);
+    CHECK(rules::iptables::kind_by({false, 4}, {false, 4}) == Kind::legacy);
+    CHECK(rules::iptables::kind_by({true, 3}, {false, 400}) == Kind::legacy);
+    CHECK(rules::iptables::kind_by({true, 300}, {true, 4}) == Kind::nft);
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const Netns netns = Netns::make("whichiptables");
+        const auto kind = [&] {
+            return netns.in([] { return rules::iptables::kind_in_use().kind; });
+        };
+        CHECK(kind() == Kind::legacy);
+        CHECK(netns
+                  .sh("cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null "
+                      "|| true")
+                  .empty());
+        netns.sh(nft_tool(family) + " -A INPUT -j ACCEPT");
+        CHECK(kind() == Kind::nft);
+        const std::string legacy = "XTABLES_LOCKFILE=" + own_lock_path() + " " + tool(family);
+        netns.sh(legacy + " -A INPUT -j ACCEPT; " + legacy + " -A INPUT -j ACCEPT");
+        CHECK(kind() == Kind::legacy);
+        netns.sh(nft_tool(family) + " -t mangle -N KUBE-KUBELET-CANARY");
+        CHECK(kind() == Kind::nft);
+    }
+}
