@@ -252,12 +252,26 @@ std::string yaml_text(std::string_view text) {
     return quoted + '"';
 }
 
+// As Go writes a duration: "24h0m0s", "1m30s", "1.5s".
+std::string go_duration(const std::string& word) {
+    const auto duration = conf::parse_duration(word).value_or(milliseconds{0});
+    const std::int64_t seconds = duration.count() / 1000;
+    std::string text;
+    if (seconds >= 3600) text += std::to_string(seconds / 3600) + 'h';
+    if (seconds >= 60) text += std::to_string(seconds / 60 % 60) + 'm';
+    std::string fraction = std::to_string(1000 + duration.count() % 1000).substr(1);
+    while (fraction.ends_with('0')) fraction.pop_back();
+    if (seconds == 0 && !fraction.empty()) return std::to_string(duration.count()) + "ms";
+    text += std::to_string(seconds % 60);
+    return text + (fraction.empty() ? "" : '.' + fraction) + 's';
+}
+
 std::string yaml_scalar(const KubeProxyField& field, const std::string& word) {
     switch (field.kind) {
     case KubeProxyKind::flag:
     case KubeProxyKind::number:
-    case KubeProxyKind::decimal:
-    case KubeProxyKind::duration: return word;
+    case KubeProxyKind::decimal: return word;
+    case KubeProxyKind::duration: return go_duration(word);
     case KubeProxyKind::text:
     case KubeProxyKind::list:
     case KubeProxyKind::switches:
@@ -326,8 +340,9 @@ std::string kube_proxy_yaml(const KubeProxyValues& given) {
         }
         const std::string indent((names.size() - 1) * 2, ' ');
         std::string value = yaml_value(field, values.find(field.path), indent);
-        // Only the mode in use has periods.
+        // Only the mode in use has periods, and says whether all is masqueraded.
         if (field.path.starts_with(idle) && field.path.ends_with("yncPeriod")) value = " 0s";
+        if (field.path.starts_with(idle) && field.path.ends_with("All")) value = " false";
         if (value.empty()) continue;
         for (std::size_t depth = 0; depth + 1 < names.size(); ++depth) {
             if (depth < open.size() && open[depth] == names[depth]) continue;

@@ -179,7 +179,8 @@ std::optional<std::string> misfit(const KubeProxyField& field,
         expected = "a number";
         break;
     case duration:
-        fits = conf::parse_duration(word).has_value();
+        // Go takes a 0 without a unit.
+        fits = word == "0" || conf::parse_duration(word).has_value();
         expected = "a duration such as '30s' or '2h22m'";
         break;
     case switches:

@@ -86,7 +86,8 @@ private:
     // To kube-proxy an empty text, and a period of nothing, is one that nobody gave.
     void keep(const KubeProxyField& field, KubeProxyValue given) {
         if (given.words.empty() || given.words.front().empty()) return;
-        if (field.path.ends_with("yncPeriod") && given.words.front() == "0s") return;
+        const bool is_zero = given.words.front() == "0s" || given.words.front() == "0";
+        if (field.path.ends_with("yncPeriod") && is_zero) return;
         judge(field, given, out_.problems, out_.warnings);
         if (!misfit(field, given.words)) {
             out_.values.given.insert_or_assign(std::string{field.path}, std::move(given));

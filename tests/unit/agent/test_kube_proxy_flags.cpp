@@ -148,6 +148,24 @@ TEST_CASE("every flag of kube-proxy 1.35 is known") {
     }
 }
 
+TEST_CASE("a 0 is a duration without a unit") {
+    CHECK(good({"--conntrack-tcp-timeout-established=0", "--iptables-min-sync-period=0"})
+              .conntrack.tcp_established.count() == 0);
+    CHECK(texts(compiled({"--iptables-sync-period=0"}).problems) ==
+          Texts{"(command line): --iptables-sync-period: '0', expected more than 0s"});
+    const auto command = parsed<WriteConfigCommand>(
+        {"--write-config-to=/f", "--conntrack-tcp-timeout-established=0",
+         "--conntrack-udp-timeout=90s", "--conntrack-udp-timeout-stream=1500ms",
+         "--iptables-min-sync-period=250ms", "--conntrack-tcp-timeout-close-wait=26h"});
+    const std::string text = kube_proxy_yaml(command.overrides.kube_proxy->values);
+    for (const char* const part :
+         {"tcpEstablishedTimeout: 0s\n", "udpTimeout: 1m30s\n", "udpStreamTimeout: 1.5s\n",
+          "minSyncPeriod: 250ms\n", "tcpCloseWaitTimeout: 26h0m0s\n"}) {
+        INFO(part);
+        CHECK(text.find(part) != std::string::npos);
+    }
+}
+
 TEST_CASE("pages are turned off, and get a port") {
     CHECK_FALSE(good({"--healthz-port=0"}).admin.proxy_health.has_value());
     CHECK_FALSE(good({"--healthz-bind-address="}).admin.proxy_health.has_value());
