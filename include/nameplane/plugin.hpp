@@ -82,6 +82,15 @@ public:
     /// other plugins then meet them, too.
     virtual bool takes_all_classes() const noexcept { return false; }
 
+    /// Whether it wants to meet NOTIFYs and questions for whole zones, see Query::is_unusual(). All
+    /// others are passed over, on the way in and out. When nobody answers, a NOTIFY gets NOTIMP and
+    /// a question for a zone REFUSED.
+    virtual bool takes_unusual() const noexcept { return false; }
+
+    /// The zone called `name` (lower case), as `query` sees it, if it belongs to this plugin.
+    virtual std::unique_ptr<ZoneRecords> zone_records(Query&, dns::NameView) const noexcept {
+        return nullptr;
+    }
     /// On each worker's thread, once, before the first query there: the place to make sockets and
     /// timers, see nameplane/worker.hpp.
     virtual void begin(WorkerContext&) const {}

@@ -6,15 +6,19 @@
 #include <nameplane/dns/name.hpp>
 #include <nameplane/dns/types.hpp>
 #include <nameplane/services/view.hpp>
+#include <nameplane/stream.hpp>
+#include <nameplane/transfer.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace nameplane {
 
@@ -30,6 +34,7 @@ inline constexpr std::size_t look_ups_max = 8;
 class Plugin;
 class Query;
 class Reply;
+class Seal;
 
 enum class Transport : std::uint8_t { udp, tcp };
 
@@ -56,6 +61,9 @@ public:
     /// such plugin or it knows none.
     virtual bool search_path(std::string_view plugin, Query& query,
                              SearchPath& path) const noexcept = 0;
+    /// The zone `name` from the first plugin that owns it; nullptr if none does.
+    virtual std::unique_ptr<ZoneRecords> zone_records(Query& query,
+                                                      dns::NameView name) const noexcept = 0;
 };
 
 /// Who runs the queries of a worker: keeps those that wait. Worker thread only.
@@ -85,6 +93,7 @@ public:
         dns::NameView asked;  ///< case as asked
         dns::Type type = dns::Type::a;
         dns::Class klass = dns::Class::in;
+        dns::Opcode opcode = dns::Opcode::query;  ///< or notify
         bool recursion_desired = false;
         bool checking_disabled = false;
         bool dnssec_ok = false;
@@ -117,6 +126,13 @@ public:
     dns::NameView name_as_asked() const noexcept { return parts_.asked; }
     dns::Type type() const noexcept { return parts_.type; }
     dns::Class klass() const noexcept { return parts_.klass; }
+    dns::Opcode opcode() const noexcept { return parts_.opcode; }
+    /// Whether this is more than a question about a name: a NOTIFY, or a question for a whole zone
+    /// (AXFR, IXFR). Only plugins whose takes_unusual() is true meet it.
+    bool is_unusual() const noexcept {
+        return parts_.opcode != dns::Opcode::query || parts_.type == dns::Type::axfr ||
+               parts_.type == dns::Type::ixfr;
+    }
     bool recursion_desired() const noexcept { return parts_.recursion_desired; }
     bool checking_disabled() const noexcept { return parts_.checking_disabled; }
     bool dnssec_ok() const noexcept { return parts_.dnssec_ok; }
@@ -195,6 +211,20 @@ public:
         return metadata_source_ != nullptr && metadata_source_->search_path(plugin, *this, path);
     }
 
+    /// The zone `name` as a whole, from the first plugin of the chain that owns it.
+    std::unique_ptr<ZoneRecords> zone_records(dns::NameView name) noexcept {
+        return metadata_source_ == nullptr ? nullptr : metadata_source_->zone_records(*this, name);
+    }
+
+    /// From here on whatever is sent for this query ends with `seal`, which lies in its arena.
+    void seal_with(Seal* seal) noexcept { seal_ = seal; }
+    Seal* seal() const noexcept { return seal_; }
+
+    /// Over TCP, for a plugin that goes on to say Step::done, after can_wait(): the answer is what
+    /// `stream` makes, and what the reply holds by then is not sent.
+    void answer_with(std::unique_ptr<AnswerStream> stream) noexcept { stream_ = std::move(stream); }
+    AnswerStream* stream() const noexcept { return stream_.get(); }
+
     /// To be asked before a plugin says Step::wait, and before it tells anybody of this query.
     /// True: there is room for one more that waits, and from now on this object stays where it is
     /// until its answer is sent; name() does, too, but name_as_asked(), message() and
@@ -263,6 +293,8 @@ private:
     Parts parts_;
     Note* notes_ = nullptr;
     const MetadataSource* metadata_source_ = nullptr;
+    Seal* seal_ = nullptr;
+    std::unique_ptr<AnswerStream> stream_;
     bool metadata_allowed_ = false;
     // Where the walk is.
     std::uint8_t at_ = 0;         ///< whose turn it is

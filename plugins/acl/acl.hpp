@@ -22,6 +22,7 @@ public:
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
+    bool takes_unusual() const noexcept override { return true; }
 
     enum class Action : std::uint8_t { allow, block, filter, drop };
     struct Policy {

@@ -35,6 +35,7 @@ public:
 
     [[nodiscard]] Step ask(Query&, Reply&) const noexcept override { return Step::next; }
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
+    bool takes_unusual() const noexcept override { return true; }
 
     struct Group {
         std::chrono::milliseconds period;

@@ -24,6 +24,7 @@ public:
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
+    bool takes_unusual() const noexcept override { return true; }
     /// log/type and log/class, of the answer.
     std::optional<std::string_view> metadata(Query& query,
                                              std::string_view label) const noexcept override;

@@ -24,6 +24,7 @@ public:
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
     /// Expressions of a view may ask, too.
     bool admits(Query& query) const noexcept override;
+    bool takes_unusual() const noexcept override { return true; }
 
 private:
     explicit Metadata(std::vector<dns::Name> zones) : zones_{std::move(zones)} {}

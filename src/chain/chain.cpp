@@ -12,6 +12,7 @@ Chain::Chain(std::span<Link> links) {
     for (Link& link : links) {
         takes_all_classes_ = takes_all_classes_ || link.plugin->takes_all_classes();
         filters_ = filters_ || link.plugin->filters();
+        takes_unusual_[size_] = link.plugin->takes_unusual();
         links_[size_++] = std::move(link);
     }
 }
@@ -39,8 +40,26 @@ std::optional<std::string_view> Chain::metadata(Query& query,
     return std::nullopt;
 }
 
+std::unique_ptr<ZoneRecords> Chain::zone_records(Query& query, dns::NameView name) const noexcept {
+    for (std::size_t at = 0; at < size_; ++at) {
+        if (auto records = links_[at].plugin->zone_records(query, name)) return records;
+    }
+    return nullptr;
+}
+
+void Chain::nobody_answered(const Query& query, Reply& reply) const noexcept {
+    if (query.opcode() != dns::Opcode::query) {
+        reply.rcode = dns::Rcode::not_imp;
+    } else if (size_ != 0 && !query.is_unusual()) {
+        // As CoreDNS: a block whose plugins all pass a question on has failed it. Without any, the
+        // question is refused.
+        reply.fail();
+    }
+}
+
 Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) const noexcept {
     for (std::size_t at = from; at < size_; ++at) {
+        if (!meets(at, query)) continue;
         query.at_ = static_cast<std::uint8_t>(at);
         const Step step = links_[at].plugin->ask(query, reply);
         switch (step) {
@@ -54,9 +73,7 @@ Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) cons
             return {Step::done, at};
         }
     }
-    // As CoreDNS: a block whose plugins all pass a question on has failed it. Without any, the
-    // question is refused.
-    if (size_ != 0) reply.fail();
+    nobody_answered(query, reply);
     query.answered_by_ = 0;
     return {Step::done, size_};
 }
@@ -95,6 +112,7 @@ Step Chain::walk_out(Inwards inwards, Query& query, Reply& reply) const noexcept
     std::size_t at = inwards.stopped_at;
     while (inwards.step == Step::done && at > query.outermost_) {
         --at;
+        if (!meets(at, query)) continue;
         query.at_ = static_cast<std::uint8_t>(at);
         switch (links_[at].plugin->tell(query, reply)) {
         case Step::next:

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -42,6 +43,9 @@ public:
     /// What the plugin called `plugin` says.
     bool search_path(std::string_view plugin, Query& query,
                      SearchPath& path) const noexcept override;
+    /// What the first plugin that owns the zone gives.
+    std::unique_ptr<ZoneRecords> zone_records(Query& query,
+                                              dns::NameView name) const noexcept override;
     /// Whether queries of classes other than IN may enter.
     bool takes_all_classes() const noexcept { return takes_all_classes_; }
     /// Whether admits() may say no.
@@ -57,8 +61,14 @@ private:
     };
     Inwards walk_in(std::size_t from, Query& query, Reply& reply) const noexcept;
     Step walk_out(Inwards inwards, Query& query, Reply& reply) const noexcept;
+    /// Whether the plugin at `at` meets the query.
+    bool meets(std::size_t at, const Query& query) const noexcept {
+        return !query.is_unusual() || takes_unusual_[at];
+    }
+    void nobody_answered(const Query& query, Reply& reply) const noexcept;
 
     std::array<Link, plugins_in_chain_max> links_;
+    std::array<bool, plugins_in_chain_max> takes_unusual_{};
     std::size_t size_ = 0;
     bool takes_all_classes_ = false;
     bool filters_ = false;

@@ -110,6 +110,12 @@ std::size_t encode(const Question& question, const Reply& reply, const EncodeLim
     }
     std::span<const std::uint8_t> options = reply.edns_options();
     const std::size_t least = header_octets + question.asked.size() + 4 + opt_octets;
+    // Where not even the question would be left, a signature goes over the limit.
+    if (limits.octets_behind != 0) {
+        const std::size_t room = out.size() - std::min(out.size(), limits.octets_behind);
+        limit = limit > limits.octets_behind ? limit - limits.octets_behind : 0;
+        limit = std::min(std::max(limit, least), room);
+    }
     if (options.size() + least > limit) options = {};
     const std::size_t reserved = question.edns ? opt_octets + options.size() : 0;
     if (limit < header_octets + reserved) return 0;

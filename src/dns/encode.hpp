@@ -17,6 +17,8 @@ struct EncodeLimits {
     std::uint16_t udp_size_max =
         1232;  ///< ours; the client's EDNS size counts too, and 512 without
     std::uint16_t udp_size_advertised = 1232;
+    /// What somebody will write behind the message, and what counts as part of it.
+    std::size_t octets_behind = 0;
 };
 
 /// Writes the answer to `question` into `out` (at least 512 octets; 65,535 for TCP) and returns its

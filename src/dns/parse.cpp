@@ -3,16 +3,13 @@
 
 #include "dns/octets.hpp"
 #include "dns/reader.hpp"
+#include "dns/walk.hpp"
 
 #include <algorithm>
 
 namespace nameplane::dns {
 
 namespace {
-
-constexpr std::size_t header_octets = 12;
-/// A name of 255 octets has at most 127 labels; more pointers than that serve no honest purpose.
-constexpr unsigned pointers_max = 127;
 
 struct Counts {
     std::uint16_t questions;
@@ -36,34 +33,6 @@ std::optional<NameView> read_plain_name(ByteReader& reader) noexcept {
     return NameView::trusted(start, at + 1);
 }
 
-/// Walks over a name that may be compressed. Pointers lead to an earlier place each, behind the
-/// header, so the walk ends.
-bool skip_name(ByteReader& reader) noexcept {
-    const std::span<const std::uint8_t> message = reader.all();
-    std::size_t at = reader.offset();
-    std::size_t run_start = at;
-    std::size_t consumed = 0;  // octets of the name where it stands; known at the first pointer
-    std::size_t octets = 1;    // of the expanded name, its final zero counted in advance
-    unsigned pointers = 0;
-    while (at < message.size()) {
-        const std::uint8_t length = message[at];
-        if (length == 0) return reader.skip(consumed != 0 ? consumed : at + 1 - reader.offset());
-        if (length <= label_octets_max) {
-            octets += 1U + length;
-            if (octets > name_octets_max) return false;
-            at += 1U + length;
-            continue;
-        }
-        if (length < 0xc0 || at + 1 >= message.size()) return false;
-        const std::size_t target = (length & 0x3fU) << 8 | message[at + 1];
-        if (target < header_octets || target >= run_start || ++pointers > pointers_max)
-            return false;
-        if (consumed == 0) consumed = at + 2 - reader.offset();
-        at = run_start = target;
-    }
-    return false;
-}
-
 bool options_well_formed(std::span<const std::uint8_t> options) noexcept {
     ByteReader reader{options};
     while (!reader.at_end()) {
@@ -72,26 +41,6 @@ bool options_well_formed(std::span<const std::uint8_t> options) noexcept {
         if (!code || !length || !reader.skip(*length)) return false;
     }
     return true;
-}
-
-/// The part of a record behind its owner.
-struct RecordBody {
-    std::uint16_t type;
-    std::uint16_t klass;
-    std::uint32_t ttl;
-    std::span<const std::uint8_t> data;
-};
-
-std::optional<RecordBody> read_body(ByteReader& reader) noexcept {
-    const std::optional<std::span<const std::uint8_t>> fixed = reader.octets(10);
-    if (!fixed) return std::nullopt;
-    ByteReader fields{*fixed};
-    RecordBody body{
-        .type = *fields.u16(), .klass = *fields.u16(), .ttl = *fields.u32(), .data = {}};
-    const std::optional<std::span<const std::uint8_t>> data = reader.octets(*fields.u16());
-    if (!data) return std::nullopt;
-    body.data = *data;
-    return body;
 }
 
 /// RFC 6891 6.1: the class is the size, the TTL holds extended rcode, version and flags.
@@ -166,7 +115,7 @@ ParseError parse_query(std::span<const std::uint8_t> message, Question& out) noe
                         .additionals = *fields.u16()};
 
     if ((flags & 0x8000U) != 0) return ParseError::response;
-    if (out.opcode != Opcode::query) return ParseError::opcode;
+    if (out.opcode != Opcode::query && out.opcode != Opcode::notify) return ParseError::opcode;
     if (counts.questions != 1) return ParseError::no_question;
     if (!read_question(reader, out)) return ParseError::malformed;
     if (!walk_records(reader, counts.answers)) return ParseError::malformed;

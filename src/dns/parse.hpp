@@ -26,7 +26,7 @@ enum class ParseError : std::uint8_t {
     none,
     too_short,     ///< less than a header: dropped
     response,      ///< QR is set: dropped, never answered (no loops)
-    opcode,        ///< NOTIMP, header only
+    opcode,        ///< neither QUERY nor NOTIFY: NOTIMP, header only
     malformed,     ///< FORMERR, header only
     no_question,   ///< QDCOUNT is 0 or more than 1: FORMERR, header only
     edns_version,  ///< BADVERS with the question and our OPT; the Question is valid

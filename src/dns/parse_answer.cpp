@@ -2,6 +2,7 @@
 #include "dns/parse_answer.hpp"
 
 #include "dns/reader.hpp"
+#include "dns/walk.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,8 +12,6 @@ namespace nameplane::dns {
 
 namespace {
 
-constexpr std::size_t header_octets = 12;
-constexpr unsigned pointers_max = 127;
 constexpr Ttl ttl_max = 0x7fffffff;
 
 using Octets = std::span<const std::uint8_t>;
@@ -27,42 +26,6 @@ struct Head {
     AnswerHead head;
     Counts counts;
 };
-
-/// A name, expanded; consumes what it takes where it stands.
-bool expand(ByteReader& reader, std::array<std::uint8_t, name_octets_max>& to,
-            std::size_t& size) noexcept {
-    const Octets message = reader.all();
-    std::size_t at = reader.offset();
-    std::size_t run_start = at;
-    std::size_t consumed = 0;
-    unsigned pointers = 0;
-    size = 0;
-    while (at < message.size()) {
-        const std::uint8_t length = message[at];
-        if (length == 0) {
-            to[size++] = 0;
-            return reader.skip(consumed != 0 ? consumed : at + 1 - reader.offset());
-        }
-        if (length <= label_octets_max) {
-            // The final zero is counted in advance.
-            if (size + 1 + length + 1 > name_octets_max || at + 1 + length > message.size()) {
-                return false;
-            }
-            std::memcpy(to.data() + size, message.data() + at, 1U + length);
-            size += 1U + length;
-            at += 1U + length;
-            continue;
-        }
-        if (length < 0xc0 || at + 1 >= message.size()) return false;
-        const std::size_t target = (length & 0x3fU) << 8 | message[at + 1];
-        if (target < header_octets || target >= run_start || ++pointers > pointers_max) {
-            return false;
-        }
-        if (consumed == 0) consumed = at + 2 - reader.offset();
-        at = run_start = target;
-    }
-    return false;
-}
 
 /// What stands in an rdata: octets, names, octets to the end.
 struct Shape {
@@ -185,7 +148,7 @@ private:
             }
         }
         std::size_t size = 0;
-        if (!expand(reader, expanded_, size)) return false;
+        if (!expand_name(reader, expanded_, size)) return false;
         const NameView view = NameView::trusted(expanded_.data(), size);
         if (view.equals(name_)) {
             out = name_;
@@ -298,14 +261,25 @@ private:
     NameView last_;
 };
 
-std::optional<Head> read_head(ByteReader& reader) noexcept {
+enum class Questions : std::uint8_t { one, one_or_none };
+
+std::optional<Head> read_head(ByteReader& reader, Questions wanted) noexcept {
     const std::optional<Octets> header = reader.octets(header_octets);
     if (!header) return std::nullopt;
     const std::uint8_t* const h = header->data();
     const std::uint16_t flags = load16(h + 2);
     const bool response = (flags & 0x8000U) != 0;
     const bool query = (flags >> 11 & 0xfU) == 0;
-    if (!response || !query || load16(h + 4) != 1) return std::nullopt;
+    if (!response || !query) return std::nullopt;
+    Head out{{.id = load16(h),
+              .authoritative = (flags & 0x0400U) != 0,
+              .truncated = (flags & 0x0200U) != 0,
+              .recursion_available = (flags & 0x0080U) != 0,
+              .rcode = static_cast<Rcode>(flags & 0xfU)},
+             {load16(h + 6), load16(h + 8), load16(h + 10)}};
+    const std::uint16_t questions = load16(h + 4);
+    if (questions == 0 && wanted == Questions::one_or_none) return out;
+    if (questions != 1) return std::nullopt;
     // The question is not compressed: nothing stands before it.
     const std::size_t start = reader.offset();
     std::size_t at = start;
@@ -318,30 +292,16 @@ std::optional<Head> read_head(ByteReader& reader) noexcept {
     reader.skip(at + 1 - start);
     const std::optional<Octets> rest = reader.octets(4);
     if (!rest) return std::nullopt;
-    return Head{{.id = load16(h),
-                 .authoritative = (flags & 0x0400U) != 0,
-                 .truncated = (flags & 0x0200U) != 0,
-                 .recursion_available = (flags & 0x0080U) != 0,
-                 .rcode = static_cast<Rcode>(flags & 0xfU),
-                 .name = NameView::trusted(all.data() + start, at + 1 - start),
-                 .type = static_cast<Type>(load16(rest->data())),
-                 .klass = static_cast<Class>(load16(rest->data() + 2))},
-                {load16(h + 6), load16(h + 8), load16(h + 10)}};
+    out.head.name = NameView::trusted(all.data() + start, at + 1 - start);
+    out.head.type = static_cast<Type>(load16(rest->data()));
+    out.head.klass = static_cast<Class>(load16(rest->data() + 2));
+    return out;
 }
 
-}  // namespace
-
-std::optional<AnswerHead> read_answer_head(std::span<const std::uint8_t> message) noexcept {
-    ByteReader reader{message};
-    const std::optional<Head> head = read_head(reader);
-    if (!head) return std::nullopt;
-    return head->head;
-}
-
-bool read_answer(std::span<const std::uint8_t> message, NameView name, Arena& arena,
-                 Reply& reply) noexcept {
+bool read_whole(std::span<const std::uint8_t> message, Questions wanted, NameView name,
+                Arena& arena, Reply& reply) noexcept {
     Reading reading{message, name, arena, reply};
-    const std::optional<Head> head = read_head(reading.reader());
+    const std::optional<Head> head = read_head(reading.reader(), wanted);
     if (!head) return false;
     reply.rcode = head->head.rcode;
     reply.authoritative = head->head.authoritative;
@@ -350,6 +310,25 @@ bool read_answer(std::span<const std::uint8_t> message, NameView name, Arena& ar
     return reading.section(reply.answers(), head->counts.answers, false) &&
            reading.section(reply.authorities(), head->counts.authorities, false) &&
            reading.section(reply.additionals(), head->counts.additionals, true);
+}
+
+}  // namespace
+
+std::optional<AnswerHead> read_answer_head(std::span<const std::uint8_t> message) noexcept {
+    ByteReader reader{message};
+    const std::optional<Head> head = read_head(reader, Questions::one);
+    if (!head) return std::nullopt;
+    return head->head;
+}
+
+bool read_answer(std::span<const std::uint8_t> message, NameView name, Arena& arena,
+                 Reply& reply) noexcept {
+    return read_whole(message, Questions::one, name, arena, reply);
+}
+
+bool read_answer_part(std::span<const std::uint8_t> message, NameView name, Arena& arena,
+                      Reply& reply) noexcept {
+    return read_whole(message, Questions::one_or_none, name, arena, reply);
 }
 
 }  // namespace nameplane::dns

@@ -37,4 +37,8 @@ std::optional<AnswerHead> read_answer_head(std::span<const std::uint8_t> message
 [[nodiscard]] bool read_answer(std::span<const std::uint8_t> message, NameView name, Arena& arena,
                                Reply& reply) noexcept;
 
+/// The same for one of the messages of a long answer, which may lack the question (RFC 5936 2.2.1).
+[[nodiscard]] bool read_answer_part(std::span<const std::uint8_t> message, NameView name,
+                                    Arena& arena, Reply& reply) noexcept;
+
 }  // namespace nameplane::dns

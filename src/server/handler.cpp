@@ -3,6 +3,7 @@
 
 #include "chain/traffic.hpp"
 #include <nameplane/base/check.hpp>
+#include <nameplane/seal.hpp>
 
 namespace nameplane::server {
 
@@ -10,11 +11,6 @@ namespace {
 
 /// With fewer in a batch there is too little waiting to overlap.
 constexpr std::size_t worth_expecting_min = 3;
-
-/// What only a zone's owner may fetch, and nobody from us yet.
-bool is_transfer(dns::Type type) noexcept {
-    return type == dns::Type::axfr || type == dns::Type::ixfr;
-}
 
 }  // namespace
 
@@ -88,7 +84,9 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
     Context& context = *current_;
     Reply& reply = context.reply.emplace(context.arena);
     context.query.reset();
-    if (zone != nullptr && !is_transfer(question.type)) {
+    if (zone == nullptr) {
+        if (question.opcode != dns::Opcode::query) reply.rcode = dns::Rcode::not_imp;
+    } else {
         const Step step = ask_chain(*taken, arrival);
         if (step == Step::wait) {
             let_wait(taken, arrival);
@@ -98,8 +96,16 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
             oddities_->by_plugin.add(worker_);
             return 0;
         }
+        if (context.query->stream() != nullptr) {
+            if (arrival.transport == Transport::tcp && spare_ != nullptr) {
+                let_flow(taken, arrival);
+                return 0;
+            }
+            reply.fail();
+        }
     }
-    const std::size_t octets = encode(question, reply, arrival.transport, out);
+    const Query* const query = context.query ? &*context.query : nullptr;
+    const std::size_t octets = encode(question, reply, query, arrival.transport, out);
     if (octets != 0) {
         const std::size_t plugin = context.query ? context.query->answered_by() : 0;
         traffic.answered(worker_, arrival.transport, reply.rcode, octets, plugin);
@@ -114,6 +120,7 @@ Query::Parts Handler::parts_of(const Taken& taken, const Arrival& arrival) noexc
             .asked = question.asked,
             .type = question.type,
             .klass = question.klass,
+            .opcode = question.opcode,
             .recursion_desired = question.recursion_desired,
             .checking_disabled = question.checking_disabled,
             .dnssec_ok = question.edns && question.edns->dnssec_ok,
@@ -176,7 +183,7 @@ std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& qu
     if (rcode == dns::Rcode::bad_vers) {
         Reply reply{current_->arena};
         reply.rcode = rcode;
-        octets = encode(question, reply, arrival.transport, out);
+        octets = encode(question, reply, nullptr, arrival.transport, out);
     } else {
         octets = dns::encode_header_only(question, rcode, out);
     }
@@ -185,13 +192,16 @@ std::size_t Handler::answer_error(dns::ParseError error, const dns::Question& qu
     return octets;
 }
 
-std::size_t Handler::encode(const dns::Question& question, const Reply& reply, Transport transport,
-                            std::span<std::uint8_t> out) noexcept {
-    const std::size_t octets = dns::encode(question, reply,
-                                           {.tcp = transport == Transport::tcp,
-                                            .udp_size_max = limits_.udp_size_max,
-                                            .udp_size_advertised = limits_.udp_size_max},
-                                           out);
+std::size_t Handler::encode(const dns::Question& question, const Reply& reply, const Query* query,
+                            Transport transport, std::span<std::uint8_t> out) noexcept {
+    Seal* const seal = query == nullptr ? nullptr : query->seal();
+    std::size_t octets = dns::encode(question, reply,
+                                     {.tcp = transport == Transport::tcp,
+                                      .udp_size_max = limits_.udp_size_max,
+                                      .udp_size_advertised = limits_.udp_size_max,
+                                      .octets_behind = seal == nullptr ? 0 : seal->octets_max()},
+                                     out);
+    if (octets != 0 && seal != nullptr) octets = seal->close(out, octets);
     if (octets == 0) oddities_->unencodable.add(worker_);
     return octets;
 }

@@ -90,6 +90,17 @@ public:
     /// Clients whose answer is still to come.
     std::size_t waiting() const noexcept { return waiting_; }
 
+    /// What go_on() did: octets written; 0 if the answer broke off and the connection must be
+    /// closed. When it is over the flow is gone.
+    struct Flowed {
+        std::size_t octets = 0;
+        bool over = false;
+    };
+    /// Writes the next message of `flow` into `out`, which has tcp_octets_max octets.
+    Flowed go_on(Flow& flow, std::span<std::uint8_t> out) noexcept;
+    /// Nobody is there any more to take the rest of it; it is gone.
+    void abandon(Flow& flow) noexcept;
+
     bool make_room(Query& query) noexcept override;
     void resume(Query& query) noexcept override;
     bool look_up(Query& asking, dns::NameView name, dns::Type type,
@@ -113,7 +124,7 @@ private:
     using TakenPtr = std::unique_ptr<Taken>;  // never null; another one when the query waits
 
     /// What a query uses on its way: that of the one being answered, or of one that waits.
-    struct Context {
+    struct Context : Flow {
         Arena arena{arena_octets};
         std::optional<Query> query;
         std::optional<Reply> reply;
@@ -127,6 +138,7 @@ private:
         Return way;
         Transport transport = Transport::udp;
         Time since;
+        std::size_t flowed = 0;  ///< octets of an answer of many messages so far
     };
 
     /// What a query looks up meanwhile; in its arena.
@@ -148,12 +160,16 @@ private:
     /// The first, from `zone` on, whose chain admits the query; nullptr: none does.
     static const chain::Zone* admitting_zone(const chain::Zone* zone, Query& query) noexcept;
     Step ask_chain(Taken& taken, const Arrival& arrival) noexcept;
-    std::size_t encode(const dns::Question& question, const Reply& reply, Transport transport,
-                       std::span<std::uint8_t> out) noexcept;
+    /// `query` may be nullptr: nothing seals the message.
+    std::size_t encode(const dns::Question& question, const Reply& reply, const Query* query,
+                       Transport transport, std::span<std::uint8_t> out) noexcept;
     void note_asked(const chain::Traffic& traffic) noexcept;
     void forget_asked(const chain::Traffic& traffic) noexcept;
 
+    Context& set_aside(TakenPtr& taken, const Arrival& arrival) noexcept;
     void let_wait(TakenPtr& taken, const Arrival& arrival) noexcept;
+    void let_flow(TakenPtr& taken, const Arrival& arrival) noexcept;
+    void end_flow(Context& context) noexcept;
     void refresh(Query& query, const chain::Zone& zone, const Pins& pins) noexcept;
     void finish(Context& context, Step step) noexcept;
     void answer_late(Context& context, Step step) noexcept;
@@ -173,7 +189,8 @@ private:
     Context* spare_ = nullptr;    // becomes current_ if that query waits
     Taken* answering_ = nullptr;  // what the query being answered came in
     std::size_t waiting_ = 0;
-    std::array<Asked, 64> asked_{};  // zones of this batch; a batch of datagrams has no more
+    Arena flow_arena_{arena_octets};  // of the one message of a flow that is being made
+    std::array<Asked, 64> asked_{};   // zones of this batch; a batch of datagrams has no more
     std::size_t asked_size_ = 0;
 };
 

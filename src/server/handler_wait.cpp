@@ -66,7 +66,8 @@ bool Handler::make_room(Query& query) noexcept {
     return true;
 }
 
-void Handler::let_wait(TakenPtr& taken, const Arrival& arrival) noexcept {
+/// Takes what the query being answered uses out of the way of the next one.
+Handler::Context& Handler::set_aside(TakenPtr& taken, const Arrival& arrival) noexcept {
     NP_CHECK(spare_ != nullptr, "a plugin that waits has asked can_wait()");
     Context& context = *std::exchange(current_, std::exchange(spare_, nullptr));
     forget_asked(*context.zone->traffic);
@@ -78,7 +79,52 @@ void Handler::let_wait(TakenPtr& taken, const Arrival& arrival) noexcept {
     context.since = std::chrono::steady_clock::now();
     arrival.late->hold(arrival, context.way);
     ++waiting_;
+    return context;
+}
+
+void Handler::let_wait(TakenPtr& taken, const Arrival& arrival) noexcept {
+    Context& context = set_aside(taken, arrival);
     if (context.query->refresh_wanted()) refresh(*context.query, *context.zone, context.pins);
+}
+
+void Handler::let_flow(TakenPtr& taken, const Arrival& arrival) noexcept {
+    Context& context = set_aside(taken, arrival);
+    context.flowed = 0;
+    context.late->flow(context.way, context);
+}
+
+Handler::Flowed Handler::go_on(Flow& flow, std::span<std::uint8_t> out) noexcept {
+    constexpr std::uint8_t truncated = 0x02;  // of the header's third octet
+    auto& context = static_cast<Context&>(flow);
+    flow_arena_.clear();
+    Reply reply{flow_arena_};
+    reply.rcode = dns::Rcode::no_error;
+    reply.authoritative = true;
+    const AnswerStream::Went went = context.query->stream()->next(reply, flow_arena_);
+    std::size_t octets = 0;
+    if (went != AnswerStream::Went::broken && !reply.failed()) {
+        octets = encode(context.taken->question, reply, &*context.query, Transport::tcp, out);
+        // A record that no message has room for.
+        if (octets != 0 && (out[2] & truncated) != 0) octets = 0;
+    }
+    context.flowed += octets;
+    const Flowed flowed{octets, octets == 0 || went == AnswerStream::Went::last};
+    if (flowed.over) end_flow(context);
+    return flowed;
+}
+
+void Handler::abandon(Flow& flow) noexcept {
+    end_flow(static_cast<Context&>(flow));
+}
+
+void Handler::end_flow(Context& context) noexcept {
+    --waiting_;
+    const chain::Traffic& traffic = *context.zone->traffic;
+    traffic.answered(worker_, context.transport, context.reply->rcode, context.flowed,
+                     context.query->answered_by());
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - context.since;
+    traffic.took(worker_, took.count(), 1);
+    give_back(context);
 }
 
 void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) noexcept {
@@ -158,6 +204,13 @@ void Handler::resume(Query& query) noexcept {
 
 void Handler::finish(Context& context, Step step) noexcept {
     if (context.late != nullptr) {
+        if (step == Step::done && context.query->stream() != nullptr) {
+            if (context.transport == Transport::tcp) {
+                context.flowed = 0;
+                return context.late->flow(context.way, context);
+            }
+            context.reply->fail();
+        }
         --waiting_;
         answer_late(context, step);
         if (context.query->refresh_wanted()) {
@@ -175,7 +228,7 @@ void Handler::answer_late(Context& context, Step step) noexcept {
         oddities_->by_plugin.add(worker_);
     } else {
         const std::span<std::uint8_t> out{room};
-        octets = encode(context.taken->question, *context.reply, context.transport,
+        octets = encode(context.taken->question, *context.reply, &*context.query, context.transport,
                         context.transport == Transport::tcp
                             ? out
                             : out.first(std::max<std::size_t>(limits_.udp_size_max, 512)));

@@ -69,7 +69,7 @@ void TcpService::ready(Connections::iterator at, bool writable) {
     Connection& connection = *at;
     if (connection.is_shaking) return await_turn(connection);
     connection.did_something = false;
-    const bool open = (!writable || finish_writing(connection)) &&
+    const bool open = (!writable || (finish_writing(connection) && flow_on(connection))) &&
                       (!connection.takes_queries() || read_and_answer(connection));
     if (!open || may_go(connection)) return close(at);
     if (connection.did_something) touched(at);
@@ -84,7 +84,7 @@ void TcpService::ready(Connections::iterator at, bool writable) {
 void TcpService::watch(Connection& connection) {
     if (connection.awaits_turn) return;
     connection.watch->start(connection.takes_queries() && !connection.finished,
-                            connection.is_busy());
+                            connection.is_busy() || connection.flow != nullptr);
 }
 
 void TcpService::hold(const Arrival& arrival, Return& way) noexcept {
@@ -105,6 +105,19 @@ void TcpService::answer(const Return& way, std::span<const std::uint8_t> message
         connection.broken = connection.broken || !send_frame(connection, message);
     }
     // What follows from it must not happen in the middle of another connection's queries.
+    answered_late_.push_back(way.connection);
+    settle_->call();
+}
+
+void TcpService::flow(const Return& way, Flow& flow) noexcept {
+    const auto found = by_number_.find(way.connection);
+    if (found == by_number_.end()) return batches_->handler().abandon(flow);
+    if (found->second->https) {
+        // There is room for one message in an exchange of HTTP (RFC 8484 4.1).
+        batches_->handler().abandon(flow);
+        return answer(way, {});
+    }
+    found->second->flow = &flow;
     answered_late_.push_back(way.connection);
     settle_->call();
 }
@@ -167,6 +180,21 @@ bool TcpService::send(Connection& connection, std::span<const std::uint8_t> octe
     connection.unsent.insert(connection.unsent.end(),
                              octets.begin() + static_cast<std::ptrdiff_t>(wrote.octets),
                              octets.end());
+    return true;
+}
+
+/// The next message of an answer of many, if the kernel has taken all that came before.
+bool TcpService::flow_on(Connection& connection) {
+    if (connection.flow == nullptr || connection.is_busy()) return true;
+    const Handler::Flowed went =
+        batches_->handler().go_on(*connection.flow, out_);
+    if (went.over) {
+        connection.flow = nullptr;
+        --connection.waiting;
+    }
+    if (went.octets == 0) return false;
+    if (!send_frame(connection, std::span{out_}.first(went.octets))) return false;
+    if (!connection.is_busy()) connection.did_something = true;
     return true;
 }
 

@@ -6,7 +6,9 @@
 //
 // What a client can cost us is bounded: a connection keeps at most one unfinished query,
 // waiting_max queries that wait, and the answers that the kernel did not take, and is not read from
-// while those lie there. It counts as alive only by whole queries and by answers taken whole, not
+// while those lie there. An answer of many messages (a zone transfer) is made message by message,
+// as the kernel takes them, one a turn of the loop; meanwhile the connection is not read from. It
+// counts as alive only by whole queries and by answers taken whole, not
 // by octets: one that sends or reads a drop at a time is closed like an idle one, by its Terms
 // after its last deed.
 //
@@ -63,6 +65,7 @@ public:
 
     void hold(const Arrival& arrival, Return& way) noexcept override;
     void answer(const Return& way, std::span<const std::uint8_t> message) noexcept override;
+    void flow(const Return& way, Flow& flow) noexcept override;
 
 private:
     using Time = Batches::Time;
@@ -100,6 +103,7 @@ private:
     void settle();
     void erase(Connections::iterator at);
     bool finish_writing(Connection& connection);
+    bool flow_on(Connection& connection);
     bool read_and_answer(Connection& connection);
     bool read_frames(Connection& connection);
     bool answer_frames(Connection& connection, std::size_t octets);

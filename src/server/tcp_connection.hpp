@@ -51,6 +51,7 @@ struct TcpService::Connection {
     std::vector<std::uint8_t> unsent;  ///< answers that the kernel did not take
     std::size_t unsent_from = 0;
     std::size_t waiting = 0;     ///< queries whose answer comes later
+    Flow* flow = nullptr;        ///< one of them, whose answer is on its way in pieces
     bool has_asked = false;      ///< a whole query at least
     bool did_something = false;  ///< a deed since the last look
     bool broken = false;         ///< nothing can be sent to it
@@ -66,7 +67,8 @@ struct TcpService::Connection {
     bool is_idle() const noexcept { return !is_busy() && waiting == 0 && !has_unfinished(); }
     bool has_unfinished() const noexcept { return https && https->session->has_unfinished(); }
     bool takes_queries() const noexcept {
-        return !is_busy() && waiting < waiting_max && (!https || https->session->wants_more());
+        return !is_busy() && flow == nullptr && waiting < waiting_max &&
+               (!https || https->session->wants_more());
     }
     /// Whether there is something to go on with that the descriptor does not tell of.
     bool has_more_at_once() const noexcept {

@@ -168,6 +168,7 @@ bool TcpService::hand_over_oldest_idle() {
 }
 
 void TcpService::erase(Connections::iterator at) {
+    if (at->flow != nullptr) batches_->handler().abandon(*at->flow);
     if (at->is_shaking) --shaking_;
     if (at->holds_https_place) counts_->https[at->arrival.listener]->give_back();
     at->stream.finish();

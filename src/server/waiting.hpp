@@ -5,6 +5,7 @@
 #include "chain/builder.hpp"
 #include "net/udp.hpp"
 #include "services/snapshot.hpp"
+#include <nameplane/base/check.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,10 @@ struct Return {
     std::uint64_t part;  ///< of the connection: a stream of HTTP
 };
 
+/// An answer of many messages on its way (nameplane/stream.hpp), kept by the handler; see
+/// Handler::go_on().
+struct Flow {};
+
 /// A transport that sends answers later. Loop thread only.
 class Late {
 public:
@@ -28,6 +33,11 @@ public:
     virtual void hold(const Arrival& arrival, Return& way) noexcept = 0;
     /// Its answer, once; empty: there is none.
     virtual void answer(const Return& way, std::span<const std::uint8_t> message) noexcept = 0;
+    /// Instead of its answer: the messages of `flow` are to be fetched and sent one by one. Over
+    /// TCP only.
+    virtual void flow(const Return&, Flow&) noexcept {
+        NP_CHECK(false, "only TCP carries answers of many messages");
+    }
 
 protected:
     ~Late() = default;

@@ -6,6 +6,7 @@
 #include "dns/encode.hpp"
 #include "dns/parse.hpp"
 #include "dns/record_text.hpp"
+#include <nameplane/seal.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -79,7 +80,8 @@ Built build(std::string_view lines, const Stage::Options& options, metrics::Regi
                 .own_addresses = {},
                 .background = options.background,
                 .line_log = options.line_log,
-                .services_synced = [] { return true; }};
+                .services_synced = [] { return true; },
+                .clock = options.clock};
     for (const conf::PluginConfig& plugin : server.plugins) {
         const auto kind =
             std::ranges::find(chain::plugin_kinds(), plugin.name, &chain::PluginKind::name);
@@ -254,6 +256,12 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
     REQUIRE(parsed.has_value());
     REQUIRE(parsed_type.has_value());
     Octets octets = query_octets(*parsed, *parsed_type, how);
+    if (how.signer != nullptr) {
+        const std::size_t size = octets.size();
+        octets.resize(size + how.signer->octets_max());
+        octets.resize(how.signer->append(octets, size, how.signed_at));
+    }
+    if (how.tamper) how.tamper(octets);
     parts_->behind->set_message_options(std::span{octets}.last(how.edns_options.size()));
     dns::Question question;
     REQUIRE(dns::parse_query(octets, question) == dns::ParseError::none);
@@ -271,6 +279,7 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
          .edns_options = question.edns ? question.edns->options : std::span<const std::uint8_t>{},
          .id = question.id,
          .octets = octets.size(),
+         .message = octets,
          .client = *SocketAddress::parse(how.client),
          .server = *SocketAddress::parse("192.0.2.53:53"),
          .transport = how.tcp ? Transport::tcp : Transport::udp,
@@ -283,7 +292,11 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
     if (parts_->chain->walk(query, reply) == Step::drop) return {.dropped = true, .message = {}};
     StageAnswer answer;
     answer.wire.resize(65535);
-    answer.wire.resize(dns::encode(question, reply, {.tcp = how.tcp}, answer.wire));
+    const std::size_t behind = query.seal() == nullptr ? 0 : query.seal()->octets_max();
+    std::size_t size =
+        dns::encode(question, reply, {.tcp = how.tcp, .octets_behind = behind}, answer.wire);
+    if (query.seal() != nullptr) size = query.seal()->close(answer.wire, size);
+    answer.wire.resize(size);
     auto message = read_with_ldns(answer.wire);
     REQUIRE(message.has_value());
     answer.message = std::move(*message);

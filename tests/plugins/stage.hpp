@@ -3,13 +3,16 @@
 // a plugin behind that answers what a test has laid down and keeps what it was asked.
 
 #include "chain/chain.hpp"
+#include "dns/tsig.hpp"
 #include "services/snapshot.hpp"
 #include "support/ldns_message.hpp"
+#include <nameplane/base/clock.hpp>
 #include <nameplane/base/line_log.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/setup.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,6 +52,10 @@ struct StageAsk {
     std::optional<std::uint16_t> edns_size{};
     std::vector<std::uint8_t> edns_options{};  ///< implies EDNS
     std::size_t worker = 0;
+    dns::TsigSigner* signer = nullptr;  ///< signs the question, with the time below
+    std::uint64_t signed_at = 0;
+    /// Changes the question's octets before they are read.
+    std::function<void(std::vector<std::uint8_t>&)> tamper{};
 };
 
 struct StageAnswer {
@@ -69,6 +76,7 @@ public:
         std::size_t workers = 1;
         Background* background = nullptr;
         LineLog* line_log = nullptr;
+        const Clock* clock = nullptr;
     };
     /// Fails the test if the lines are wrong.
     explicit Stage(std::string_view lines, Options options);

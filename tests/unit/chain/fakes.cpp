@@ -41,6 +41,7 @@ public:
         return step;
     }
     std::uint64_t expects(dns::NameView) const noexcept override { return expected_; }
+    bool takes_unusual() const noexcept override { return steps_.takes_unusual; }
 
 private:
     static void answer(Query& query, Reply& reply) {

@@ -21,6 +21,7 @@ struct Steps {
     std::vector<Step> ask{Step::next};
     std::vector<Step> tell{Step::done};
     std::vector<Step> woken{Step::done};
+    bool takes_unusual = false;
 };
 
 /// A plugin that follows `steps` and answers NOERROR whenever it says done. It expects the Service

@@ -25,7 +25,8 @@ struct Outcome {
 };
 
 /// Walks a query for name.example. through plugins a, b, c ... with these steps.
-Outcome walk(const std::vector<Steps>& plugins) {
+Outcome walk(const std::vector<Steps>& plugins, dns::Type type = dns::Type::a,
+             dns::Opcode opcode = dns::Opcode::query) {
     std::vector<Link> links;
     for (std::size_t i = 0; i < plugins.size(); ++i) {
         const std::string name(1, static_cast<char>('a' + i));
@@ -34,7 +35,7 @@ Outcome walk(const std::vector<Steps>& plugins) {
     const Chain chain{links};
     Arena arena{64 << 10};
     const dns::Name name = *dns::Name::parse("name.example.");
-    Query query{{.name = name, .asked = name, .arena = &arena}};
+    Query query{{.name = name, .asked = name, .type = type, .opcode = opcode, .arena = &arena}};
     Reply reply{arena};
     Script::current().calls.clear();
     Step step = chain.walk(query, reply);
@@ -61,6 +62,27 @@ struct Case {
 };
 
 }  // namespace
+
+TEST_CASE("a NOTIFY and a question for a zone meet only those who want to") {
+    const std::vector<Steps> nobody_answers = {
+        {}, {.takes_unusual = true}, {.ask = {done}}, {.takes_unusual = true}, {}};
+    const std::vector<std::string> calls = {"ask b name.example.", "ask d name.example."};
+    for (const dns::Type type : {dns::Type::axfr, dns::Type::ixfr}) {
+        const Outcome outcome = walk(nobody_answers, type);
+        CHECK(outcome.rcode == dns::Rcode::refused);
+        CHECK(outcome.calls ==
+              std::vector<std::string>{calls[0], calls[1], "tell d REFUSED", "tell b REFUSED"});
+    }
+    const Outcome notified = walk(nobody_answers, dns::Type::soa, dns::Opcode::notify);
+    CHECK(notified.rcode == dns::Rcode::not_imp);
+    CHECK(notified.calls ==
+          std::vector<std::string>{calls[0], calls[1], "tell d NOTIMP", "tell b NOTIMP"});
+    const Outcome answered = walk(
+        {{}, {.takes_unusual = true}, {.ask = {done}, .takes_unusual = true}}, dns::Type::axfr);
+    CHECK(answered.rcode == dns::Rcode::no_error);
+    CHECK(answered.calls ==
+          std::vector<std::string>{"ask b name.example.", "ask c name.example.", "tell b NOERROR"});
+}
 
 TEST_CASE("the walk in and out") {
     using enum dns::Rcode;
