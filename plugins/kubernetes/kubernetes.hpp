@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 namespace nameplane::plugins {
 
@@ -51,6 +52,8 @@ public:
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
     std::uint64_t expects(dns::NameView name) const noexcept override;
     bool search_path(Query& query, SearchPath& path) const noexcept override;
+    std::unique_ptr<ZoneRecords> zone_records(Query& query,
+                                              dns::NameView name) const noexcept override;
     bool ready() const noexcept override { return synced_(); }
 
 private:

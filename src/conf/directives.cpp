@@ -104,10 +104,7 @@ constexpr std::array refused =
                             {"erratic", not_yet},
                             {"file", not_yet},
                             {"k8s_external", not_yet},
-                            {"secondary", not_yet},
-                            {"trace", not_yet},
-                            {"transfer", not_yet},
-                            {"tsig", not_yet}});
+                            {"trace", not_yet}});
 
 }  // namespace
 

@@ -186,8 +186,7 @@ bool TcpService::send(Connection& connection, std::span<const std::uint8_t> octe
 /// The next message of an answer of many, if the kernel has taken all that came before.
 bool TcpService::flow_on(Connection& connection) {
     if (connection.flow == nullptr || connection.is_busy()) return true;
-    const Handler::Flowed went =
-        batches_->handler().go_on(*connection.flow, out_);
+    const Handler::Flowed went = batches_->handler().go_on(*connection.flow, out_);
     if (went.over) {
         connection.flow = nullptr;
         --connection.waiting;

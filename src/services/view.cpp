@@ -95,6 +95,14 @@ const ServiceHead* ServiceView::find_head(std::string_view ns,
     return slot < data.slots.size() ? &data.slots.head(slot) : nullptr;
 }
 
+std::size_t ServiceView::place_count() const noexcept {
+    return snapshot_ == nullptr ? 0 : snapshot_->data().slots.size();
+}
+
+const ServiceEntry* ServiceView::at(std::size_t place) const noexcept {
+    return snapshot_->data().slots.at(place);
+}
+
 bool ServiceView::has_namespace(std::string_view ns) const noexcept {
     if (snapshot_ == nullptr) return false;
     const auto bucket = snapshot_->data().namespaces.candidates(name_hash(ns));

@@ -222,6 +222,57 @@ class Agent:
             connection.close()
 
 
+def free_port():
+    """One that is free for UDP and TCP now."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            port = udp.getsockname()[1]
+            with socket.socket() as tcp:
+                try:
+                    tcp.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
+
+
+class Server:
+    """Another program that says on standard error what it does."""
+
+    def __init__(self, command):
+        self.lines = []
+        self._lines = queue.Queue()
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                        text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put("the program has ended")
+
+    def wait_for(self, pattern, patience=WAIT_S):
+        """The next line that `pattern` is found in."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(
+                    "no line with %r:\n%s" % (pattern, "\n".join(self.lines))) from None
+            self.lines.append(line)
+            if re.search(pattern, line):
+                return line
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(WAIT_S)
+        self.process.stderr.close()
+
+
 class AgentTest(unittest.TestCase):
     """A test with a folder of its own and agents that do not outlive it."""
 
@@ -242,11 +293,11 @@ class AgentTest(unittest.TestCase):
     def manifest(self, name, text):
         return self.write(os.path.join("manifests", name), text)
 
-    def start(self, *arguments, prefix=(), listen=("127.0.0.1",), manifests=None):
+    def start(self, *arguments, prefix=(), listen=("127.0.0.1",), manifests=None, port="0"):
         folder = tempfile.mkdtemp(dir=self.folder)
         addresses = [word for address in listen for word in ("--listen", address)]
         agent = Agent([*addresses, "--manifests", manifests or self.manifests, *arguments], folder,
-                      prefix)
+                      prefix, port)
         self.addCleanup(agent.kill)
         return agent
 

@@ -11,6 +11,7 @@ import objects
 import questions
 import raw
 import servers
+import transfers
 import upstream
 from cluster_test import await_true
 
@@ -64,6 +65,18 @@ class Kubernetes(cluster_test.ClusterTest, peer_test.PeerTest):
         self.addCleanup(self.api.delete, "EndpointSlice", "default", "nodes-0")
         pair = self.pair(self.corefile(*SETS["kubeadm"]))
         self.compare(pair, questions.server_names(), SETS["kubeadm"][1])
+
+    def test_the_zone_is_transferred_alike(self):
+        (zones, body) = SETS["plain"]
+        for more in ([], ["noendpoints"], ["namespaces default data"], ["endpoint_pod_names"],
+                     ["ttl 30"]):
+            with self.subTest(more):
+                pair = self.pair(self.corefile(zones, body + more, ("transfer", ["to *"])))
+                (theirs, ours) = [transfers.zone(server.port, "cluster.local") for server in pair]
+                self.assertGreater(len(theirs), 5)
+                self.assertEqual(theirs, ours)
+                for server in pair:
+                    server.kill()
 
     def test_with_an_upstream_behind(self):
         server = upstream.Upstream(pathlib.Path(self.folder) / "knot", "example.com",

@@ -44,11 +44,12 @@ unsigned count_at(std::span<const std::uint8_t> wire, std::size_t at) {
     return static_cast<unsigned>(wire[at] << 8 | wire[at + 1]);
 }
 
-bool counts_agree(std::span<const std::uint8_t> wire, const LdnsMessage& message) {
+bool counts_agree(std::span<const std::uint8_t> wire, const LdnsMessage& message, bool is_signed) {
     return count_at(wire, 4) == message.questions.size() &&
            count_at(wire, 6) == message.answers.size() &&
            count_at(wire, 8) == message.authorities.size() &&
-           count_at(wire, 10) == message.additionals.size() + (message.edns ? 1U : 0U);
+           count_at(wire, 10) ==
+               message.additionals.size() + (message.edns ? 1U : 0U) + (is_signed ? 1U : 0U);
 }
 
 }  // namespace
@@ -79,7 +80,7 @@ std::optional<LdnsMessage> read_with_ldns(std::span<const std::uint8_t> wire) {
     out.answers = lines_of(ldns_pkt_answer(raw));
     out.authorities = lines_of(ldns_pkt_authority(raw));
     out.additionals = lines_of(ldns_pkt_additional(raw));
-    if (!counts_agree(wire, out)) return std::nullopt;
+    if (!counts_agree(wire, out, ldns_pkt_tsig(raw) != nullptr)) return std::nullopt;
     return out;
 }
 

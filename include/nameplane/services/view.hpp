@@ -90,6 +90,11 @@ public:
     const ServiceEntry* find(std::string_view ns, std::string_view name) const noexcept;
     /// The same for who answers from the head alone, mostly; it has an entry.
     const ServiceHead* find_head(std::string_view ns, std::string_view name) const noexcept;
+    /// How many places for Services there are, and what is in one of them; nullptr: nothing. A
+    /// Service keeps its place as long as it exists, so that walks over all of them are in the same
+    /// order. `place` < place_count()
+    std::size_t place_count() const noexcept;
+    const ServiceEntry* at(std::size_t place) const noexcept;
     bool has_namespace(std::string_view ns) const noexcept;
     /// The Service that has `address` among its clusterIPs, or nullptr.
     const ServiceEntry* by_cluster_ip(const IpAddress& address) const noexcept;

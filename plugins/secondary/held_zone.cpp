@@ -1,0 +1,134 @@
+#include "plugins/secondary/held_zone.hpp"
+
+#include "dns/serial.hpp"
+#include <nameplane/base/log.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace nameplane::plugins::secondary {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_pause_max{10'000};
+// As CoreDNS: so that not all secondaries come at once.
+constexpr std::uint32_t refresh_jitter_ms = 5000;
+constexpr std::uint32_t retry_jitter_ms = 2000;
+
+std::chrono::milliseconds seconds(std::uint32_t count) noexcept {
+    return std::chrono::seconds{std::max<std::uint32_t>(count, 1)};
+}
+
+}  // namespace
+
+HeldZone::HeldZone(net::Loop& loop, ZoneSettings settings, std::shared_ptr<zone::Store> store,
+                   const Counters& counters)
+    : loop_{loop}, settings_{std::move(settings)}, store_{std::move(store)}, counters_{counters},
+      due_{loop.timer([this] { check(); })}, expiry_{loop.timer([this] { expire(); })},
+      next_{loop.soon([this] { ended(std::exchange(result_, {})); })} {}
+
+HeldZone::~HeldZone() = default;
+
+void HeldZone::start() {
+    if (zone::ZonePtr zone = settings_.legacy->zone()) {
+        zone_ = std::move(zone);
+        expiry_->start(seconds(zone_->soa().expire));
+    }
+    check();
+}
+
+void HeldZone::check_now() {
+    was_notified_.store(false);
+    if (fetch_ != nullptr) {
+        again_ = true;
+        return;
+    }
+    check();
+}
+
+void HeldZone::check() {
+    due_->stop();
+    primary_ = 0;
+    ask(zone_ == nullptr ? Fetch::What::zone : Fetch::What::serial);
+}
+
+void HeldZone::ask(Fetch::What what) {
+    fetch_ = std::make_unique<Fetch>(loop_, what, settings_.origin, settings_.primaries[primary_],
+                                     static_cast<std::uint16_t>(random_.next()),
+                                     [this](Fetch::Result result) {
+                                         result_ = std::move(result);
+                                         next_->call();
+                                     });
+}
+
+void HeldZone::ended(Fetch::Result result) {
+    fetch_.reset();
+    if (!result.error.empty()) return failed(result.error);
+    if (result.what == Fetch::What::serial) {
+        if (dns::serial_less(zone_->serial(), result.serial)) return ask(Fetch::What::zone);
+        counters_.up_to_date->add_shared();
+        return is_current();
+    }
+    counters_.transferred->add_shared();
+    const SocketAddress primary = settings_.primaries[primary_];
+    keep(result.zone);
+    NP_LOG_INFO("secondary.transferred", "zone", settings_.origin.to_string(), "from", primary,
+                "serial", result.serial, "records", result.records, "left_out", result.outside);
+}
+
+void HeldZone::failed(const std::string& why) {
+    counters_.failed->add_shared();
+    const SocketAddress primary = settings_.primaries[primary_];
+    NP_LOG_DEBUG("secondary.tried", "zone", settings_.origin.to_string(), "from", primary, "why",
+                 why);
+    if (++primary_ < settings_.primaries.size()) {
+        return ask(zone_ == nullptr ? Fetch::What::zone : Fetch::What::serial);
+    }
+    if (!std::exchange(complained_, true)) {
+        NP_LOG_WARNING("secondary.failed", "zone", settings_.origin.to_string(), "from", primary,
+                       "why", why);
+    }
+    if (zone_ != nullptr) return plan(zone_->soa().retry, retry_jitter_ms);
+    due_->start(first_pause_);
+    first_pause_ = std::min(first_pause_ * 2, first_pause_max);
+    if (std::exchange(again_, false)) check();
+}
+
+void HeldZone::keep(const zone::ZonePtr& zone) {
+    zone_ = zone;
+    settings_.legacy->set(zone);
+    store_->put(zone);
+    store_->sweep();
+    expired_ = false;
+    is_current();
+}
+
+/// The primary has nothing newer: what we have counts anew.
+void HeldZone::is_current() {
+    if (std::exchange(expired_, false)) store_->put(zone_);
+    if (std::exchange(complained_, false)) {
+        NP_LOG_INFO("secondary.well_again", "zone", settings_.origin.to_string());
+    }
+    expiry_->start(seconds(zone_->soa().expire));
+    plan(zone_->soa().refresh, refresh_jitter_ms);
+}
+
+void HeldZone::plan(std::uint32_t pause, std::uint32_t jitter_ms) {
+    if (std::exchange(again_, false)) return check();
+    const Milliseconds whole = seconds(pause);
+    // Half of a short pause is enough, so that a zone does not expire meanwhile.
+    const auto most = std::min<std::int64_t>(jitter_ms, whole.count() / 2);
+    due_->start(whole + Milliseconds{random_.below(static_cast<std::uint32_t>(most))});
+}
+
+void HeldZone::expire() {
+    expired_ = true;
+    complained_ = true;
+    counters_.expired->add_shared();
+    NP_LOG_ERROR("secondary.expired", "zone", settings_.origin.to_string(), "serial",
+                 zone_->serial());
+    settings_.legacy->set(nullptr);
+    store_->put_empty(settings_.origin);
+}
+
+}  // namespace nameplane::plugins::secondary

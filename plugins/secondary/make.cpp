@@ -1,0 +1,153 @@
+// The words of the configuration to zones and their primaries.
+
+#include "conf/host.hpp"
+#include "conf/values.hpp"
+#include "plugins/secondary/secondary.hpp"
+#include <nameplane/heirlooms.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace nameplane::plugins {
+
+namespace {
+
+using secondary::Legacy;
+using secondary::ZoneSettings;
+
+class SettingsReader {
+public:
+    SettingsReader(Setup& setup, Mistakes& mistakes) : setup_{setup}, mistakes_{mistakes} {}
+
+    void read(const Statement& statement) {
+        std::vector<dns::Name> origins;
+        for (const std::string& word : statement.words) {
+            if (!conf::add_zones(word, origins))
+                wrong(statement, "'" + word + "', expected a zone");
+        }
+        if (statement.words.empty()) origins.assign(setup_.zones.begin(), setup_.zones.end());
+        std::vector<SocketAddress> primaries;
+        for (const Statement& line : statement.body) read_line(line, primaries);
+        if (primaries.empty()) {
+            return wrong(statement, "no primary, expected 'transfer from' and addresses");
+        }
+        for (const dns::Name& origin : origins) add(statement, origin, primaries);
+    }
+
+    std::vector<ZoneSettings> take_zones() { return std::move(zones_); }
+    Fallthrough take_fallthrough() { return std::move(fallthrough_); }
+
+private:
+    void wrong(const Statement& line, std::string_view text) {
+        mistakes_.add(line.where, "secondary: " + std::string{text});
+    }
+
+    void add(const Statement& statement, const dns::Name& origin,
+             const std::vector<SocketAddress>& primaries) {
+        if (std::ranges::find(zones_, origin.lower(), &ZoneSettings::origin) != zones_.end()) {
+            return wrong(statement, "zone '" + origin.to_string() + "', expected it once");
+        }
+        zones_.push_back({.origin = origin.lower(), .primaries = primaries, .legacy = nullptr});
+    }
+
+    void read_line(const Statement& line, std::vector<SocketAddress>& primaries) {
+        const std::vector<std::string>& words = line.words;
+        if (words[0] == "transfer") return read_transfer(line, primaries);
+        if (words[0] == "fallthrough") return read_fallthrough(line);
+        if (words[0] == "catalog") {
+            return wrong(line, "'catalog', expected other options: catalog zones are not followed");
+        }
+        wrong(line, "'" + words[0] + "', expected 'transfer' or 'fallthrough'");
+    }
+
+    void read_transfer(const Statement& line, std::vector<SocketAddress>& primaries) {
+        if (line.words.size() < 3 || line.words[1] != "from") {
+            return wrong(line, "transfer: expected 'from' and addresses behind it");
+        }
+        for (std::size_t i = 2; i < line.words.size(); ++i) {
+            const auto host = conf::parse_host(line.words[i]);
+            if (host && !host->has_interface) {
+                primaries.push_back(host->address);
+            } else {
+                wrong(line, "transfer: '" + line.words[i] +
+                                "', expected an address such as '192.0.2.1' or "
+                                "'[2001:db8::1]:53'");
+            }
+        }
+    }
+
+    void read_fallthrough(const Statement& line) {
+        std::vector<dns::Name> zones;
+        for (std::size_t i = 1; i < line.words.size(); ++i) {
+            if (!conf::add_zones(line.words[i], zones)) {
+                wrong(line, "fallthrough: '" + line.words[i] + "', expected a zone");
+            }
+        }
+        fallthrough_ = {true, std::move(zones)};
+    }
+
+    Setup& setup_;
+    Mistakes& mistakes_;
+    std::vector<ZoneSettings> zones_;
+    Fallthrough fallthrough_;
+};
+
+/// What the same zone of the configuration before this one has fetched from the same primaries.
+std::shared_ptr<Legacy> legacy_of(const ZoneSettings& zone, Setup& setup) {
+    const auto make = [] { return std::make_shared<Legacy>(); };
+    if (setup.heirlooms == nullptr) return make();
+    std::string key =
+        "secondary " + std::string{setup.server_label} + ' ' + zone.origin.to_string();
+    for (const SocketAddress& primary : zone.primaries) key += ' ' + primary.to_string();
+    return setup.heirlooms->get<Legacy>(
+        key, [](const Legacy&) { return true; }, make);
+}
+
+}  // namespace
+
+Secondary::Secondary(std::vector<ZoneSettings> zones, std::shared_ptr<zone::Store> store,
+                     zone::Authority::Options options, Setup& setup)
+    : authority_{store, std::move(options)} {
+    for (ZoneSettings& zone : zones) {
+        Place& place = places_.emplace_back();
+        place.origin = zone.origin;
+        for (const SocketAddress& primary : zone.primaries) {
+            place.primaries.push_back(primary.address);
+        }
+        zone.legacy = legacy_of(zone, setup);
+        if (const zone::ZonePtr there = zone.legacy->zone()) {
+            store->put(there);
+        } else {
+            store->put_empty(zone.origin);
+        }
+    }
+    // Where nothing runs (`nameplane check`) nothing is fetched.
+    if (setup.background == nullptr) return;
+    const auto counter = [&](std::string_view result) {
+        return &setup.metrics.counter("nameplane_secondary_checks_total",
+                                      "Questions to primaries of zones, by what came of them.",
+                                      {{"result", std::string{result}}});
+    };
+    const secondary::Counters counters{.transferred = counter("transferred"),
+                                       .failed = counter("failed"),
+                                       .up_to_date = counter("up_to_date"),
+                                       .expired = counter("expired")};
+    keeper_ = std::make_unique<secondary::Keeper>(std::move(zones), std::move(store), counters);
+}
+
+Result<PluginPtr> Secondary::make(const Options& given, Setup& setup) {
+    Mistakes mistakes;
+    SettingsReader reader{setup, mistakes};
+    for (const Statement& statement : given.statements()) reader.read(statement);
+    if (mistakes.any()) return mistakes.to_error();
+    auto store = std::make_shared<zone::Store>(setup.workers, setup.zones_served);
+    if (setup.zones_served != nullptr) setup.zones_served->add(store);
+    return PluginPtr{
+        new Secondary{reader.take_zones(), std::move(store),
+                      zone::Authority::Options{.fallthrough = reader.take_fallthrough(),
+                                               .refuses_others = setup.is_last},
+                      setup}};
+}
+
+}  // namespace nameplane::plugins

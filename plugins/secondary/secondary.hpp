@@ -1,0 +1,52 @@
+#pragma once
+// secondary: zones fetched from other servers (AXFR), kept new by their SOA and by NOTIFY, answered
+// as the plugin `file` does.
+//
+//     transfer_in  messages to a Zone               pure
+//     fetch        one question to one primary
+//     held_zone    when, from whom, until when
+//     keeper       the thread they run on
+
+#include "plugins/secondary/keeper.hpp"
+#include "zone/authority.hpp"
+#include <nameplane/conf/syntax.hpp>
+#include <nameplane/plugin.hpp>
+#include <nameplane/setup.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace nameplane::plugins {
+
+/// All directives of a server block together.
+class Secondary final : public Plugin {
+public:
+    static constexpr Syntax syntax{.repeats = true, .free_body = true};
+    static Result<PluginPtr> make(const Options& given, Setup& setup);
+
+    [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
+    [[nodiscard]] Step woken(Query& query, Reply& reply) const noexcept override {
+        return authority_.woken(this, query, reply);
+    }
+    std::optional<std::string_view> metadata(Query& query,
+                                             std::string_view label) const noexcept override {
+        return authority_.metadata(this, query, label);
+    }
+    bool takes_unusual() const noexcept override { return true; }
+
+private:
+    struct Place {
+        dns::Name origin;
+        std::vector<IpAddress> primaries;
+    };
+
+    Secondary(std::vector<secondary::ZoneSettings> zones, std::shared_ptr<zone::Store> store,
+              zone::Authority::Options options, Setup& setup);
+    Step hear(Query& query, Reply& reply) const noexcept;
+
+    zone::Authority authority_;
+    std::vector<Place> places_;  // in the order of the keeper's zones
+    std::unique_ptr<secondary::Keeper> keeper_;
+};
+
+}  // namespace nameplane::plugins

@@ -1,0 +1,95 @@
+"""CoreDNS and Nameplane with the same Corefile: signed questions (tsig) and questions for whole zones
+(transfer), asked by dig, which checks the signatures of both."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import peer_test  # finds the folders of the others
+import servers
+
+SECRET = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
+OTHER = "Zm9vYmFyIHF1dXggZm9vYmFyIHF1dXg="
+ZONE = """$ORIGIN hosts.test.
+$TTL 60
+@ SOA ns h 7 3600 600 86400 30
+@ NS ns
+ns A 10.1.1.53
+one A 10.1.1.1
+one AAAA fd00::1
+*.wild TXT "wild" "card"
+sub NS ns.sub
+ns.sub A 10.1.1.54
+alias CNAME one
+mx MX 10 one
+""" + "".join("n%d TXT \"%s\"\n" % (i, "x" * 200) for i in range(500))
+HOSTS = ("hosts", ["10.1.1.1 one.hosts.test", "ttl 30", "fallthrough"])
+
+
+def tsig(*more):
+    return ("tsig", ["secret some.key. " + SECRET, *more])
+
+
+SETS = {
+    "signed": [tsig(), HOSTS],
+    "types that must be": [tsig("require A AXFR IXFR"), HOSTS],
+    "all must be": [tsig("require all"), HOSTS],
+    "none must be": [tsig("require AAAA", "require none"), HOSTS],
+    "opcodes that must be": [tsig("require_opcode QUERY"), HOSTS],
+    "of a zone": [("tsig hosts.test", ["secret some.key. " + SECRET, "require A"]), HOSTS],
+    "transfer, but to others": [("transfer", ["to 192.0.2.1"]), HOSTS],
+    "transfer of another zone": [("transfer other.test", ["to *"]), HOSTS],
+    "transfer of nobody's zone": [("transfer", ["to *"]), "errors"],
+    "transfer of a file": ["file ZONE hosts.test", ("transfer", ["to *"])],
+    "signed transfer of a file": [tsig("require AXFR IXFR"), "file ZONE hosts.test",
+                                  ("transfer", ["to *"])],
+    "both": [tsig("require AXFR"), ("transfer", ["to 192.0.2.1"]), HOSTS],
+}
+KEYS = [(), ("-y", "hmac-sha256:some.key.:" + SECRET), ("-y", "hmac-sha512:Some.Key.:" + SECRET),
+        ("-y", "hmac-sha1:some.key.:" + SECRET), ("-y", "hmac-sha256:some.key.:" + OTHER),
+        ("-y", "hmac-sha256:other.key.:" + SECRET)]
+QUESTIONS = [("one.hosts.test", "A"), ("one.hosts.test", "A", "+tcp"),
+             ("one.hosts.test", "A", "+noedns"), ("one.hosts.test", "AAAA"),
+             ("elsewhere.test", "A"), ("hosts.test", "AXFR"), ("hosts.test", "IXFR=7"),
+             ("hosts.test", "IXFR=6"), ("sub.hosts.test", "AXFR"),
+             ("hosts.test", "IXFR=7", "+notcp")]
+
+
+def told(port, *arguments):
+    """What dig makes of an answer: code, error in the TSIG record, records, complaints."""
+    done = subprocess.run(["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=5", "+nocookie",
+                           *arguments], capture_output=True, text=True, check=False, timeout=30)
+    out = done.stdout + done.stderr
+    code = re.search(r"status: (\w+)", out)
+    error = re.search(r" TSIG\s+hmac-\S+ \d+ 300 \d+ \S* ?\d+ (\w+) (\d+)", out)
+    answers = sorted(" ".join(line.split()) for line in out.splitlines()
+                     if re.search(r"\sIN\s", line) and not line.startswith(";"))
+    return (code and code.group(1), error and error.groups(), answers,
+            "verif" in out.lower(), "Transfer failed" in out)
+
+
+class Transfers(peer_test.PeerTest):
+    def test_sets(self):
+        compared = 0
+        path = pathlib.Path(tempfile.mkdtemp()) / "zone"
+        self.addCleanup(shutil.rmtree, path.parent)
+        path.write_text(ZONE, encoding="ascii")
+        for (title, plugins) in SETS.items():
+            pair = self.pair(servers.block(["."], *plugins).replace("ZONE", str(path)))
+            try:
+                for key in KEYS:
+                    for question in QUESTIONS:
+                        with self.subTest(title, key=key[1:], question=question):
+                            answers = [told(server.port, *key, *question) for server in pair]
+                            self.assertEqual(*answers)
+                            compared += 1
+            finally:
+                for server in pair:
+                    server.kill()
+        print("%d answers compared" % compared)
+
+
+if __name__ == "__main__":
+    peer_test.main(cluster=False)
