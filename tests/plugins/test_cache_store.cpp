@@ -114,7 +114,8 @@ TEST_CASE("the store agrees with a map, whatever is put, found and removed") {
 
 TEST_CASE("what is known of an answer comes back, with every rcode and flag") {
     Store store{1024};
-    const Key key = Question{"www.example."}.key();
+    const Question question{"www.example."};
+    const Key key = question.key();
     for (const unsigned rcode : {0U, 2U, 3U, 23U, 4095U}) {
         for (unsigned flags = 0; flags < 4; ++flags) {
             const Facts facts{.stored = -5'000'000'000,
@@ -137,7 +138,8 @@ TEST_CASE("what is known of an answer comes back, with every rcode and flag") {
 
 TEST_CASE("who has found an answer that is replaced does not read the other one's octets") {
     Store store{1024};
-    const Key key = Question{"www.example."}.key();
+    const Question question{"www.example."};
+    const Key key = question.key();
     REQUIRE(store.put(key, {}, Octets(100, 1)).kept);
     Entry entry;
     REQUIRE(store.find(key, entry));
@@ -169,7 +171,8 @@ TEST_CASE("large answers push others out by their octets; what fits nowhere is n
 
 TEST_CASE("one of all who find it begins a refresh, until its time is over or it ends") {
     Store store{1024};
-    const Key key = Question{"www.example."}.key();
+    const Question question{"www.example."};
+    const Key key = question.key();
     REQUIRE(store.put(key, {.ttl = 30}, Octets{1}).kept);
     Entry entry;
     REQUIRE(store.find(key, entry));
@@ -191,7 +194,8 @@ TEST_CASE("one of all who find it begins a refresh, until its time is over or it
 
 TEST_CASE("hits are counted as long as there is no gap, also over a new answer") {
     Store store{1024};
-    const Key key = Question{"www.example."}.key();
+    const Question question{"www.example."};
+    const Key key = question.key();
     const auto hit = [&](Time now) {
         Entry entry;
         REQUIRE(store.find(key, entry));
