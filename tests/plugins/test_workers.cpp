@@ -111,8 +111,8 @@ struct Serving {
 
     explicit Serving(Values cache_options = {}) : cache{std::move(cache_options)} {
         auto bound = server::Server::bind(
-            {.listen = {{*IpAddress::parse("127.0.0.1"), 0}}, .workers = workers}, chains,
-            snapshots, metrics);
+            {.listen = {SocketAddress{*IpAddress::parse("127.0.0.1"), 0}}, .workers = workers},
+            chains, snapshots, metrics);
         if (!bound) FAIL(bound.error().text);
         server = std::move(*bound);
         server->start();
