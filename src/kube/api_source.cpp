@@ -37,7 +37,7 @@ class Healths {
 public:
     std::size_t add(Kind kind) {
         const std::lock_guard lock{mutex_};
-        healths_.push_back({.kind = kind});
+        healths_.push_back({.kind = kind, .optional = kind == Kind::service_import});
         return healths_.size() - 1;
     }
     template <class F> void change(std::size_t index, F change) {
@@ -200,6 +200,8 @@ Resource resource_of(Kind kind) {
     case Kind::pod: return {"/api/v1/pods", "pods"};
     case Kind::node: return {"/api/v1/nodes", "nodes"};
     case Kind::namespace_: return {"/api/v1/namespaces", "namespaces"};
+    case Kind::service_import:
+        return {"/apis/multicluster.x-k8s.io/v1alpha1/serviceimports", "serviceimports"};
     }
     return {};
 }
@@ -223,7 +225,8 @@ std::string selectors_of(Kind kind, const ApiSourceOptions& options) {
     case Kind::pod:
         return "fieldSelector=" + escaped("status.phase!=Succeeded,status.phase!=Failed");
     case Kind::node: return "fieldSelector=" + escaped("metadata.name=" + options.node_name);
-    case Kind::namespace_: break;
+    case Kind::namespace_:
+    case Kind::service_import: break;
     }
     return {};
 }
@@ -263,6 +266,7 @@ ApiSource::ApiSource(ApiSourceOptions options, Api& api, net::Loop& loop,
     if (options.namespaces) kinds.insert(kinds.begin(), Kind::namespace_);
     if (!options.node_name.empty()) kinds.push_back(Kind::node);
     if (options.pods) kinds.push_back(Kind::pod);
+    if (options.imports) kinds.push_back(Kind::service_import);
     const auto make_timer = [&loop](std::function<void()> fire) {
         return loop.timer(std::move(fire));
     };

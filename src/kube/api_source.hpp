@@ -22,6 +22,7 @@ struct ApiSourceOptions {
     std::string node_name;        ///< the only Node to watch; empty: none
     bool namespaces = true;       ///< false: only rules are made, which need none
     bool pods = false;            ///< Pods are needed by `pods verified` only
+    bool imports = false;         ///< ServiceImports are needed by `multicluster` only
     bool headless_slices = true;  ///< false: slices of headless Services are not sent to us
     /// False: nor what carries service.kubernetes.io/service-proxy-name.
     bool foreign_proxy = true;
@@ -36,6 +37,8 @@ struct KindHealth {
     services::Kind kind = services::Kind::service;
     bool listed = false;   ///< a whole list has been seen
     bool current = false;  ///< listed, and watched at this moment
+    /// The server need not have this kind: nobody waits for it.
+    bool optional = false;
     /// When the server last said something about it; not set: never.
     std::optional<Monotonic> last_heard;
     std::string error;  ///< why it is not current; empty if nothing went wrong

@@ -19,8 +19,11 @@ using services::ObjectKey;
 using services::Pod;
 using services::Remove;
 using services::Service;
+using services::ServiceImport;
 
 constexpr std::string_view zone_label = "topology.kubernetes.io/zone";
+/// What an API server puts on every Namespace.
+constexpr std::string_view name_label = "kubernetes.io/metadata.name";
 constexpr std::array always_there{"default", "kube-system", "kube-public", "kube-node-lease"};
 
 std::string_view zone_of(const Node& node) {
@@ -41,6 +44,7 @@ struct Completer::State {
     std::map<ObjectKey, Pod> pods;
     std::map<std::string, Node, std::less<>> nodes;
     std::map<std::string, Namespace, std::less<>> namespaces;  ///< written by hand
+    std::map<ObjectKey, ServiceImport> imports;
     std::map<std::string, std::size_t, std::less<>> objects_in;
     std::map<ObjectKey, SliceMaker::Count> counts;
     std::set<ObjectKey> assumed_ready;
@@ -78,11 +82,13 @@ struct Completer::State {
     void put(PodSource source);
     void put(Node node);
     void put(Namespace ns);
+    void put(ServiceImport import);
     void remove_service(const ObjectKey& key);
     void remove_slice(const ObjectKey& key);
     void remove_pod(const ObjectKey& key);
     void remove_node(const ObjectKey& key);
     void remove_namespace(const ObjectKey& key);
+    void remove_import(const ObjectKey& key);
     void belong(const EndpointSlice& slice, bool comes);
 
     void settle_services(bool forget, Outcome& outcome);
@@ -198,6 +204,21 @@ void Completer::State::remove_namespace(const ObjectKey& key) {
     if (namespaces.erase(key.name) > 0) touch(Kind::namespace_, key, true);
 }
 
+void Completer::State::put(ServiceImport import) {
+    const ObjectKey key = import.key;
+    const auto [at, fresh] = imports.try_emplace(key);
+    if (fresh) enter(key.ns);
+    if (!fresh && at->second == import) return;
+    touch(Kind::service_import, key, !fresh);
+    at->second = std::move(import);
+}
+
+void Completer::State::remove_import(const ObjectKey& key) {
+    if (imports.erase(key) == 0) return;
+    touch(Kind::service_import, key, true);
+    leave(key.ns);
+}
+
 void Completer::State::put_completed(const ObjectKey& key, Service service) {
     const auto [at, fresh] = completed.try_emplace(key);
     if (!fresh && at->second == service) return;
@@ -272,11 +293,14 @@ std::optional<Event> Completer::State::now(const ObjectId& id) const {
     case Kind::endpoint_slice: return in(slices, id.key);
     case Kind::pod: return in(pods, id.key);
     case Kind::node: return in(nodes, id.key.name);
+    case Kind::service_import: return in(imports, id.key);
     case Kind::namespace_: break;
     }
-    if (auto written = in(namespaces, id.key.name)) return written;
-    if (!objects_in.contains(id.key.name)) return std::nullopt;
-    return Namespace{.key = id.key};
+    const auto written = namespaces.find(id.key.name);
+    if (written == namespaces.end() && !objects_in.contains(id.key.name)) return std::nullopt;
+    Namespace ns = written == namespaces.end() ? Namespace{.key = id.key} : written->second;
+    ns.labels.try_emplace(std::string{name_label}, id.key.name);
+    return ns;
 }
 
 void Completer::State::settle_touched(Outcome& outcome, std::vector<Event>& puts) const {
@@ -312,6 +336,7 @@ void Completer::remove(const ObjectId& id) {
     case Kind::pod: return state_->remove_pod(id.key);
     case Kind::node: return state_->remove_node(id.key);
     case Kind::namespace_: return state_->remove_namespace(id.key);
+    case Kind::service_import: return state_->remove_import(id.key);
     }
 }
 

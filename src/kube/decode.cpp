@@ -27,6 +27,7 @@ constexpr std::array known_kinds{
     KnownKind{"Pod", "", Kind::pod, true},
     KnownKind{"Node", "", Kind::node, false},
     KnownKind{"Namespace", "", Kind::namespace_, false},
+    KnownKind{"ServiceImport", "multicluster.x-k8s.io", Kind::service_import, true},
 };
 
 /// A Knative Service is not ours: the API group decides. Without apiVersion the kind alone does.
@@ -123,6 +124,7 @@ private:
         case Kind::pod: return decode_pod(read_, root, key);
         case Kind::node: return decode_node(read_, root, key);
         case Kind::namespace_: return decode_namespace(read_, root, key);
+        case Kind::service_import: return decode_import(read_, root, key);
         }
         return std::nullopt;
     }
@@ -182,6 +184,9 @@ ObjectId id_of(const Source& source) {
         ObjectId operator()(const services::Node& s) const { return {Kind::node, s.key}; }
         ObjectId operator()(const services::Namespace& s) const {
             return {Kind::namespace_, s.key};
+        }
+        ObjectId operator()(const services::ServiceImport& s) const {
+            return {Kind::service_import, s.key};
         }
     };
     return std::visit(Visit{}, source);

@@ -35,5 +35,8 @@ services::Node decode_node(BasicFieldReader<V>& read, const BasicField<V>& root,
 template <class V>
 services::Namespace decode_namespace(BasicFieldReader<V>& read, const BasicField<V>& root,
                                      services::ObjectKey key);
+template <class V>
+services::ServiceImport decode_import(BasicFieldReader<V>& read, const BasicField<V>& root,
+                                      services::ObjectKey key);
 
 }  // namespace nameplane::kube

@@ -77,6 +77,7 @@ std::optional<Event> decode(JsonFieldReader& read, const JsonField& root, Kind k
     case Kind::pod: return decode_pod(read, root, std::move(key)).pod;
     case Kind::node: return decode_node(read, root, std::move(key));
     case Kind::namespace_: return decode_namespace(read, root, std::move(key));
+    case Kind::service_import: return decode_import(read, root, std::move(key));
     }
     return std::nullopt;
 }

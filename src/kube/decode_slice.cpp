@@ -111,9 +111,14 @@ std::optional<EndpointSlice> decode_slice(BasicFieldReader<V>& read, const Basic
     EndpointSlice slice;
     slice.key = std::move(key);
     const BasicField<V> metadata = read.map(root, "metadata");
-    const services::Labels labels = read.labels(read.map(metadata, "labels"));
-    if (const auto found = labels.find("kubernetes.io/service-name"); found != labels.end())
-        slice.service = found->second;
+    slice.labels = read.labels(read.map(metadata, "labels"));
+    const auto label = [&](std::string_view name) {
+        const auto found = slice.labels.find(name);
+        return found == slice.labels.end() ? std::string{} : found->second;
+    };
+    slice.service = label("kubernetes.io/service-name");
+    slice.import = label("multicluster.kubernetes.io/service-name");
+    slice.cluster = label("multicluster.kubernetes.io/source-cluster");
     const BasicField<V> annotations = read.map(metadata, "annotations");
     slice.change_trigger_ns = unix_ns(
         read.text(read.get(annotations, "endpoints.kubernetes.io/last-change-trigger-time")));

@@ -32,6 +32,9 @@ std::optional<Kind> kind_of(const Event& event) {
         std::optional<Kind> operator()(const services::Namespace&) const {
             return Kind::namespace_;
         }
+        std::optional<Kind> operator()(const services::ServiceImport&) const {
+            return Kind::service_import;
+        }
     };
     return std::visit(Visit{}, event);
 }
@@ -160,8 +163,8 @@ Status ManifestSource::State::start() {
 
 /// At the start there is nothing to remove, so the events are the lists.
 void ManifestSource::State::emit_lists(std::vector<Event> events) {
-    constexpr std::array kinds{Kind::namespace_, Kind::node, Kind::pod, Kind::service,
-                               Kind::endpoint_slice};
+    constexpr std::array kinds{Kind::namespace_, Kind::node,           Kind::pod,
+                               Kind::service,    Kind::endpoint_slice, Kind::service_import};
     for (const Kind kind : kinds) {
         sink(services::BeginList{kind});
         for (Event& event : events)

@@ -53,11 +53,11 @@ void fields(Codec& codec, T& object) {
     codec(address, mode);
 }
 template <class Codec, either<services::Service> T> void fields(Codec& codec, T& object) {
-    auto& [key, labels, type, headless, foreign_proxy, cluster_ips, external_ips, ingress,
+    auto& [key, labels, selected, type, headless, foreign_proxy, cluster_ips, external_ips, ingress,
            ingress_hostnames, source_ranges, external_name, ports, selector, publish_not_ready,
            dual_stack, families, client_ip_affinity, affinity_timeout_s, external_policy,
            internal_policy, health_check_node_port, traffic_distribution] = object;
-    codec(key, labels, type, headless, foreign_proxy, cluster_ips, external_ips, ingress,
+    codec(key, labels, selected, type, headless, foreign_proxy, cluster_ips, external_ips, ingress,
           ingress_hostnames, source_ranges, external_name, ports, selector, publish_not_ready,
           dual_stack, families, client_ip_affinity, affinity_timeout_s, external_policy,
           internal_policy, health_check_node_port, traffic_distribution);
@@ -73,17 +73,19 @@ template <class Codec, either<services::Endpoint> T> void fields(Codec& codec, T
           terminating, hint_zones, hint_nodes);
 }
 template <class Codec, either<services::EndpointSlice> T> void fields(Codec& codec, T& object) {
-    auto& [key, service, family, ports, endpoints, change_trigger_ns] = object;
-    codec(key, service, family, ports, endpoints, change_trigger_ns);
+    auto& [key, labels, selected, service, import, cluster, family, ports, endpoints,
+           change_trigger_ns] = object;
+    codec(key, labels, selected, service, import, Repeated{cluster}, family, ports, endpoints,
+          change_trigger_ns);
 }
 template <class Codec, either<services::ContainerPort> T> void fields(Codec& codec, T& object) {
     auto& [name, protocol, port] = object;
     codec(name, protocol, port);
 }
 template <class Codec, either<services::Pod> T> void fields(Codec& codec, T& object) {
-    auto& [key, labels, ips, hostname, subdomain, node_name, host_network, ready, terminating,
-           finished, ports] = object;
-    codec(key, labels, ips, hostname, subdomain, Repeated{node_name}, host_network, ready,
+    auto& [key, labels, selected, ips, hostname, subdomain, node_name, host_network, ready,
+           terminating, finished, ports] = object;
+    codec(key, labels, selected, ips, hostname, subdomain, Repeated{node_name}, host_network, ready,
           terminating, finished, ports);
 }
 template <class Codec, either<services::Node> T> void fields(Codec& codec, T& object) {
@@ -91,8 +93,12 @@ template <class Codec, either<services::Node> T> void fields(Codec& codec, T& ob
     codec(key, labels, pod_cidrs, addresses, deleting);
 }
 template <class Codec, either<services::Namespace> T> void fields(Codec& codec, T& object) {
-    auto& [key, labels] = object;
-    codec(key, labels);
+    auto& [key, labels, selected] = object;
+    codec(key, labels, selected);
+}
+template <class Codec, either<services::ServiceImport> T> void fields(Codec& codec, T& object) {
+    auto& [key, headless, ips, ports] = object;
+    codec(key, headless, ips, ports);
 }
 
 // How many values an enumeration has; the decoder refuses others.

@@ -29,19 +29,19 @@ using saved::Encoder;
 
 constexpr std::string_view magic{"nameplane state\n"};
 /// Goes up with every change of what stands in a file or of what it means.
-constexpr std::uint64_t format = 1;
+constexpr std::uint64_t format = 2;
 constexpr std::size_t checksum_octets = 32;
 constexpr std::size_t chunk_octets = 1 << 16;
 
 /// Records: these plus the number of the kind, and the last one.
 enum Record : std::uint8_t { begin = 0x10, object = 0x20, end = 0x30, finish = 0xff };
-constexpr std::size_t kind_count = 5;
 
 template <class Object> constexpr Kind kind_of = Kind::service;
 template <> constexpr Kind kind_of<EndpointSlice> = Kind::endpoint_slice;
 template <> constexpr Kind kind_of<Pod> = Kind::pod;
 template <> constexpr Kind kind_of<Node> = Kind::node;
 template <> constexpr Kind kind_of<Namespace> = Kind::namespace_;
+template <> constexpr Kind kind_of<ServiceImport> = Kind::service_import;
 
 std::uint8_t record(Record what, Kind kind) noexcept {
     return static_cast<std::uint8_t>(what + static_cast<std::uint8_t>(kind));
@@ -225,6 +225,7 @@ private:
         case Kind::pod: return read(pod_);
         case Kind::node: return read(node_);
         case Kind::namespace_: return read(ns_);
+        case Kind::service_import: return read(import_);
         }
         return damaged("an unknown record");
     }
@@ -263,6 +264,7 @@ private:
     Pod pod_;
     Node node_;
     Namespace ns_;
+    ServiceImport import_;
 };
 
 Result<std::string> read_all(int fd, std::size_t size) {

@@ -91,6 +91,13 @@ Endpoint endpoint_of(const Service& service, const Pod& pod, std::string_view zo
     return endpoint;
 }
 
+/// A slice is labelled like its Service, and with its name.
+services::Labels labels_of(const Service& service) {
+    services::Labels labels = service.labels;
+    labels["kubernetes.io/service-name"] = service.key.name;
+    return labels;
+}
+
 std::string_view suffix(Family family) {
     return family == Family::ipv4 ? "-ipv4-" : "-ipv6-";
 }
@@ -197,10 +204,12 @@ struct SliceMaker::State {
         for (Wanted& each : wanted) {
             if (each.placed) continue;
             if (next == room.size()) {
-                EndpointSlice slice{.key = {state.service->key.ns, free_name(state, group.family)},
-                                    .service = state.service->key.name,
-                                    .family = group.family,
-                                    .ports = group.ports};
+                EndpointSlice slice;
+                slice.key = {state.service->key.ns, free_name(state, group.family)};
+                slice.labels = labels_of(*state.service);
+                slice.service = state.service->key.name;
+                slice.family = group.family;
+                slice.ports = group.ports;
                 owner_of_slice.emplace(slice.key, state.service->key);
                 room.push_back(state.made.size());
                 state.made.push_back({std::move(slice)});
@@ -230,6 +239,10 @@ struct SliceMaker::State {
         for (Made& made : state.made) {
             const auto found = wanted.find({made.slice.family, made.slice.ports});
             refresh(made, found == wanted.end() ? nullptr : &found->second);
+            services::Labels labels = labels_of(*state.service);
+            if (made.slice.labels == labels) continue;
+            made.slice.labels = std::move(labels);
+            made.changed = true;
         }
         for (auto& [group, each] : wanted) place(state, group, each);
         remove_if(state, removed, [](const Made& made) { return made.slice.endpoints.empty(); });

@@ -1,7 +1,6 @@
 #include "services/catalog.hpp"
 
 #include "services/limits.hpp"
-#include "services/merge.hpp"
 
 #include <algorithm>
 
@@ -15,7 +14,7 @@ bool Catalog::mark(Homes::value_type& home) {
 }
 
 Result<bool> Catalog::put(Service&& service, std::uint32_t round) {
-    // Read by the manifest source only, and gone before anything is stored.
+    // Judged by, and read by the manifest source; gone before anything is stored.
     service.labels.clear();
     service.selector.clear();
     const auto known = homes_.find(service.key);
@@ -116,7 +115,7 @@ std::shared_ptr<const ServiceEntry> Catalog::merged(const Home& home) const {
     std::vector<std::shared_ptr<const StoredSlice>> slices;
     slices.reserve(home.slices.size());
     for (const Slice* slice : home.slices) slices.push_back(slice->stored);
-    return merge(home.service, std::move(slices));
+    return merge(home.service, std::move(slices), apart_);
 }
 
 std::uint32_t Catalog::take_slot() {
@@ -156,7 +155,25 @@ void Catalog::add_to(Contents& contents) const {
     }
     contents.slices.reserve(contents.slices.size() + slices_.size());
     for (const auto& [key, slice] : slices_) {
-        contents.slices.push_back({key, slice.home->first.name, slice.stored});
+        contents.slices.push_back({key, slice.home->first.name, slice.stored, {}, {}});
+    }
+}
+
+void Catalog::add_imports_to(Contents& contents) const {
+    for (const auto& [key, home] : homes_) {
+        if (home.service != nullptr) contents.imports.push_back(home.service);
+    }
+    if (slices_.empty()) return;
+    std::unordered_map<ObjectKey, std::size_t, KeyHash> there;
+    for (std::size_t i = 0; i < contents.slices.size(); ++i)
+        there.emplace(contents.slices[i].key, i);
+    for (const auto& [key, slice] : slices_) {
+        const auto known = there.find(key);
+        if (known == there.end()) contents.slices.push_back({key, {}, {}, {}, {}});
+        Contents::Slice& it =
+            known == there.end() ? contents.slices.back() : contents.slices[known->second];
+        it.import = slice.home->first.name;
+        it.of_import = slice.stored;
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "services/contents.hpp"
 #include "services/data.hpp"
+#include "services/merge.hpp"
 #include "services/model.hpp"
 #include "services/shelf.hpp"
 #include "services/stored_slice.hpp"
@@ -21,7 +22,8 @@ namespace nameplane::services {
 /// One thread. Objects have passed check_limits().
 class Catalog {
 public:
-    explicit Catalog(std::size_t services_max) : services_max_{services_max} {}
+    explicit Catalog(std::size_t services_max, Apart apart = Apart::nothing)
+        : services_max_{services_max}, apart_{apart} {}
 
     /// True if the object is new or differs in something that a snapshot shows or may show.
     /// `round`: the list that named it.
@@ -41,6 +43,8 @@ public:
     std::vector<EntryChange> publish();
     /// Adds the Services and slices as they are now, also those not published yet.
     void add_to(Contents& contents) const;
+    /// The same for a catalog of ServiceImports: their slices may be among those that are there.
+    void add_imports_to(Contents& contents) const;
 
 private:
     struct Slice;
@@ -70,6 +74,7 @@ private:
     std::uint32_t take_slot();
 
     std::size_t services_max_;
+    Apart apart_;
     std::size_t service_count_ = 0;
     std::shared_ptr<StringPool> pool_ = std::make_shared<StringPool>();
     Homes homes_;

@@ -17,12 +17,18 @@ struct Contents {
     struct Slice {
         ObjectKey key;
         std::string service;
-        std::shared_ptr<const StoredSlice> stored;
+        std::shared_ptr<const StoredSlice> stored;  ///< nullptr: it belongs to an import only
+        std::string import;
+        /// The same with clusters in the place of nodes; nullptr: it belongs to no import.
+        std::shared_ptr<const StoredSlice> of_import;
+        /// Fills all of `slice`.
+        void unpack(EndpointSlice& slice) const;
     };
     /// Kinds that have been listed as a whole.
     std::vector<Kind> lists;
     std::vector<std::shared_ptr<const Service>> services;
     std::vector<Slice> slices;
+    std::vector<std::shared_ptr<const Service>> imports;
     std::vector<std::shared_ptr<const Node>> nodes;
     std::vector<Pod> pods;
     std::vector<Namespace> namespaces;
@@ -48,9 +54,7 @@ private:
         case Kind::endpoint_slice: {
             EndpointSlice unpacked;
             for (const Slice& slice : slices) {
-                unpacked.key = slice.key;
-                unpacked.service = slice.service;
-                slice.stored->unpack(unpacked);
+                slice.unpack(unpacked);
                 visit(static_cast<const EndpointSlice&>(unpacked));
             }
             break;
@@ -63,6 +67,14 @@ private:
             break;
         case Kind::namespace_:
             for (const Namespace& ns : namespaces) visit(ns);
+            break;
+        case Kind::service_import:
+            for (const auto& import : imports) {
+                visit(ServiceImport{.key = import->key,
+                                    .headless = import->headless,
+                                    .ips = import->cluster_ips,
+                                    .ports = import->ports});
+            }
             break;
         }
     }

@@ -9,13 +9,24 @@ namespace {
 
 using Addresses = std::vector<IpAddress>;
 
-Addresses cluster_addresses(const ServiceEntry* entry) {
-    if (entry == nullptr) return {};
-    Addresses addresses = entry->service->cluster_ips;
+Addresses sorted(Addresses addresses) {
     std::ranges::sort(addresses);
     const auto repeated = std::ranges::unique(addresses);
     addresses.erase(repeated.begin(), repeated.end());
     return addresses;
+}
+
+Addresses cluster_addresses(const ServiceEntry* entry) {
+    return entry == nullptr ? Addresses{} : sorted(entry->service->cluster_ips);
+}
+
+Addresses external_addresses(const ServiceEntry* entry) {
+    if (entry == nullptr) return {};
+    Addresses addresses = entry->service->external_ips;
+    for (const LoadBalancerIngress& ingress : entry->service->ingress) {
+        addresses.push_back(ingress.address);
+    }
+    return sorted(std::move(addresses));
 }
 
 Addresses endpoint_addresses(const ServiceEntry* entry) {
@@ -86,16 +97,28 @@ std::size_t Slots::memory_octets() const noexcept {
     return chunks_->size() * (sizeof(Chunk) + sizeof(Chunks::value_type));
 }
 
-void Snapshot::Data::apply(std::span<const EntryChange> changes) {
+void Directory::apply(std::span<const EntryChange> changes) {
     if (changes.empty()) return;
     Edits<NameRecord> name_edits;
-    Edits<AddressRecord> cluster_ip_edits;
-    Edits<AddressRecord> endpoint_edits;
     for (const auto& [slot, before, after] : changes) {
         if (before == nullptr) name_edits.added.push_back(name_record(*after, slot));
         if (after == nullptr) name_edits.removed.push_back(name_record(*before, slot));
+    }
+    slots = slots.edited(changes);
+    names = names.edited(name_edits.removed, name_edits.added,
+                         [](const NameRecord& a, const NameRecord& b) { return a.slot < b.slot; });
+}
+
+void Snapshot::Data::apply(std::span<const EntryChange> changes) {
+    if (changes.empty()) return;
+    Edits<AddressRecord> cluster_ip_edits;
+    Edits<AddressRecord> external_ip_edits;
+    Edits<AddressRecord> endpoint_edits;
+    for (const auto& [slot, before, after] : changes) {
         diff(cluster_addresses(before.get()), cluster_addresses(after.get()), slot,
              cluster_ip_edits);
+        diff(external_addresses(before.get()), external_addresses(after.get()), slot,
+             external_ip_edits);
         diff(endpoint_addresses(before.get()), endpoint_addresses(after.get()), slot,
              endpoint_edits);
         service_count += after != nullptr ? 1U : 0U;
@@ -103,14 +126,13 @@ void Snapshot::Data::apply(std::span<const EntryChange> changes) {
         endpoint_count += after != nullptr ? after->endpoints.size() : 0U;
         endpoint_count -= before != nullptr ? before->endpoints.size() : 0U;
     }
-    slots = slots.edited(changes);
-    names = names.edited(name_edits.removed, name_edits.added,
-                         [](const NameRecord& a, const NameRecord& b) { return a.slot < b.slot; });
+    Directory::apply(changes);
     const auto by_key = [this](const AddressRecord& a, const AddressRecord& b) {
         if (a.address != b.address) return a.address < b.address;
         return slots.at(a.slot)->service->key < slots.at(b.slot)->service->key;
     };
     cluster_ips = cluster_ips.edited(cluster_ip_edits.removed, cluster_ip_edits.added, by_key);
+    external_ips = external_ips.edited(external_ip_edits.removed, external_ip_edits.added, by_key);
     endpoints = endpoints.edited(endpoint_edits.removed, endpoint_edits.added, by_key);
 }
 

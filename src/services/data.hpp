@@ -3,6 +3,7 @@
 // A Service keeps its slot while it exists, so a change of its endpoints' state touches one chunk
 // of slots and no table.
 
+#include "services/model.hpp"
 #include "services/snapshot.hpp"
 #include "services/table.hpp"
 #include <nameplane/base/ip.hpp>
@@ -59,18 +60,38 @@ static_assert(sizeof(AddressRecord) == 24, "one for each endpoint");
 struct NamespaceRecord {
     std::uint64_t of_name = 0;
     std::shared_ptr<const std::string> name;
+    Selected selected = 0;
     std::uint64_t hash() const noexcept { return of_name; }
     friend bool operator==(const NamespaceRecord& a, const NamespaceRecord& b) noexcept {
         return *a.name == *b.name;
     }
 };
 
+/// A pod that is alive.
+struct LivePod {
+    /// What only metadata tells.
+    struct Details {
+        std::string name;
+        Labels labels;
+        friend bool operator==(const Details&, const Details&) = default;
+    };
+    std::string ns;
+    std::vector<IpAddress> ips;
+    std::unique_ptr<const Details> details;  ///< nullptr: nobody asks for them
+    Selected selected = 0;
+    friend bool operator==(const LivePod& a, const LivePod& b) {
+        const bool same_details =
+            a.details == b.details || (a.details && b.details && *a.details == *b.details);
+        return a.ns == b.ns && a.ips == b.ips && a.selected == b.selected && same_details;
+    }
+};
+
 struct PodRecord {
     IpAddress address;
-    std::shared_ptr<const std::string> ns;
+    std::shared_ptr<const LivePod> pod;
     std::uint64_t hash() const noexcept { return address.hash(); }
     friend bool operator==(const PodRecord& a, const PodRecord& b) noexcept {
-        return a.address == b.address && *a.ns == *b.ns;
+        return a.address == b.address && a.pod == b.pod;
     }
 };
 
@@ -114,6 +135,7 @@ public:
         return index < chunks_->size() ? (*chunks_)[index].get() : nullptr;
     }
     std::size_t chunk_count() const noexcept { return chunks_->size(); }
+    bool is_same_as(const Slots& other) const noexcept { return chunks_ == other.chunks_; }
     std::size_t memory_octets() const noexcept;
 
 private:
@@ -121,16 +143,30 @@ private:
     std::shared_ptr<const Chunks> chunks_;
 };
 
+/// Services, or ServiceImports, by namespace and name.
+struct Directory {
+    Slots slots;
+    Table<NameRecord, 6> names;
+
+    /// The head of one whose key has that hash, or nullptr.
+    const ServiceHead* likely_head(std::uint64_t hash) const noexcept;
+    /// The slot of that one; slots.size() if there is none.
+    std::size_t slot_of(std::string_view ns, std::string_view name) const noexcept;
+    void apply(std::span<const EntryChange> changes);
+};
+
 /// Copies are cheap: everything big in it is shared.
-struct Snapshot::Data {
+struct Snapshot::Data : Directory {
     std::uint64_t version = 0;
     std::uint32_t serial = 0;
     bool synced = false;
+    bool imports_synced = false;
     std::size_t service_count = 0;
     std::size_t endpoint_count = 0;
-    Slots slots;
-    Table<NameRecord, 6> names;
+    Directory imports;
     Table<AddressRecord, 6> cluster_ips;
+    /// External addresses and those of load balancers.
+    Table<AddressRecord, 6> external_ips;
     Table<AddressRecord, 9> endpoints;
     Table<NamespaceRecord, 4> namespaces;
     Table<PodRecord, 8> pods;
@@ -138,10 +174,6 @@ struct Snapshot::Data {
 
     /// Puts `changes`, at most one for a slot, into slots, tables and counts.
     void apply(std::span<const EntryChange> changes);
-    /// The head of a Service whose key has that hash, or nullptr.
-    const ServiceHead* likely_head(std::uint64_t hash) const noexcept;
-    /// The slot of that Service; slots.size() if there is none.
-    std::size_t slot_of(std::string_view ns, std::string_view name) const noexcept;
 };
 
 }  // namespace nameplane::services

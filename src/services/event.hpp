@@ -28,7 +28,7 @@ struct Keep {
     ObjectKey key;
 };
 /// Put an object: new, changed or the same as before.
-using Event =
-    std::variant<BeginList, EndList, Remove, Keep, Service, EndpointSlice, Pod, Node, Namespace>;
+using Event = std::variant<BeginList, EndList, Remove, Keep, Service, EndpointSlice, Pod, Node,
+                           Namespace, ServiceImport>;
 
 }  // namespace nameplane::services

@@ -56,7 +56,9 @@ std::vector<EntryChange> held_back(const Snapshot& open, const Snapshot& newest)
 /// Whether a DNS worker could tell them apart; the serial alone is no difference.
 bool look_the_same(const Snapshot& a, const Snapshot& b) {
     bool same =
-        a.data().synced == b.data().synced && a.data().namespaces.is_same_as(b.data().namespaces) &&
+        a.data().synced == b.data().synced && a.data().imports_synced == b.data().imports_synced &&
+        a.data().imports.slots.is_same_as(b.data().imports.slots) &&
+        a.data().namespaces.is_same_as(b.data().namespaces) &&
         a.data().pods.is_same_as(b.data().pods) && a.data().nodes.is_same_as(b.data().nodes);
     for_each_changed(a, b, [&](const ServiceEntry*, const ServiceEntry*) { same = false; });
     return same;

@@ -15,6 +15,7 @@ ServiceHead::ServiceHead(std::shared_ptr<const ServiceEntry> entry) noexcept
     const Service& service = *entry_->service;
     type_ = service.type;
     headless_ = service.headless;
+    selected_ = service.selected;
     const auto& [ns, name] = service.key;
     if (ns.size() + name.size() <= key_.size()) {
         std::ranges::copy(name, std::ranges::copy(ns, key_.begin()).out);

@@ -72,6 +72,12 @@ Status check_limits(const EndpointSlice& slice) {
     if (too_long(slice.service)) {
         return refusal(kind, slice.key, "service name longer than 253 octets");
     }
+    if (too_long(slice.import)) {
+        return refusal(kind, slice.key, "name of its ServiceImport longer than 253 octets");
+    }
+    if (too_long(slice.cluster)) {
+        return refusal(kind, slice.key, "name of its cluster longer than 253 octets");
+    }
     if (slice.endpoints.size() > endpoints_per_slice_max) {
         return refusal(kind, slice.key, "more than 1000 endpoints");
     }
@@ -95,6 +101,14 @@ Status check_limits(const Node& node) {
 }
 Status check_limits(const Namespace& ns) {
     return check_key(Kind::namespace_, ns.key);
+}
+Status check_limits(const ServiceImport& import) {
+    constexpr Kind kind = Kind::service_import;
+    if (Status status = check_key(kind, import.key); !status) return status;
+    if (std::ranges::any_of(import.ports, too_long, &ServicePort::name)) {
+        return refusal(kind, import.key, "port name longer than 253 octets");
+    }
+    return {};
 }
 
 }  // namespace nameplane::services

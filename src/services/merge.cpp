@@ -1,11 +1,16 @@
 #include "services/merge.hpp"
 
+#include "services/selections.hpp"
+
 #include <algorithm>
 #include <tuple>
 
 namespace nameplane::services {
 
 namespace {
+
+/// As many as EndpointEntry has room for.
+constexpr unsigned selected_bits = (1U << SelectorSet::max) - 1;
 
 using PortSet = std::vector<EndpointPort>;
 
@@ -49,6 +54,7 @@ EndpointEntry entry_of(const StoredSlice& slice, const StoredEndpoint& stored) n
     entry.terminating = stored.terminating;
     entry.node = &stored.node->text;
     entry.zone = &stored.zone->text;
+    entry.selected = slice.selected() & selected_bits;
     entry.hostname = slice.hostname(stored);
     entry.pod_name = slice.pod_name(stored);
     return entry;
@@ -68,10 +74,34 @@ void add_endpoints(ServiceEntry& entry, const StoredSlice& slice) {
     }
 }
 
+/// Sorted, and each once.
+void sort_endpoints(std::vector<EndpointEntry>& endpoints, Apart apart) {
+    std::ranges::sort(endpoints, [apart](const EndpointEntry& a, const EndpointEntry& b) {
+        const bool by_cluster = apart == Apart::cluster && a.address == b.address;
+        if (by_cluster && *a.node != *b.node) return *a.node < *b.node;
+        return stands_before(a, b);
+    });
+    const auto same = [apart](const EndpointEntry& a, const EndpointEntry& b) {
+        return identity_of(a) == identity_of(b) && (apart == Apart::nothing || *a.node == *b.node);
+    };
+    // Who asks for one of the selectors sees an endpoint if any of its slices has them.
+    for (std::size_t i = 1, first = 0; i < endpoints.size(); ++i) {
+        if (same(endpoints[first], endpoints[i])) {
+            const unsigned both = endpoints[first].selected | endpoints[i].selected;
+            endpoints[first].selected = both & selected_bits;
+        } else {
+            first = i;
+        }
+    }
+    const auto repeated = std::ranges::unique(endpoints, same);
+    endpoints.erase(repeated.begin(), repeated.end());
+}
+
 }  // namespace
 
 std::shared_ptr<const ServiceEntry> merge(std::shared_ptr<const Service> service,
-                                          std::vector<std::shared_ptr<const StoredSlice>> slices) {
+                                          std::vector<std::shared_ptr<const StoredSlice>> slices,
+                                          Apart apart) {
     auto entry = std::make_shared<ServiceEntry>();
     entry->service = std::move(service);
     entry->hints.emplace_back();
@@ -86,12 +116,7 @@ std::shared_ptr<const ServiceEntry> merge(std::shared_ptr<const Service> service
     sort_unique(entry->hints, hints_less);
     entry->endpoints.reserve(endpoints);
     for (const auto& slice : slices) add_endpoints(*entry, *slice);
-    std::ranges::sort(entry->endpoints, stands_before);
-    const auto repeated =
-        std::ranges::unique(entry->endpoints, [](const EndpointEntry& a, const EndpointEntry& b) {
-            return identity_of(a) == identity_of(b);
-        });
-    entry->endpoints.erase(repeated.begin(), repeated.end());
+    sort_endpoints(entry->endpoints, apart);
     entry->endpoints.shrink_to_fit();
     entry->slices = std::move(slices);
     entry->slices.shrink_to_fit();
@@ -101,8 +126,8 @@ std::shared_ptr<const ServiceEntry> merge(std::shared_ptr<const Service> service
 bool same_content(const ServiceEntry& a, const ServiceEntry& b) noexcept {
     const auto same = [](const EndpointEntry& x, const EndpointEntry& y) {
         return identity_of(x) == identity_of(y) && x.ready == y.ready && x.serving == y.serving &&
-               x.terminating == y.terminating && x.hints == y.hints && *x.node == *y.node &&
-               *x.zone == *y.zone && x.pod_name == y.pod_name;
+               x.terminating == y.terminating && x.selected == y.selected && x.hints == y.hints &&
+               *x.node == *y.node && *x.zone == *y.zone && x.pod_name == y.pod_name;
     };
     return (a.service == b.service || *a.service == *b.service) &&
            a.change_trigger_ns == b.change_trigger_ns && a.port_sets == b.port_sets &&

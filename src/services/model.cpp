@@ -18,6 +18,7 @@ std::string_view to_string(Kind kind) noexcept {
     case Kind::pod: return "Pod";
     case Kind::node: return "Node";
     case Kind::namespace_: return "Namespace";
+    case Kind::service_import: return "ServiceImport";
     }
     return "Service";
 }

@@ -28,6 +28,11 @@ struct ObjectKey {
     friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
 };
 
+/// Bits of the label selectors (selections.hpp) that an object matches. Whoever reads an object
+/// leaves it at `not_judged`; the store judges it by its labels.
+using Selected = std::uint8_t;
+inline constexpr Selected not_judged = 0xff;
+
 enum class ServiceType : std::uint8_t { cluster_ip, node_port, load_balancer, external_name };
 enum class TrafficPolicy : std::uint8_t { cluster, local };
 enum class IpMode : std::uint8_t { vip, proxy };
@@ -57,6 +62,7 @@ struct LoadBalancerIngress {
 struct Service {
     ObjectKey key;
     Labels labels;
+    Selected selected = not_judged;
     ServiceType type = ServiceType::cluster_ip;
     bool headless = false;  ///< clusterIP: None
     /// Label service.kubernetes.io/service-proxy-name: another proxy programs its addresses, we
@@ -105,7 +111,12 @@ struct Endpoint {
 
 struct EndpointSlice {
     ObjectKey key;
+    Labels labels;
+    Selected selected = not_judged;
     std::string service;  ///< label kubernetes.io/service-name; empty: belongs to no Service
+    /// Label multicluster.kubernetes.io/service-name; empty: belongs to no ServiceImport.
+    std::string import;
+    std::string cluster;           ///< label multicluster.kubernetes.io/source-cluster
     Family family = Family::ipv4;  ///< addressType; FQDN slices are not decoded at all
     std::vector<EndpointPort> ports;
     std::vector<Endpoint> endpoints;
@@ -124,6 +135,7 @@ struct ContainerPort {
 struct Pod {
     ObjectKey key;
     Labels labels;
+    Selected selected = not_judged;
     std::vector<IpAddress> ips;
     std::string hostname;
     std::string subdomain;
@@ -148,11 +160,23 @@ struct Node {
 struct Namespace {
     ObjectKey key;  ///< the namespace part is empty
     Labels labels;
+    Selected selected = not_judged;
     friend bool operator==(const Namespace&, const Namespace&) = default;
 };
 
-enum class Kind : std::uint8_t { service, endpoint_slice, pod, node, namespace_ };
-/// "Service", "EndpointSlice", "Pod", "Node", "Namespace".
+/// multicluster.x-k8s.io/v1alpha1: a Service of several clusters under one name. Only names are
+/// made of it; whoever implements it programs its addresses.
+struct ServiceImport {
+    ObjectKey key;
+    bool headless = false;
+    std::vector<IpAddress> ips;
+    std::vector<ServicePort> ports;
+    friend bool operator==(const ServiceImport&, const ServiceImport&) = default;
+};
+
+enum class Kind : std::uint8_t { service, endpoint_slice, pod, node, namespace_, service_import };
+inline constexpr std::size_t kind_count = 6;
+/// "Service", "EndpointSlice", "Pod", "Node", "Namespace", "ServiceImport".
 std::string_view to_string(Kind kind) noexcept;
 
 }  // namespace nameplane::services

@@ -58,6 +58,8 @@ std::size_t octets_of(const ServiceEntry& entry) {
 std::size_t Snapshot::memory_octets() const noexcept {
     std::size_t octets = sizeof *this + sizeof *data_ + data_->slots.memory_octets();
     octets += data_->names.memory_octets() + data_->cluster_ips.memory_octets();
+    octets += data_->external_ips.memory_octets() + data_->imports.slots.memory_octets();
+    octets += data_->imports.names.memory_octets();
     octets += data_->endpoints.memory_octets() + data_->namespaces.memory_octets();
     octets += data_->pods.memory_octets() + data_->nodes.memory_octets();
     for (std::size_t slot = 0; slot < data_->slots.size(); ++slot) {

@@ -21,37 +21,57 @@ struct Listing {
     bool synced = false;
 };
 
-constexpr std::size_t kind_count = 5;
-
-/// The addresses of a pod that is alive.
-struct PodAddresses {
-    std::vector<IpAddress> ips;
-    friend bool operator==(const PodAddresses&, const PodAddresses&) = default;
+/// What there is to know of a Namespace besides that it is there.
+struct NamespaceFacts {
+    Selected selected = 0;
+    friend bool operator==(const NamespaceFacts&, const NamespaceFacts&) = default;
 };
 
-struct Nothing {
-    friend bool operator==(const Nothing&, const Nothing&) = default;
-};
+Selected judged(const SelectorSet& selectors, Selected before, const Labels& labels) {
+    return before != not_judged ? before : selectors.judge(labels);
+}
+
+/// A ServiceImport is kept like a Service.
+Service service_of(ServiceImport&& import) {
+    Service service;
+    service.key = std::move(import.key);
+    service.selected = 0;
+    service.headless = import.headless;
+    service.cluster_ips = std::move(import.ips);
+    service.ports = std::move(import.ports);
+    return service;
+}
+
+/// The slice as one of its ServiceImport: what it says of nodes gives way to its cluster.
+EndpointSlice slice_of_import(const EndpointSlice& slice) {
+    EndpointSlice of_import = slice;
+    of_import.service = slice.import;
+    for (Endpoint& endpoint : of_import.endpoints) endpoint.node_name = slice.cluster;
+    return of_import;
+}
 
 }  // namespace
 
 struct Store::State {
     State(StoreOptions given, const Clock& c)
-        : options{given}, clock{&c}, catalog{given.services_max} {}
+        : options{std::move(given)}, clock{&c}, catalog{options.services_max},
+          imports{options.services_max, Apart::cluster} {}
 
     Status apply(BeginList event);
     Status apply(EndList event);
     Status apply(const Remove& event);
     Status apply(const Keep& event);
     Status apply(Service&& service);
-    Status apply(const EndpointSlice& slice);
-    Status apply(const Pod& pod);
+    Status apply(EndpointSlice&& slice);
+    Status apply(Pod&& pod);
     Status apply(Node&& node);
     Status apply(const Namespace& ns);
+    Status apply(ServiceImport&& import);
 
     Listing& listing(Kind kind) noexcept { return listings[static_cast<std::size_t>(kind)]; }
     std::uint32_t round(Kind kind) noexcept { return listing(kind).round; }
     bool synced() noexcept;
+    bool imports_synced() noexcept { return listing(Kind::service_import).synced; }
     Status noted(const Result<bool>& seen);
     void note(bool seen);
     bool remove_unnamed(Kind kind);
@@ -66,8 +86,9 @@ struct Store::State {
     const Clock* clock;
     std::array<Listing, kind_count> listings{};
     Catalog catalog;
-    Shelf<Nothing> namespaces;
-    Shelf<PodAddresses> pods;
+    Catalog imports;
+    Shelf<NamespaceFacts> namespaces;
+    Shelf<LivePod> pods;
     Shelf<Node> nodes;
     std::uint32_t changed_at_s = 0;  ///< Unix time of the newest change that may be seen
     /// What snapshot() gave last.
@@ -119,7 +140,11 @@ Status Store::State::apply(EndList event) {
 bool Store::State::remove_unnamed(Kind kind) {
     switch (kind) {
     case Kind::service: return catalog.remove_unnamed_services(round(kind));
-    case Kind::endpoint_slice: return catalog.remove_unnamed_slices(round(kind));
+    case Kind::endpoint_slice: {
+        const bool seen = catalog.remove_unnamed_slices(round(kind));
+        return imports.remove_unnamed_slices(round(kind)) || seen;
+    }
+    case Kind::service_import: return imports.remove_unnamed_services(round(kind));
     case Kind::pod: return pods.remove_unnamed(round(kind));
     case Kind::node: return nodes.remove_unnamed(round(kind));
     case Kind::namespace_: return namespaces.remove_unnamed(round(kind));
@@ -130,7 +155,11 @@ bool Store::State::remove_unnamed(Kind kind) {
 Status Store::State::apply(const Remove& event) {
     switch (event.kind) {
     case Kind::service: note(catalog.remove_service(event.key)); break;
-    case Kind::endpoint_slice: note(catalog.remove_slice(event.key)); break;
+    case Kind::endpoint_slice:
+        note(catalog.remove_slice(event.key));
+        note(imports.remove_slice(event.key));
+        break;
+    case Kind::service_import: note(imports.remove_service(event.key)); break;
     case Kind::pod: note(pods.remove(event.key)); break;
     case Kind::node: note(nodes.remove(event.key)); break;
     case Kind::namespace_: note(namespaces.remove(event.key)); break;
@@ -142,7 +171,11 @@ Status Store::State::apply(const Keep& event) {
     const std::uint32_t at = round(event.kind);
     switch (event.kind) {
     case Kind::service: catalog.keep_service(event.key, at); break;
-    case Kind::endpoint_slice: catalog.keep_slice(event.key, at); break;
+    case Kind::endpoint_slice:
+        catalog.keep_slice(event.key, at);
+        imports.keep_slice(event.key, at);
+        break;
+    case Kind::service_import: imports.keep_service(event.key, at); break;
     case Kind::pod: pods.keep(event.key, at); break;
     case Kind::node: nodes.keep(event.key, at); break;
     case Kind::namespace_: namespaces.keep(event.key, at); break;
@@ -158,26 +191,51 @@ Status Store::State::apply(Service&& service) {
         catalog.keep_service(service.key, at);
         return status;
     }
+    service.selected = judged(options.selections.objects, service.selected, service.labels);
     return noted(catalog.put(std::move(service), at));
 }
 
-Status Store::State::apply(const EndpointSlice& slice) {
+Status Store::State::apply(EndpointSlice&& slice) {
     const std::uint32_t at = round(Kind::endpoint_slice);
     if (Status status = check_limits(slice); !status) {
         catalog.keep_slice(slice.key, at);
+        imports.keep_slice(slice.key, at);
         return status;
     }
-    return noted(catalog.put(slice, at));
+    slice.selected = judged(options.selections.objects, slice.selected, slice.labels);
+    if (!options.keep_imports) return noted(catalog.put(slice, at));
+    const Status of_import = noted(slice.import.empty() ? imports.remove_slice(slice.key)
+                                                        : imports.put(slice_of_import(slice), at));
+    const Status of_service = noted(catalog.put(slice, at));
+    return of_service ? of_import : of_service;
 }
 
-Status Store::State::apply(const Pod& pod) {
+Status Store::State::apply(ServiceImport&& import) {
+    if (!options.keep_imports) return {};
+    const std::uint32_t at = round(Kind::service_import);
+    if (Status status = check_limits(import); !status) {
+        imports.keep_service(import.key, at);
+        return status;
+    }
+    return noted(imports.put(service_of(std::move(import)), at));
+}
+
+Status Store::State::apply(Pod&& pod) {
     if (!options.keep_pods) return {};
     if (Status status = check_limits(pod); !status) return status;
     if (pod.finished || pod.terminating || pod.ips.empty()) {
         note(pods.remove(pod.key));
-    } else {
-        note(pods.put(pod.key, PodAddresses{pod.ips}, round(Kind::pod)));
+        return {};
     }
+    LivePod live{.ns = pod.key.ns,
+                 .ips = std::move(pod.ips),
+                 .details = {},
+                 .selected = judged(options.selections.objects, pod.selected, pod.labels)};
+    if (options.pod_details) {
+        live.details = std::make_unique<const LivePod::Details>(
+            LivePod::Details{pod.key.name, std::move(pod.labels)});
+    }
+    note(pods.put(pod.key, std::move(live), round(Kind::pod)));
     return {};
 }
 
@@ -190,31 +248,37 @@ Status Store::State::apply(Node&& node) {
 
 Status Store::State::apply(const Namespace& ns) {
     if (Status status = check_limits(ns); !status) return status;
-    note(namespaces.put(ns.key, {}, round(Kind::namespace_)));
+    const Selected selected = judged(options.selections.namespaces, ns.selected, ns.labels);
+    note(namespaces.put(ns.key, {selected}, round(Kind::namespace_)));
     return {};
 }
 
 bool Store::State::changed() const noexcept {
-    return catalog.changed() || namespaces.changed() || pods.changed() || nodes.changed();
+    return catalog.changed() || imports.changed() || namespaces.changed() || pods.changed() ||
+           nodes.changed();
 }
 
 bool Store::State::publish(Snapshot::Data& data) {
     const std::vector<EntryChange> changes = catalog.publish();
     data.apply(changes);
-    bool any = !changes.empty();
+    const std::vector<EntryChange> import_changes = imports.publish();
+    data.imports.apply(import_changes);
+    bool any = !changes.empty() || !import_changes.empty();
     any |= publish_namespaces(data);
     any |= publish_pods(data);
     any |= publish_nodes(data);
     const bool was_synced = std::exchange(data.synced, synced());
-    return any || was_synced != data.synced;
+    const bool were_imports = std::exchange(data.imports_synced, imports_synced());
+    return any || was_synced != data.synced || were_imports != data.imports_synced;
 }
 
 bool Store::State::publish_namespaces(Snapshot::Data& data) {
     std::vector<NamespaceRecord> removed;
     std::vector<NamespaceRecord> added;
-    namespaces.publish([&](const ObjectKey& key, const auto& before, const auto&) {
-        auto& list = before != nullptr ? removed : added;
-        list.push_back({name_hash(key.name), std::make_shared<const std::string>(key.name)});
+    namespaces.publish([&](const ObjectKey& key, const auto& before, const auto& after) {
+        const auto name = std::make_shared<const std::string>(key.name);
+        if (before != nullptr) removed.push_back({name_hash(key.name), name, before->selected});
+        if (after != nullptr) added.push_back({name_hash(key.name), name, after->selected});
     });
     data.namespaces = data.namespaces.edited(
         removed, added,
@@ -225,11 +289,10 @@ bool Store::State::publish_namespaces(Snapshot::Data& data) {
 bool Store::State::publish_pods(Snapshot::Data& data) {
     std::vector<PodRecord> removed;
     std::vector<PodRecord> added;
-    pods.publish([&](const ObjectKey& key, const auto& before, const auto& after) {
-        const auto ns = std::make_shared<const std::string>(key.ns);
+    pods.publish([&](const ObjectKey&, const auto& before, const auto& after) {
         const auto put = [&](const auto& pod, std::vector<PodRecord>& list) {
             if (pod == nullptr) return;
-            for (const IpAddress& ip : pod->ips) list.push_back({ip, ns});
+            for (const IpAddress& ip : pod->ips) list.push_back({ip, pod});
         };
         put(before, removed);
         put(after, added);
@@ -263,8 +326,8 @@ Contents Store::contents() const {
         return synced;
     };
     if (add_list(Kind::namespace_)) {
-        state.namespaces.for_each([&](const ObjectKey& key, const auto&) {
-            all.namespaces.push_back(Namespace{.key = key, .labels = {}});
+        state.namespaces.for_each([&](const ObjectKey& key, const auto& facts) {
+            all.namespaces.push_back({.key = key, .labels = {}, .selected = facts->selected});
         });
     }
     if (add_list(Kind::node)) {
@@ -272,21 +335,24 @@ Contents Store::contents() const {
             [&](const ObjectKey&, const auto& node) { all.nodes.push_back(node); });
     }
     if (add_list(Kind::pod)) {
-        state.pods.for_each([&](const ObjectKey& key, const auto& addresses) {
+        state.pods.for_each([&](const ObjectKey& key, const auto& live) {
             Pod pod;
             pod.key = key;
-            pod.ips = addresses->ips;
+            pod.ips = live->ips;
+            pod.selected = live->selected;
+            if (live->details != nullptr) pod.labels = live->details->labels;
             all.pods.push_back(std::move(pod));
         });
     }
     const bool services = add_list(Kind::service);
     const bool slices = add_list(Kind::endpoint_slice);
     if (services || slices) state.catalog.add_to(all);
+    if (add_list(Kind::service_import)) state.imports.add_imports_to(all);
     return all;
 }
 
 Store::Store(StoreOptions options, const Clock& clock)
-    : state_{std::make_unique<State>(options, clock)} {}
+    : state_{std::make_unique<State>(std::move(options), clock)} {}
 
 Store::~Store() = default;
 
@@ -295,7 +361,9 @@ Status Store::apply(Event event) {
 }
 
 bool Store::changed() const noexcept {
-    return state_->changed() || state_->synced() != state_->newest->data().synced;
+    const Snapshot::Data& newest = state_->newest->data();
+    return state_->changed() || state_->synced() != newest.synced ||
+           state_->imports_synced() != newest.imports_synced;
 }
 
 void Store::sweep() {

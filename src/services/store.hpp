@@ -4,6 +4,7 @@
 
 #include "services/contents.hpp"
 #include "services/event.hpp"
+#include "services/selections.hpp"
 #include "services/snapshot.hpp"
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/metrics.hpp>
@@ -17,8 +18,11 @@ namespace nameplane::services {
 struct StoreOptions {
     bool keep_pods = false;                ///< Pods are needed by `pods verified` only
     bool needs_namespaces = true;          ///< not synced before Namespaces have been listed
+    bool pod_details = false;              ///< their names and labels, by metadata
+    bool keep_imports = false;             ///< ServiceImports, by `multicluster`
     bool needs_node = false;               ///< not synced before Nodes have been listed, too
     std::size_t services_max = 1'000'000;  ///< further Services are refused
+    Selections selections = {};            ///< by which objects are judged
 };
 
 /// Control thread only. Should outlive the snapshots it made: they are freed here, on this thread.

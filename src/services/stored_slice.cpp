@@ -46,7 +46,7 @@ bool same_but_address(const StoredEndpoint& a, const StoredEndpoint& b) noexcept
 StoredSlice::StoredSlice(const EndpointSlice& slice, std::shared_ptr<StringPool> pool)
     : pool_{std::move(pool)}, ports_{sorted_ports(slice.ports)},
       hints_(1), text_{std::make_unique<char[]>(text_octets_of(slice))}, family_{slice.family},
-      change_trigger_ns_{slice.change_trigger_ns} {
+      selected_{slice.selected}, change_trigger_ns_{slice.change_trigger_ns} {
     endpoints_.reserve(address_count_of(slice));
     for (const Endpoint& endpoint : slice.endpoints) {
         char* text = text_.get() + text_octets_;
@@ -94,6 +94,7 @@ void StoredSlice::add_endpoint(const Endpoint& endpoint, std::uint32_t text_at) 
 
 void StoredSlice::unpack(EndpointSlice& slice) const {
     slice.family = family_;
+    slice.selected = selected_;
     slice.ports = ports_;
     slice.change_trigger_ns = change_trigger_ns_;
     slice.endpoints.resize(endpoints_.size());
@@ -126,8 +127,8 @@ bool StoredSlice::equals(const StoredSlice& other) const noexcept {
     const auto same = [](const StoredEndpoint& a, const StoredEndpoint& b) {
         return a.address == b.address && same_but_address(a, b);
     };
-    return family_ == other.family_ && change_trigger_ns_ == other.change_trigger_ns_ &&
-           text_octets_ == other.text_octets_ &&
+    return family_ == other.family_ && selected_ == other.selected_ &&
+           change_trigger_ns_ == other.change_trigger_ns_ && text_octets_ == other.text_octets_ &&
            std::memcmp(text_.get(), other.text_.get(), text_octets_) == 0 &&
            std::ranges::equal(endpoints_, other.endpoints_, same) && ports_ == other.ports_ &&
            hints_ == other.hints_;

@@ -36,8 +36,8 @@ public:
     StoredSlice(const StoredSlice&) = delete;
     StoredSlice& operator=(const StoredSlice&) = delete;
 
-    /// What it was made from, but for key and Service: endpoints of the same order and content,
-    /// ports sorted. Fills `slice`, whose memory is used again.
+    /// What it was made from, but for key, labels and what it belongs to: endpoints of the same
+    /// order and content, ports sorted. Fills `slice`, whose memory is used again.
     void unpack(EndpointSlice& slice) const;
     /// Whether nothing that anybody reads differs; both from the same pool.
     bool equals(const StoredSlice& other) const noexcept;
@@ -55,6 +55,7 @@ public:
                 endpoint.pod_name_octets};
     }
     Family family() const noexcept { return family_; }
+    Selected selected() const noexcept { return selected_; }
     std::int64_t change_trigger_ns() const noexcept { return change_trigger_ns_; }
     std::size_t memory_octets() const noexcept;
 
@@ -69,6 +70,7 @@ private:
     std::unique_ptr<char[]> text_;
     std::uint32_t text_octets_ = 0;
     Family family_ = Family::ipv4;
+    Selected selected_ = not_judged;
     std::int64_t change_trigger_ns_ = 0;
 };
 

@@ -42,14 +42,14 @@ std::uint32_t first_endpoint(std::span<const EndpointEntry> endpoints,
 
 }  // namespace
 
-const ServiceHead* Snapshot::Data::likely_head(std::uint64_t hash) const noexcept {
+const ServiceHead* Directory::likely_head(std::uint64_t hash) const noexcept {
     for (const NameRecord& record : names.candidates(hash)) {
         if (record.of_name == hash) return &slots.head(record.slot);
     }
     return nullptr;
 }
 
-std::size_t Snapshot::Data::slot_of(std::string_view ns, std::string_view name) const noexcept {
+std::size_t Directory::slot_of(std::string_view ns, std::string_view name) const noexcept {
     const std::uint64_t hash = name_hash(ns, name);
     for (const NameRecord& record : names.candidates(hash)) {
         if (record.of_name != hash) continue;
@@ -103,11 +103,20 @@ const ServiceEntry* ServiceView::at(std::size_t place) const noexcept {
     return snapshot_->data().slots.at(place);
 }
 
-bool ServiceView::has_namespace(std::string_view ns) const noexcept {
+const ServiceHead* ServiceView::find_import(std::string_view ns,
+                                            std::string_view name) const noexcept {
+    if (snapshot_ == nullptr) return nullptr;
+    const Directory& imports = snapshot_->data().imports;
+    const std::size_t slot = imports.slot_of(ns, name);
+    return slot < imports.slots.size() ? &imports.slots.head(slot) : nullptr;
+}
+
+bool ServiceView::has_namespace(std::string_view ns, std::uint8_t selected) const noexcept {
     if (snapshot_ == nullptr) return false;
     const auto bucket = snapshot_->data().namespaces.candidates(name_hash(ns));
-    return std::ranges::any_of(bucket,
-                               [&](const NamespaceRecord& record) { return *record.name == ns; });
+    return std::ranges::any_of(bucket, [&](const NamespaceRecord& record) {
+        return *record.name == ns && (record.selected & selected) == selected;
+    });
 }
 
 const ServiceEntry* ServiceView::by_cluster_ip(const IpAddress& address) const noexcept {
@@ -115,6 +124,14 @@ const ServiceEntry* ServiceView::by_cluster_ip(const IpAddress& address) const n
     const Snapshot::Data& data = snapshot_->data();
     const auto records = of_address(data.cluster_ips.candidates(address.hash()), address);
     return records.empty() ? nullptr : data.slots.at(records.front().slot);
+}
+
+const ServiceEntry* ServiceView::by_external_ip(const IpAddress& address,
+                                                std::size_t number) const noexcept {
+    if (snapshot_ == nullptr) return nullptr;
+    const Snapshot::Data& data = snapshot_->data();
+    const auto records = of_address(data.external_ips.candidates(address.hash()), address);
+    return number < records.size() ? data.slots.at(records[number].slot) : nullptr;
 }
 
 EndpointRange ServiceView::by_endpoint(const IpAddress& address) const noexcept {
@@ -126,23 +143,54 @@ EndpointRange ServiceView::by_endpoint(const IpAddress& address) const noexcept 
     return {{*snapshot_, records.data(), last}, {*snapshot_, last, last}};
 }
 
-bool ServiceView::has_pod(std::string_view ns, const IpAddress& address) const noexcept {
+bool ServiceView::has_pod(std::string_view ns, const IpAddress& address,
+                          std::uint8_t selected) const noexcept {
     if (snapshot_ == nullptr) return false;
     const auto bucket = snapshot_->data().pods.candidates(address.hash());
     return std::ranges::any_of(bucket, [&](const PodRecord& record) {
-        return record.address == address && *record.ns == ns;
+        return record.address == address && record.pod->ns == ns &&
+               (record.pod->selected & selected) == selected;
     });
 }
 
-std::string_view ServiceView::namespace_of_pod(const IpAddress& address) const noexcept {
-    if (snapshot_ == nullptr) return {};
+const LivePod* ServiceView::pod_at(const IpAddress& address, std::uint8_t selected) const noexcept {
+    if (snapshot_ == nullptr) return nullptr;
     const auto bucket = snapshot_->data().pods.candidates(address.hash());
-    const auto found = std::ranges::find(bucket, address, &PodRecord::address);
-    return found == bucket.end() ? std::string_view{} : std::string_view{*found->ns};
+    const auto found = std::ranges::find_if(bucket, [&](const PodRecord& record) {
+        return record.address == address && (record.pod->selected & selected) == selected;
+    });
+    return found == bucket.end() ? nullptr : found->pod.get();
+}
+
+std::string_view ServiceView::namespace_of_pod(const IpAddress& address,
+                                               std::uint8_t selected) const noexcept {
+    const LivePod* const pod = pod_at(address, selected);
+    return pod == nullptr ? std::string_view{} : std::string_view{pod->ns};
+}
+
+std::string_view ServiceView::name_of_pod(const IpAddress& address,
+                                          std::uint8_t selected) const noexcept {
+    const LivePod* const pod = pod_at(address, selected);
+    return pod == nullptr || pod->details == nullptr ? std::string_view{}
+                                                     : std::string_view{pod->details->name};
+}
+
+std::optional<std::string_view> ServiceView::label_of_pod(const IpAddress& address,
+                                                          std::string_view key,
+                                                          std::uint8_t selected) const noexcept {
+    const LivePod* const pod = pod_at(address, selected);
+    if (pod == nullptr || pod->details == nullptr) return std::nullopt;
+    const auto found = pod->details->labels.find(key);
+    if (found == pod->details->labels.end()) return std::nullopt;
+    return found->second;
 }
 
 bool ServiceView::synced() const noexcept {
     return snapshot_ != nullptr && snapshot_->data().synced;
+}
+
+bool ServiceView::imports_synced() const noexcept {
+    return snapshot_ != nullptr && snapshot_->data().imports_synced;
 }
 
 std::uint64_t ServiceView::version() const noexcept {

@@ -49,12 +49,14 @@ PortText port_of(std::string_view text) {
 
 }  // namespace
 
-Cluster::Cluster() : store_{std::make_unique<Store>(StoreOptions{.keep_pods = true}, clock_)} {
+Cluster::Cluster(StoreOptions options)
+    : store_{std::make_unique<Store>(std::move(options), clock_)} {
     for (const Kind kind : kinds) put(BeginList{kind});
+    put(BeginList{Kind::service_import});
 }
 
 Cluster& Cluster::ns(std::string name) {
-    return put(Namespace{{"", std::move(name)}, {}});
+    return put(Namespace{.key = {"", std::move(name)}, .labels = {}});
 }
 
 Cluster& Cluster::put(Event event) {
@@ -63,9 +65,14 @@ Cluster& Cluster::put(Event event) {
     return *this;
 }
 
-Cluster& Cluster::synced() {
+Cluster& Cluster::synced_without_imports() {
     for (const Kind kind : kinds) put(EndList{kind});
     return *this;
+}
+
+Cluster& Cluster::synced() {
+    synced_without_imports();
+    return put(EndList{Kind::service_import});
 }
 
 ServicePort service_port(std::string_view text) {

@@ -26,12 +26,14 @@ public:
 /// Puts objects into a store.
 class Cluster {
 public:
-    Cluster();
+    explicit Cluster(services::StoreOptions options = {.keep_pods = true});
 
     Cluster& ns(std::string name);
     Cluster& put(services::Event event);
     /// Ends the lists of all kinds: the store counts as synced.
     Cluster& synced();
+    /// The same without that of ServiceImports.
+    Cluster& synced_without_imports();
     std::shared_ptr<const services::Snapshot> snapshot() { return store_->snapshot(); }
 
 private:

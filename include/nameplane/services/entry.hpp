@@ -18,16 +18,19 @@ struct EndpointPort;
 class StoredSlice;
 
 /// One endpoint of a Service: an address behind one set of ports. De-duplicated over slices by
-/// (address, hostname, port set); where copies differ, a ready one wins, then a serving one, then
-/// one that is not terminating.
+/// (address, hostname, port set), of a ServiceImport also by cluster; where copies differ, a ready
+/// one wins, then a serving one, then one that is not terminating.
 struct EndpointEntry {
     IpAddress address;
     std::uint8_t ready : 1;
     std::uint8_t serving : 1;
     std::uint8_t terminating : 1;
-    std::uint16_t port_set = 0;         ///< index into ServiceEntry::port_sets
-    std::uint32_t hints = 0;            ///< index into ServiceEntry::hints; 0 is "none"
-    const std::string* node = nullptr;  ///< node name, interned; never null, maybe empty
+    std::uint8_t selected : 5;   ///< bits of label selectors that a slice of it matches
+    std::uint16_t port_set = 0;  ///< index into ServiceEntry::port_sets
+    std::uint32_t hints = 0;     ///< index into ServiceEntry::hints; 0 is "none"
+    /// Node name, interned; never null, maybe empty. Of a ServiceImport's endpoint in its place:
+    /// the cluster that it is in.
+    const std::string* node = nullptr;
     const std::string* zone = nullptr;  ///< zone, interned; never null, maybe empty
     std::string_view hostname;  ///< empty if it has none; memory belongs to the ServiceEntry
     std::string_view pod_name;  ///< likewise

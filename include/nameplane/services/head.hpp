@@ -43,6 +43,8 @@ public:
                std::string_view{key_.data() + ns_octets_, name_octets_} == name;
     }
     ServiceType type() const noexcept { return type_; }
+    /// Bits of the label selectors that it matches.
+    std::uint8_t selected() const noexcept { return selected_; }
     bool headless() const noexcept { return headless_; }
     std::span<const IpAddress> cluster_ips() const noexcept {
         if (ip_count_ == elsewhere) return entry_cluster_ips();
@@ -79,6 +81,7 @@ private:
     std::uint8_t port_name_octets_ = 0;
     Protocol port_protocol_{};
     std::uint16_t port_number_ = 0;
+    std::uint8_t selected_ = 0;
 };
 static_assert(sizeof(ServiceHead) == 128);
 

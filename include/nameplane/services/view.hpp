@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string_view>
 
 namespace nameplane::services {
@@ -18,6 +19,7 @@ enum class ServiceType : std::uint8_t;
 class ServiceHead;
 struct ServiceEntry;
 struct AddressRecord;
+struct LivePod;
 
 /// An endpoint found by its address, with the Service it belongs to.
 struct EndpointOf {
@@ -72,7 +74,8 @@ private:
     Iterator last_;
 };
 
-/// A cheap value: one pointer. Any thread.
+/// A cheap value: one pointer. Any thread. `selected` are bits of label selectors
+/// (services/selections.hpp), all of which what is found must match; 0 for no matter which.
 class ServiceView {
 public:
     /// A number for a Service's key, never 0; other keys may have the same.
@@ -95,24 +98,41 @@ public:
     /// order. `place` < place_count()
     std::size_t place_count() const noexcept;
     const ServiceEntry* at(std::size_t place) const noexcept;
-    bool has_namespace(std::string_view ns) const noexcept;
+    /// The ServiceImport of that name; its entry is made like that of a Service.
+    const ServiceHead* find_import(std::string_view ns, std::string_view name) const noexcept;
+    bool has_namespace(std::string_view ns, std::uint8_t selected = 0) const noexcept;
     /// The Service that has `address` among its clusterIPs, or nullptr.
     const ServiceEntry* by_cluster_ip(const IpAddress& address) const noexcept;
+    /// Of the Services that have `address` as an external one or from a load balancer, ordered by
+    /// namespace and name, the one with that number; nullptr behind the last.
+    const ServiceEntry* by_external_ip(const IpAddress& address, std::size_t number) const noexcept;
     /// Every (Service, endpoint) with that address, ready or not; ordered by namespace and name.
     EndpointRange by_endpoint(const IpAddress& address) const noexcept;
     /// Whether a pod of namespace `ns`, not finished and not terminating, has that address.
-    bool has_pod(std::string_view ns, const IpAddress& address) const noexcept;
+    bool has_pod(std::string_view ns, const IpAddress& address,
+                 std::uint8_t selected = 0) const noexcept;
     /// The namespace of a pod, not finished and not terminating, that has that address; empty if
     /// none has.
-    std::string_view namespace_of_pod(const IpAddress& address) const noexcept;
+    std::string_view namespace_of_pod(const IpAddress& address,
+                                      std::uint8_t selected = 0) const noexcept;
+    /// The name of the same pod, and the value of one of its labels; only where the store keeps
+    /// them (StoreOptions::pod_details).
+    std::string_view name_of_pod(const IpAddress& address,
+                                 std::uint8_t selected = 0) const noexcept;
+    std::optional<std::string_view> label_of_pod(const IpAddress& address, std::string_view key,
+                                                 std::uint8_t selected = 0) const noexcept;
     /// Whether every kind that the source lists has been listed once.
     bool synced() const noexcept;
+    /// Whether ServiceImports have been listed, which synced() does not wait for.
+    bool imports_synced() const noexcept;
     /// Number of the snapshot; grows by at least one with each change.
     std::uint64_t version() const noexcept;
     /// Unix seconds of the last change seen, the SOA serial; 0 before any.
     std::uint32_t serial() const noexcept;
 
 private:
+    const LivePod* pod_at(const IpAddress& address, std::uint8_t selected) const noexcept;
+
     const Snapshot* snapshot_ = nullptr;
 };
 
