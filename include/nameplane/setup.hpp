@@ -20,6 +20,10 @@ namespace nameplane {
 
 class Clock;
 class Heirlooms;
+class Options;
+namespace services {
+struct Selections;
+}
 namespace zone {
 class Directory;
 }
@@ -42,6 +46,11 @@ struct Setup {
     /// Endpoints of headless Services are not in the service cache; their names are for a plugin
     /// that knows whom to ask.
     bool headless_elsewhere = false;
+    /// The label selectors that objects of the service cache are judged by; nullptr where there is
+    /// no cache (`nameplane check`).
+    const services::Selections* selections = nullptr;
+    /// The options of the first plugin of that name in the same block, or nullptr; empty: of none.
+    std::function<const Options*(std::string_view name)> sibling = {};
     /// For work that may block; nullptr where nothing runs (`nameplane check`).
     Background* background = nullptr;
     /// The query log on standard output; nullptr where nothing is asked.

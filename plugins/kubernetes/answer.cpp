@@ -13,8 +13,6 @@ namespace {
 
 using dns::Type;
 
-// RFC 2308: how long a resolver may keep that something is not there is the SOA's TTL.
-constexpr dns::Ttl soa_ttl_max = 300;
 constexpr dns::Ttl version_ttl = 28800;
 // The version of the specification that the names follow, as a character string of a TXT record.
 constexpr std::array<std::uint8_t, 6> version_text{5, '1', '.', '1', '.', '0'};
@@ -33,7 +31,7 @@ void Answer::give(const Found& found) noexcept {
         }
         break;
     case Type::srv:
-        if (found.kind == Kind::cluster_ip) service_ports(found);
+        if (found.kind == Kind::cluster_ip) service_ports(found, found.head->cluster_ips(), {});
         if (found.kind == Kind::endpoints) endpoint_ports(found);
         break;
     case Type::cname:
@@ -76,7 +74,7 @@ void Answer::give(const Found& found) noexcept {
 
 bool Answer::addresses(const Found& found, dns::NameView owner) noexcept {
     switch (found.kind) {
-    case Kind::cluster_ip: return service_addresses(*found.head, owner);
+    case Kind::cluster_ip: return service_addresses(found.head->cluster_ips(), owner);
     case Kind::endpoints: return endpoint_addresses(found, owner);
     case Kind::name_server: return name_server_addresses(owner);
     case Kind::pod:
@@ -95,9 +93,9 @@ bool Answer::addresses(const Found& found, dns::NameView owner) noexcept {
     return false;
 }
 
-bool Answer::service_addresses(const services::ServiceHead& service, dns::NameView owner) noexcept {
+bool Answer::service_addresses(std::span<const IpAddress> addresses, dns::NameView owner) noexcept {
     bool any = false;
-    for (const IpAddress& address : service.cluster_ips()) {
+    for (const IpAddress& address : addresses) {
         if (dns::type_of(address) != query_.type()) continue;
         reply_.answer(record(owner, address));
         any = true;
@@ -107,7 +105,7 @@ bool Answer::service_addresses(const services::ServiceHead& service, dns::NameVi
 
 bool Answer::endpoint_addresses(const Found& found, dns::NameView owner) noexcept {
     const services::ServiceEntry& entry = *found.entry;
-    const EndpointFilter filter{settings_, found.request};
+    const EndpointFilter filter{settings_, zone_, found.request};
     const Family family = query_.type() == Type::a ? Family::ipv4 : Family::ipv6;
     const std::size_t before = reply_.answers().size();
     const std::size_t room =
@@ -141,7 +139,7 @@ dns::Record Answer::soa() const noexcept {
     return {.owner = zone_as_asked(),
             .type = Type::soa,
             .klass = dns::Class::in,
-            .ttl = std::min(settings_.ttl, soa_ttl_max),
+            .ttl = std::min(settings_.ttl, settings_.soa_ttl_max),
             .data = dns::SoaData{.mname = zone_.mname,
                                  .rname = zone_.rname,
                                  .serial = query_.services().serial(),

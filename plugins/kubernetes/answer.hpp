@@ -10,7 +10,10 @@
 #include <nameplane/reply.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -29,6 +32,10 @@ public:
 
     /// Adds what `found`, which is the query's name, has of the query's type: perhaps nothing.
     void give(const Found& found) noexcept;
+    /// The same of a Service whose addresses are `addresses` instead of its clusterIPs, and whose
+    /// targets are those and `hosts`.
+    void give_at(const Found& found, std::span<const IpAddress> addresses,
+                 std::span<const std::string> hosts) noexcept;
     /// The SOA, into the authority section.
     void add_soa() noexcept;
     /// Where the CNAMEs that were given lead outside of the zone, in lower case: whoever is behind
@@ -38,14 +45,18 @@ public:
 private:
     /// Addresses of the query's type; false if there is none.
     bool addresses(const Found& found, dns::NameView owner) noexcept;
-    bool service_addresses(const services::ServiceHead& service, dns::NameView owner) noexcept;
+    bool service_addresses(std::span<const IpAddress> addresses, dns::NameView owner) noexcept;
     bool endpoint_addresses(const Found& found, dns::NameView owner) noexcept;
     bool name_server_addresses(dns::NameView owner) noexcept;
 
     void external(const Found& found) noexcept;
     void cname(const services::ServiceEntry& entry) noexcept;
 
-    void service_ports(const Found& found) noexcept;
+    void service_ports(const Found& found, std::span<const IpAddress> addresses,
+                       std::span<const std::string> hosts) noexcept;
+    /// Records of one target with the ports that match.
+    void ports_at(const Found& found, dns::NameView target, std::uint16_t weight) noexcept;
+    std::optional<dns::NameView> host_name(const std::string& host) noexcept;
     void endpoint_ports(const Found& found) noexcept;
 
     void pointer(const Found& found) noexcept;

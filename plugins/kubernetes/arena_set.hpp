@@ -49,8 +49,8 @@ private:
     std::span<Slot> slots_;
 };
 
-/// Names made of one label in front of the same suffix, each built once, so that all records that
-/// mention one share its view.
+/// Names made of one or two labels in front of the same suffix, each built once, so that all
+/// records that mention one share its view.
 class TargetTable {
 public:
     static constexpr std::uint32_t no_run = ~0U;
@@ -69,18 +69,29 @@ public:
     bool ok() const noexcept { return !slots_.empty(); }
     /// How many names it has built.
     std::uint32_t size() const noexcept { return size_; }
-    /// The name of `label`, or nullptr if it cannot be built (no label, too long, arena full).
-    Target* find(std::string_view label) noexcept {
-        for (std::size_t at = spread(std::hash<std::string_view>{}(label));; ++at) {
+    /// The name of `label` and, behind it, `second` if that is not empty; nullptr if it cannot be
+    /// built (no label, too long, arena full).
+    Target* find(std::string_view label, std::string_view second = {}) noexcept {
+        const std::hash<std::string_view> hash;
+        const std::size_t begin = second.empty() ? hash(label) : hash(label) ^ spread(hash(second));
+        for (std::size_t at = spread(begin);; ++at) {
             Target& slot = slots_[at & (slots_.size() - 1)];
-            if (slot.name.is_root()) return build(label, slot) ? &slot : nullptr;
-            if (slot.name.first_label() == label) return &slot;
+            if (slot.name.is_root()) return build(label, second, slot) ? &slot : nullptr;
+            if (is(slot.name, label, second)) return &slot;
         }
     }
 
 private:
-    bool build(std::string_view label, Target& slot) noexcept {
-        const auto name = dns::NameBuilder{*arena_}.label(label).finish(suffix_);
+    bool is(dns::NameView name, std::string_view label, std::string_view second) const noexcept {
+        const std::size_t front = 1 + label.size() + (second.empty() ? 0 : 1 + second.size());
+        return name.size() == front + suffix_.size() && name.first_label() == label &&
+               (second.empty() || name.parent().first_label() == second);
+    }
+    bool build(std::string_view label, std::string_view second, Target& slot) noexcept {
+        dns::NameBuilder builder{*arena_};
+        builder.label(label);
+        if (!second.empty()) builder.label(second);
+        const auto name = builder.finish(suffix_);
         if (!name) return false;
         slot = {.name = *name, .number = size_++};
         return true;

@@ -88,7 +88,23 @@ bool PortFilter::any(const services::ServiceHead& service) const noexcept {
     return false;
 }
 
+bool is_topology(std::string_view topology, std::string_view name) noexcept {
+    while (!topology.empty()) {
+        const std::string_view label = topology.substr(1, static_cast<std::uint8_t>(topology[0]));
+        topology.remove_prefix(1 + label.size());
+        if (name.size() < label.size() || !same_label(name.substr(0, label.size()), label)) {
+            return false;
+        }
+        name.remove_prefix(label.size());
+        if (topology.empty()) break;
+        if (!name.starts_with('.')) return false;
+        name.remove_prefix(1);
+    }
+    return name.empty();
+}
+
 bool EndpointFilter::has_label(const services::EndpointEntry& endpoint) const noexcept {
+    if (by_cluster_ && !same_label(cluster_, *endpoint.node)) return false;
     if (!endpoint.hostname.empty()) return same_label(label_, endpoint.hostname);
     const std::string_view pod = pod_label(*settings_, endpoint);
     return pod.empty() ? address_ == endpoint.address : same_label(label_, pod);

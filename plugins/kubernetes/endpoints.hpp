@@ -42,7 +42,7 @@ public:
     bool all() const noexcept { return name_.empty() && protocol_.empty(); }
     bool matches(std::string_view name, services::Protocol protocol) const noexcept;
     /// Whether any port of a Service with an address of its own matches. A Service without ports
-    /// counts as having one without name and number.
+    /// counts as having one without name and number, see count().
     bool any(const services::ServiceHead& service) const noexcept;
     /// How many of `ports` match. An empty list counts as one port without name and number.
     template <class Port> std::size_t count(std::span<const Port> ports) const noexcept {
@@ -58,18 +58,25 @@ private:
     std::string_view protocol_;
 };
 
-/// Which endpoints of a Service a request means: ready ones, with the label that it names (all,
-/// where it names none) and at least one port that it means.
+/// Whether the labels of `topology` (Request) are the zone `name`, case ignored.
+bool is_topology(std::string_view topology, std::string_view name) noexcept;
+
+/// Which endpoints of a Service a request means: ready and selected ones, with the label that it
+/// names (all, where it names none), in the topology zone that it names, and at least one port that
+/// it means. In a zone of several clusters a label means an endpoint of the cluster that it names.
 class EndpointFilter {
 public:
-    EndpointFilter(const Settings& settings, const Request& request) noexcept
-        : settings_{&settings}, ports_{request}, label_{request.endpoint}, address_{parse_dashed(
-                                                                               request.endpoint)} {}
+    EndpointFilter(const Settings& settings, const Zone& zone, const Request& request) noexcept
+        : settings_{&settings}, ports_{request}, label_{request.endpoint},
+          cluster_{request.cluster}, topology_{request.topology},
+          by_cluster_{zone.multicluster}, address_{parse_dashed(request.endpoint)} {}
 
     const PortFilter& ports() const noexcept { return ports_; }
     bool matches(const services::ServiceEntry& entry,
                  const services::EndpointEntry& endpoint) const noexcept {
-        return endpoint.ready && (label_.empty() || has_label(endpoint)) &&
+        return endpoint.ready && settings_->selects(endpoint.selected) &&
+               (label_.empty() || has_label(endpoint)) &&
+               (topology_.empty() || is_topology(topology_, *endpoint.zone)) &&
                (ports_.all() || ports_.count(ports_of(entry, endpoint)) > 0);
     }
     static std::span<const services::EndpointPort>
@@ -84,6 +91,9 @@ private:
     const Settings* settings_;
     PortFilter ports_;
     std::string_view label_;
+    std::string_view cluster_;
+    std::string_view topology_;
+    bool by_cluster_;
     std::optional<IpAddress> address_;
 };
 

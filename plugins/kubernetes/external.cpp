@@ -28,6 +28,24 @@ std::optional<Target> target_of(const services::ServiceEntry& entry, Arena& aren
 
 }  // namespace
 
+std::optional<dns::NameView> Answer::host_name(const std::string& host) noexcept {
+    const std::optional<dns::Name> name = dns::Name::parse(host);
+    return name ? name->lower().view().copy_to(query_.arena()) : std::nullopt;
+}
+
+void Answer::give_at(const Found& found, std::span<const IpAddress> addresses,
+                     std::span<const std::string> hosts) noexcept {
+    const dns::Type type = query_.type();
+    if (type == dns::Type::srv) return service_ports(found, addresses, hosts);
+    if (type != dns::Type::a && type != dns::Type::aaaa) return;
+    // A name with a CNAME has nothing else, so of a Service with addresses they count.
+    if (service_addresses(addresses, query_.name()) || !addresses.empty() || hosts.empty()) return;
+    const auto target = host_name(hosts.front());
+    if (!target) return;
+    reply_.answer(record(query_.name(), dns::Type::cname, *target));
+    if (!target->equals(query_.name())) outside_ = *target;
+}
+
 void Answer::cname(const services::ServiceEntry& entry) noexcept {
     const auto target = target_of(entry, query_.arena());
     if (target) reply_.answer(record(query_.name(), dns::Type::cname, target->name));

@@ -57,7 +57,7 @@ Step Kubernetes::tell(Query& query, Reply& reply) const noexcept {
 
 std::uint64_t Kubernetes::expects(dns::NameView name) const noexcept {
     const kubernetes::Zone* const zone = settings_.zone_of(name);
-    if (zone == nullptr || zone->holds_reverse) return 0;
+    if (zone == nullptr || zone->holds_reverse || zone->multicluster) return 0;
     const kubernetes::Request request = kubernetes::parse_request(name, zone->name);
     if (request.service.empty() || request.shape == kubernetes::Shape::pod) return 0;
     return services::ServiceView::hash_of(request.ns, request.service);
@@ -66,7 +66,8 @@ std::uint64_t Kubernetes::expects(dns::NameView name) const noexcept {
 bool Kubernetes::search_path(Query& query, SearchPath& path) const noexcept {
     const kubernetes::Zone* const zone = settings_.zone_of(query.name());
     if (zone == nullptr || settings_.pods != kubernetes::PodMode::verified) return false;
-    const std::string_view ns = query.services().namespace_of_pod(query.client().address);
+    const std::string_view ns =
+        query.services().namespace_of_pod(query.client().address, settings_.selected);
     if (ns.empty()) return false;
     const auto of_namespace =
         dns::NameBuilder{query.arena()}.label(ns).label("svc").finish(zone->name);
@@ -86,7 +87,8 @@ Step Kubernetes::refuse_name(const kubernetes::Zone& zone, Query& query,
         return Step::next;
     }
     // As long as we do not know everything, a missing name proves nothing.
-    const bool synced = query.services().synced();
+    const bool synced =
+        query.services().synced() && (!zone.multicluster || query.services().imports_synced());
     reply.rcode = synced ? dns::Rcode::nx_domain : dns::Rcode::serv_fail;
     reply.authoritative = true;
     kubernetes::Answer{settings_, zone, query, reply}.add_soa();

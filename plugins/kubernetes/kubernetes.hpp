@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 namespace nameplane::plugins {
 
@@ -30,6 +32,11 @@ public:
         Option{"pods", OneOf{{"disabled", "insecure", "verified"}, "disabled"},
                "which names of pods by address exist"},
         Option{"namespaces", Words{.from = 1}, "namespaces to speak of; unset: all"},
+        Option{"namespace_labels", Words{.from = 1}, "namespaces to speak of, by a label selector"},
+        Option{"labels", Words{.from = 1},
+               "Services, EndpointSlices and Pods to speak of, by a label selector"},
+        Option{"multicluster", Zones{}, "those of the zones that hold ServiceImports"},
+        Option{"zonal", Flag{}, "names for the endpoints of one topology zone"},
         Option{"noendpoints", Flag{}, "leave endpoints out: headless Services have no names"},
         Option{"endpoint_pod_names", Flag{},
                "name endpoints without a hostname after their pod instead of their address"},
@@ -51,6 +58,8 @@ public:
     /// Puts what those behind know of an ExternalName's target behind its CNAME.
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
     std::uint64_t expects(dns::NameView name) const noexcept override;
+    std::optional<std::string_view> metadata(Query& query,
+                                             std::string_view label) const noexcept override;
     bool search_path(Query& query, SearchPath& path) const noexcept override;
     std::unique_ptr<ZoneRecords> zone_records(Query& query,
                                               dns::NameView name) const noexcept override;
@@ -74,6 +83,8 @@ private:
     Kubernetes(kubernetes::Settings settings, const Counters& counters,
                std::function<bool()> synced);
     Step ask_behind(dns::NameView target, Query& query, Reply& reply) const noexcept;
+    std::optional<std::string_view> client_metadata(Query& query,
+                                                    std::string_view label) const noexcept;
     Step refuse_name(const kubernetes::Zone& zone, Query& query, Reply& reply) const noexcept;
 
     kubernetes::Settings settings_;

@@ -15,19 +15,33 @@ using services::ServiceEntry;
 using services::ServiceHead;
 using services::ServiceView;
 
-bool exposed(const Settings& settings, const ServiceView& services, std::string_view ns) noexcept {
-    return settings.allows(ns) && services.has_namespace(ns);
+bool has_ready_endpoint(const Settings& settings, const ServiceEntry& entry) noexcept {
+    return std::ranges::any_of(entry.endpoints, [&](const auto& endpoint) {
+        return endpoint.ready && settings.selects(endpoint.selected);
+    });
 }
 
-bool has_ready_endpoint(const ServiceEntry& entry) noexcept {
-    return std::ranges::any_of(entry.endpoints,
-                               [](const auto& endpoint) { return endpoint.ready; });
+/// Which endpoints a request means. A zonal name of a headless Service exists with or without them;
+/// `request` is made to mean all where it prefers a zone that has none.
+Kind kind_of_endpoints(const Settings& settings, const Zone& zone, Request& request,
+                       const ServiceEntry& entry) noexcept {
+    const auto any = [&] {
+        const EndpointFilter filter{settings, zone, request};
+        return std::ranges::any_of(
+            entry.endpoints, [&](const auto& endpoint) { return filter.matches(entry, endpoint); });
+    };
+    if (any()) return Kind::endpoints;
+    if (request.shape != Shape::zonal) return Kind::name_error;
+    if (request.prefer) request.topology = {};
+    return request.prefer && any() ? Kind::endpoints : Kind::nothing;
 }
 
 /// What a Service of that name is, given what stands in front of its name.
-Kind kind_of_service(const Settings& settings, const Request& request,
+Kind kind_of_service(const Settings& settings, const Zone& zone, Request& request,
                      const ServiceHead& head) noexcept {
     const ServiceEntry& entry = *head.entry();
+    // A clusterIP is in no zone.
+    if (request.shape == Shape::zonal && !head.headless()) return Kind::name_error;
     if (head.type() == services::ServiceType::external_name) {
         // An address is no name that a CNAME could have.
         const auto& text = entry.service->external_name;
@@ -37,49 +51,62 @@ Kind kind_of_service(const Settings& settings, const Request& request,
         return whole && name ? Kind::external_name : Kind::name_error;
     }
     if (head.headless() && settings.headless_elsewhere) return Kind::elsewhere;
-    if (settings.ignore_empty_service && !head.headless() && !has_ready_endpoint(entry)) {
+    if (settings.ignore_empty_service && !head.headless() && !has_ready_endpoint(settings, entry)) {
         return Kind::name_error;
     }
     if (!head.headless() && request.shape != Shape::endpoint) {
-        return PortFilter{request}.any(head) ? Kind::cluster_ip : Kind::name_error;
+        // A ServiceImport without ports has no name in CoreDNS; a Service without has.
+        const bool none = zone.multicluster && head.port_count() == 0;
+        return !none && PortFilter{request}.any(head) ? Kind::cluster_ip : Kind::name_error;
     }
-    if (settings.noendpoints) return Kind::name_error;
-    const EndpointFilter filter{settings, request};
-    const bool any = std::ranges::any_of(
-        entry.endpoints, [&](const auto& endpoint) { return filter.matches(entry, endpoint); });
-    return any ? Kind::endpoints : Kind::name_error;
+    return settings.noendpoints ? Kind::name_error
+                                : kind_of_endpoints(settings, zone, request, entry);
 }
 
-void locate_service(const Settings& settings, const ServiceView& services, Found& found) noexcept {
-    // A Service that is there proves its namespace.
-    if (!settings.allows(found.request.ns)) return;
-    found.head = services.find_head(found.request.ns, found.request.service);
+void locate_service(const Settings& settings, const Zone& zone, const ServiceView& services,
+                    Found& found) noexcept {
+    const Request& request = found.request;
+    if (zone.multicluster) {
+        // Its namespace need not exist in this cluster, and then it has no names.
+        if (!settings.exposes(request.ns, services)) return;
+        found.head = services.find_import(request.ns, request.service);
+    } else {
+        // A Service that is there proves its namespace.
+        if (!settings.shows(request.ns, services)) return;
+        found.head = services.find_head(request.ns, request.service);
+        if (found.head != nullptr && !settings.selects(found.head->selected())) return;
+    }
     if (found.head == nullptr) return;
     found.entry = found.head->entry().get();
-    found.kind = kind_of_service(settings, found.request, *found.head);
+    found.kind = kind_of_service(settings, zone, found.request, *found.head);
 }
 
 void locate_pod(const Settings& settings, const ServiceView& services, Found& found) noexcept {
     const Request& request = found.request;
-    if (settings.pods == PodMode::disabled || !exposed(settings, services, request.ns)) return;
+    if (settings.pods == PodMode::disabled || !settings.exposes(request.ns, services)) return;
     const std::optional<IpAddress> address = parse_pod_label(request.service);
     if (!address) return;
-    if (settings.pods == PodMode::verified && !services.has_pod(request.ns, *address)) return;
+    const bool verified = settings.pods == PodMode::verified;
+    if (verified && !services.has_pod(request.ns, *address, settings.selected)) return;
     found.kind = Kind::pod;
     found.address = *address;
 }
 
 void locate_reverse(const Settings& settings, const ServiceView& services, Found& found) noexcept {
     found.entry = services.by_cluster_ip(found.address);
-    if (found.entry != nullptr && settings.allows(found.entry->service->key.ns)) {
+    const bool selected = found.entry != nullptr &&
+                          settings.selects(found.entry->service->selected) &&
+                          settings.shows(found.entry->service->key.ns, services);
+    if (selected) {
         found.kind = Kind::reverse_service;
         return;
     }
     found.entry = nullptr;
     if (settings.noendpoints) return;
     for (const services::EndpointOf& place : services.by_endpoint(found.address)) {
-        const bool named = place.service->endpoints[place.endpoint].ready &&
-                           settings.allows(place.service->service->key.ns);
+        const services::EndpointEntry& endpoint = place.service->endpoints[place.endpoint];
+        const bool named = endpoint.ready && settings.selects(endpoint.selected) &&
+                           settings.shows(place.service->service->key.ns, services);
         if (!named) continue;
         found.kind = Kind::reverse_endpoints;
         return;
@@ -100,7 +127,8 @@ Found locate(const Settings& settings, const Zone& zone, dns::NameView name,
             return found;
         }
     }
-    found.request = parse_request(name, zone.name);
+    found.request = parse_request(name, zone.name,
+                                  {.multicluster = zone.multicluster, .zonal = settings.zonal});
     // A reverse zone has its fixed names, but no Services and pods.
     if (reverse && !found.request.ns.empty()) return found;
     switch (found.request.shape) {
@@ -111,12 +139,13 @@ Found locate(const Settings& settings, const Zone& zone, dns::NameView name,
     case Shape::version: found.kind = Kind::version; break;
     case Shape::name_space: {
         const bool hidden = found.request.below_pod && settings.pods == PodMode::disabled;
-        if (!hidden && exposed(settings, services, found.request.ns)) found.kind = Kind::nothing;
+        if (!hidden && settings.exposes(found.request.ns, services)) found.kind = Kind::nothing;
         break;
     }
     case Shape::service:
     case Shape::endpoint:
-    case Shape::port: locate_service(settings, services, found); break;
+    case Shape::zonal:
+    case Shape::port: locate_service(settings, zone, services, found); break;
     case Shape::pod: locate_pod(settings, services, found); break;
     }
     return found;

@@ -3,6 +3,7 @@
 #include "dns/reverse.hpp"
 #include "dns/search_domains.hpp"
 #include "plugins/kubernetes/kubernetes.hpp"
+#include "services/selections.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -49,6 +50,37 @@ Status set_zones(const std::vector<dns::Name>& names, Settings& settings) {
     return {};
 }
 
+/// CoreDNS wants the very names of the zones; those below one are of it, too.
+Status set_multicluster(const std::vector<dns::Name>& names, Settings& settings) {
+    for (const dns::Name& name : names) {
+        const bool ours = std::ranges::any_of(
+            settings.zones, [&](const Zone& zone) { return zone.name.view().equals(name); });
+        if (!ours) {
+            return Error{Errc::invalid,
+                         "'" + name.to_string() + "', expected one of the plugin's zones"};
+        }
+        for (Zone& zone : settings.zones) {
+            zone.multicluster = zone.multicluster || zone.name.view().is_under(name);
+        }
+    }
+    return {};
+}
+
+/// The bit of the selector that the words are; 0 if there are none.
+Result<std::uint8_t> read_selector(const std::vector<std::string>& words,
+                                   const services::SelectorSet* selectors) {
+    std::string text;
+    for (const std::string& word : words) text.append(text.empty() ? "" : " ") += word;
+    if (text.empty()) return std::uint8_t{0};
+    Result<services::Selector> selector = services::Selector::parse(text);
+    if (!selector) return Error{Errc::invalid, selector.error().text + ", in '" + text + "'"};
+    if (selectors == nullptr) return std::uint8_t{0};
+    if (const auto bit = selectors->bit_of(*selector)) return *bit;
+    return Error{Errc::exhausted, "'" + text + "' is one too many, expected at most " +
+                                      std::to_string(services::SelectorSet::max) +
+                                      " different ones in all blocks"};
+}
+
 bool is_rate(const std::string& text) {
     char* end = nullptr;
     const double rate = std::strtod(text.c_str(), &end);
@@ -60,13 +92,48 @@ PodMode pod_mode(std::string_view word) {
     return word == "verified" ? PodMode::verified : PodMode::disabled;
 }
 
+Status set_selectors(const Options& given, const Setup& setup, Settings& settings) {
+    const services::Selections* const known = setup.selections;
+    const auto labels =
+        read_selector(given.words("labels"), known == nullptr ? nullptr : &known->objects);
+    if (!labels) return given.wrong("labels", labels.error().text);
+    const auto of_namespace = read_selector(given.words("namespace_labels"),
+                                            known == nullptr ? nullptr : &known->namespaces);
+    if (!of_namespace) return given.wrong("namespace_labels", of_namespace.error().text);
+    if (!given.words("namespace_labels").empty() && !given.words("namespaces").empty()) {
+        return given.wrong("namespace_labels", "together with namespaces, expected one of them");
+    }
+    settings.selected = *labels;
+    settings.namespace_selected = *of_namespace;
+    return {};
+}
+
 }  // namespace
 
 Kubernetes::Kubernetes(Settings settings, const Counters& counters, std::function<bool()> synced)
     : settings_{std::move(settings)}, counters_{counters}, synced_{std::move(synced)} {}
 
-Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
+Result<Settings> Settings::of_objects(const Options& given, const Setup& setup) {
     Settings settings;
+    settings.namespaces = given.words("namespaces");
+    std::ranges::sort(settings.namespaces);
+    settings.noendpoints = given.flag("noendpoints");
+    settings.endpoint_pod_names = given.flag("endpoint_pod_names");
+    settings.headless_elsewhere = setup.headless_elsewhere;
+    if (Status set = set_selectors(given, setup, settings); !set) return std::move(set).error();
+    for (const IpAddress& address : setup.own_addresses) {
+        const auto end = settings.own_addresses.end();
+        if (std::find(settings.own_addresses.begin(), end, address) == end) {
+            settings.own_addresses.push_back(address);
+        }
+    }
+    return settings;
+}
+
+Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
+    Result<Settings> objects = Settings::of_objects(given, setup);
+    if (!objects) return std::move(objects).error();
+    Settings settings = std::move(objects).value();
     std::vector<dns::Name> names = given.zones("zones");
     if (names.empty()) names.assign(setup.zones.begin(), setup.zones.end());
     if (Status set = set_zones(names, settings); !set) {
@@ -78,12 +145,14 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
     }
     settings.ttl = given.seconds("ttl");
     settings.pods = pod_mode(given.word("pods"));
-    settings.namespaces = given.words("namespaces");
-    std::ranges::sort(settings.namespaces);
-    settings.noendpoints = given.flag("noendpoints");
-    settings.endpoint_pod_names = given.flag("endpoint_pod_names");
+    settings.zonal = given.flag("zonal");
+    if (Status set = set_multicluster(given.zones("multicluster"), settings); !set) {
+        return given.wrong("multicluster", set.error().text);
+    }
+    if (settings.zonal && settings.noendpoints) {
+        return given.wrong("zonal", "together with noendpoints, expected one of them");
+    }
     settings.ignore_empty_service = given.word("ignore") == "empty_service";
-    settings.headless_elsewhere = setup.headless_elsewhere;
     settings.fallthrough = given.zones("fallthrough");
     if (given.given("fallthrough") && settings.fallthrough.empty()) {
         settings.fallthrough.emplace_back();
@@ -93,13 +162,6 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
         settings.host_domains =
             dns::read_search_domains("/etc/resolv.conf").value_or(std::vector<dns::Name>{});
     }
-    for (const IpAddress& address : setup.own_addresses) {
-        const auto end = settings.own_addresses.end();
-        if (std::find(settings.own_addresses.begin(), end, address) == end) {
-            settings.own_addresses.push_back(address);
-        }
-    }
-
     const auto counter = [&](std::string_view result) {
         return &setup.metrics.counter("nameplane_kubernetes_queries_total",
                                       "Queries that the plugin kubernetes decided, by result.",

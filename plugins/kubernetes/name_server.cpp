@@ -19,9 +19,10 @@ using services::ServiceEntry;
 /// More Services than this that one machine is an endpoint of are left out.
 constexpr std::size_t own_services_max = 64;
 
-template <class Visit> void for_each_ready(const ServiceEntry& entry, Visit visit) noexcept {
+template <class Visit>
+void for_each_ready(const Settings& settings, const ServiceEntry& entry, Visit visit) noexcept {
     for (const services::EndpointEntry& endpoint : entry.endpoints) {
-        if (endpoint.ready) visit(endpoint);
+        if (endpoint.ready && settings.selects(endpoint.selected)) visit(endpoint);
     }
 }
 
@@ -34,7 +35,10 @@ template <class Visit> void Answer::for_each_own_service(Visit visit) noexcept {
     for (const IpAddress& own : settings_.own_addresses) {
         for (const services::EndpointOf& place : query_.services().by_endpoint(own)) {
             const ServiceEntry& entry = *place.service;
-            const bool usable = entry.endpoints[place.endpoint].ready &&
+            const services::EndpointEntry& endpoint = entry.endpoints[place.endpoint];
+            const bool selected =
+                settings_.selects(endpoint.selected) && settings_.selects(entry.service->selected);
+            const bool usable = endpoint.ready && selected &&
                                 (entry.service->headless || !entry.service->cluster_ips.empty());
             const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
             if (!usable || std::find(seen.begin(), end, &entry) != end) continue;
@@ -76,7 +80,7 @@ void Answer::headless_name_servers(const ServiceEntry& entry) noexcept {
     if (!targets.ok()) return reply_.fail();
     std::uint32_t run = 0;
     const IpAddress* last = nullptr;
-    for_each_ready(entry, [&](const services::EndpointEntry& endpoint) {
+    for_each_ready(settings_, entry, [&](const services::EndpointEntry& endpoint) {
         if (targets.size() == room) {
             reply_.truncated = true;
             return;
@@ -125,7 +129,7 @@ bool Answer::name_server_addresses(dns::NameView owner) noexcept {
             for (const IpAddress& address : entry.service->cluster_ips) add(address);
             return;
         }
-        for_each_ready(entry,
+        for_each_ready(settings_, entry,
                        [&](const services::EndpointEntry& endpoint) { add(endpoint.address); });
     });
     if (!any) {

@@ -20,7 +20,8 @@ void Answer::pointers_to_endpoints(const Found& found) noexcept {
     dns::NameView before;
     for (const services::EndpointOf& place : query_.services().by_endpoint(found.address)) {
         const services::EndpointEntry& endpoint = place.service->endpoints[place.endpoint];
-        if (!endpoint.ready || !settings_.allows(place.service->service->key.ns)) continue;
+        if (!endpoint.ready || !settings_.selects(endpoint.selected)) continue;
+        if (!settings_.shows(place.service->service->key.ns, query_.services())) continue;
         if (place.service != last) {
             last = place.service;
             service = service_name(*place.service, settings_.primary);

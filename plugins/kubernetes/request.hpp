@@ -7,6 +7,10 @@
 //     svc.ns.svc        1-2-3-4.ns.pod       a Service; a pod by its address
 //     host.svc.ns.svc                        an endpoint of a Service
 //     _port._proto.svc.ns.svc                a port of a Service (underscores may be missing)
+//     host.cluster.svc.ns.svc                in a zone of several clusters, without underscores: an
+//                                            endpoint of a ServiceImport
+//     zone.pin._zone.svc.ns.svc              the endpoints of one topology zone, whose name may be
+//                                            several labels; with prefer, all if it has none
 //     "", svc, pod, dns, ns.dns, dns-version the fixed names
 
 #include <nameplane/dns/name.hpp>
@@ -27,6 +31,7 @@ enum class Shape : std::uint8_t {
     service,      ///< svc.ns.svc
     endpoint,     ///< host.svc.ns.svc
     port,         ///< _port._proto.svc.ns.svc
+    zonal,        ///< zone.pin._zone.svc.ns.svc, or prefer
     pod,          ///< 1-2-3-4.ns.pod, and one or two labels in front, which count for nothing
 };
 
@@ -38,11 +43,20 @@ struct Request {
     std::string_view ns;
     std::string_view service;   ///< for a pod: the label with its address
     std::string_view endpoint;  ///< endpoint only
+    std::string_view cluster;   ///< endpoint, in a zone of several clusters; may be empty
+    std::string_view topology;  ///< zonal only: the labels of the zone as in a name on the wire
+    bool prefer = false;        ///< zonal only
     std::string_view port;      ///< without its underscore; empty: any port
     std::string_view protocol;  ///< likewise
 };
 
+/// What the grammar depends on.
+struct Grammar {
+    bool multicluster = false;
+    bool zonal = false;
+};
+
 /// `name` is in lower case and `zone` or below it.
-Request parse_request(dns::NameView name, dns::NameView zone) noexcept;
+Request parse_request(dns::NameView name, dns::NameView zone, Grammar grammar = {}) noexcept;
 
 }  // namespace nameplane::plugins::kubernetes

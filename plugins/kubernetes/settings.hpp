@@ -3,14 +3,21 @@
 // first query. Built on the control thread, then read by all workers.
 
 #include <nameplane/base/ip.hpp>
+#include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/dns/types.hpp>
+#include <nameplane/services/view.hpp>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace nameplane {
+class Options;
+struct Setup;
+}  // namespace nameplane
 
 namespace nameplane::plugins::kubernetes {
 
@@ -27,6 +34,7 @@ struct Zone {
     dns::Name mname;             ///< ns.dns.<zone>
     dns::Name rname;             ///< hostmaster.<zone>
     bool holds_reverse = false;  ///< reverse names may lie in it
+    bool multicluster = false;   ///< its Services are the ServiceImports
 
     /// Nothing if the zone is too long to have names below it.
     static std::optional<Zone> make(const dns::Name& name);
@@ -36,8 +44,12 @@ struct Settings {
     std::vector<Zone> zones;  ///< longest first
     dns::Name primary;        ///< the first one that is no reverse zone: what PTR records name
     dns::Ttl ttl = 5;
+    dns::Ttl soa_ttl_max = 300;  ///< a longer `ttl` is for the other records
     PodMode pods = PodMode::disabled;
     std::vector<std::string> namespaces;  ///< sorted; empty: all
+    std::uint8_t selected = 0;            ///< bit of `labels` among the selections; 0: no matter
+    std::uint8_t namespace_selected = 0;  ///< likewise, of `namespace_labels`
+    bool zonal = false;
     bool noendpoints = false;
     bool endpoint_pod_names = false;
     bool ignore_empty_service = false;
@@ -46,11 +58,19 @@ struct Settings {
     std::vector<IpAddress> own_addresses;
     std::vector<dns::Name> host_domains;  ///< the host's search list, with PodMode::verified
 
+    /// What `given`, options of the plugin kubernetes, say of which objects there are and how
+    /// endpoints are named; zones and ttl are left as they are.
+    static Result<Settings> of_objects(const Options& given, const Setup& setup);
+
     /// The longest zone that holds `name`, or nullptr.
     const Zone* zone_of(dns::NameView name) const noexcept;
     bool falls_through(dns::NameView name) const noexcept;
-    /// Whether the option `namespaces` lets us speak of `ns`.
-    bool allows(std::string_view ns) const noexcept;
+    /// Whether we speak of `ns`, which exists.
+    bool shows(std::string_view ns, const services::ServiceView& services) const noexcept;
+    /// Whether `ns` exists and we speak of it.
+    bool exposes(std::string_view ns, const services::ServiceView& services) const noexcept;
+    /// Whether `bits` of a Service, endpoint or Pod have that of `labels`.
+    bool selects(std::uint8_t bits) const noexcept { return (bits & selected) == selected; }
 };
 
 }  // namespace nameplane::plugins::kubernetes

@@ -31,25 +31,47 @@ dns::NameView suffix_of(dns::NameView name, std::size_t at) noexcept {
 
 }  // namespace
 
-void Answer::service_ports(const Found& found) noexcept {
-    const services::ServiceHead& service = *found.head;
-    const std::span<const IpAddress> addresses = service.cluster_ips();
-    const std::size_t ports = service.port_count();
-    const PortFilter filter{found.request};
-    const dns::NameView target = suffix_of(query_.name(), found.request.service_at);
+namespace {
+
+std::size_t matching_ports(const services::ServiceHead& service, const Request& request) noexcept {
+    const PortFilter filter{request};
     std::size_t matching = 0;
-    for (std::size_t i = 0; i < ports; ++i) {
+    for (std::size_t i = 0; i < service.port_count(); ++i) {
         matching += filter.matches(service.port(i).name, service.port(i).protocol) ? 1U : 0U;
     }
-    if (matching == 0 || addresses.empty()) return;
-    const std::uint16_t weight = weight_of(matching * addresses.size());
-    const std::size_t room = affordable(matching, srv_octets_min, sizeof(dns::Record) + 64);
+    return matching;
+}
+
+}  // namespace
+
+void Answer::service_ports(const Found& found, std::span<const IpAddress> addresses,
+                           std::span<const std::string> hosts) noexcept {
+    const std::size_t matching = matching_ports(*found.head, found.request);
+    const std::size_t places = addresses.size() + hosts.size();
+    if (matching == 0 || places == 0) return;
+    const std::uint16_t weight = weight_of(matching * places);
+    if (!addresses.empty()) {
+        const dns::NameView target = suffix_of(query_.name(), found.request.service_at);
+        ports_at(found, target, weight);
+        for (const IpAddress& address : addresses) reply_.additional(record(target, address));
+    }
+    for (const std::string& host : hosts) {
+        if (const auto target = host_name(host)) ports_at(found, *target, weight);
+    }
+}
+
+void Answer::ports_at(const Found& found, dns::NameView target, std::uint16_t weight) noexcept {
+    const services::ServiceHead& service = *found.head;
+    const PortFilter filter{found.request};
+    const std::size_t before = reply_.answers().size();
+    const std::size_t room = affordable(matching_ports(service, found.request), srv_octets_min,
+                                        sizeof(dns::Record) + 64);
     ArenaSet<std::uint16_t> seen{query_.arena(), room};
     if (!seen.ok()) return reply_.fail();
-    for (std::size_t i = 0; i < ports; ++i) {
+    for (std::size_t i = 0; i < service.port_count(); ++i) {
         const services::ServiceHead::Port port = service.port(i);
         if (!filter.matches(port.name, port.protocol)) continue;
-        if (reply_.answers().size() == room) {
+        if (reply_.answers().size() - before == room) {
             reply_.truncated = true;
             break;
         }
@@ -57,14 +79,11 @@ void Answer::service_ports(const Found& found) noexcept {
         reply_.answer(record(query_.name(), dns::Type::srv,
                              SrvData{.weight = weight, .port = port.number, .target = target}));
     }
-    for (const IpAddress& address : addresses) {
-        reply_.additional(record(target, address));
-    }
 }
 
 void Answer::endpoint_ports(const Found& found) noexcept {
     const services::ServiceEntry& entry = *found.entry;
-    const EndpointFilter filter{settings_, found.request};
+    const EndpointFilter filter{settings_, zone_, found.request};
     std::size_t endpoints = 0;
     std::size_t entries = 0;
     for (const EndpointEntry& endpoint : entry.endpoints) {
@@ -78,7 +97,7 @@ void Answer::endpoint_ports(const Found& found) noexcept {
 
     // For each: its place in two tables, its name, its records.
     const std::size_t memory = 4 * sizeof(TargetTable::Target) + 4 * 16 + service.size() +
-                               dns::label_octets_max + 1 + 2 * sizeof(dns::Record);
+                               2 * (dns::label_octets_max + 1) + 2 * sizeof(dns::Record);
     const std::size_t octets = srv_octets_min + service.size() + 2;
     const std::size_t room = affordable(entries, octets, memory);
     const std::size_t room_for_addresses = std::min(endpoints, room);
@@ -100,7 +119,9 @@ void Answer::endpoint_ports(const Found& found) noexcept {
         if (last != nullptr && *last != endpoint.address) ++run;
         last = &endpoint.address;
         LabelText text;
-        TargetTable::Target* const target = targets.find(endpoint_label(settings_, endpoint, text));
+        const std::string_view cluster = zone_.multicluster ? *endpoint.node : std::string_view{};
+        TargetTable::Target* const target =
+            targets.find(endpoint_label(settings_, endpoint, text), cluster);
         if (target == nullptr) continue;
         bool numbered = false;
         for (const EndpointPort& port : EndpointFilter::ports_of(entry, endpoint)) {

@@ -110,11 +110,15 @@ struct Agent::Parts {
                      registry.counter("nameplane_log_lines_dropped_total",
                                       "Lines of the query log that nobody took in time.")};
     net::Loop loop;
+    const StoreNeeds needs = store_needs(config.runtime);
     services::Store store{
-        services::StoreOptions{.keep_pods = needs_pods(config.runtime),
+        services::StoreOptions{.keep_pods = needs.pods,
                                .needs_namespaces = source_of(config.start) != Source::api ||
                                                    !config.start.dns.listen.empty(),
-                               .needs_node = config.start.rules.mode != conf::RulesMode::off},
+                               .pod_details = needs.pod_details,
+                               .keep_imports = needs.imports,
+                               .needs_node = config.start.rules.mode != conf::RulesMode::off,
+                               .selections = needs.selections},
         clock};
     services::Gate gate{config.start.rules.mode != conf::RulesMode::off,
                         config.start.rules.publish_wait, clock};
@@ -276,6 +280,7 @@ struct Agent::Parts {
                           .metrics = registry,
                           .own_addresses = own,
                           .headless_elsewhere = config.start.api.headless_forward,
+                          .selections = &needs.selections,
                           .background = &background,
                           .line_log = &line_log,
                           .services_synced = [this] { return names_synced(); },
@@ -320,7 +325,7 @@ struct Agent::Parts {
     }
 
     void reload() {
-        Result<Reload> next = prepare_reload(config, overrides);
+        Result<Reload> next = prepare_reload(config, needs, overrides);
         if (!next) return reload_refused(next.error());
         Result<Built> built = build(next->runtime);
         if (!built) return reload_refused(noted(built.error()));

@@ -1,10 +1,11 @@
 // The Kubernetes API as the agent's source: the client, what it lists and watches, the state kept
 // on disk, and how old it all is.
 
+#include "agent/config_watch.hpp"
 #include "agent/freshness.hpp"
 #include "agent/node.hpp"
-#include "agent/reload.hpp"
 #include "agent/source_part.hpp"
+#include "agent/store_needs.hpp"
 #include "kube/api_access.hpp"
 #include "kube/api_client.hpp"
 #include "kube/api_source.hpp"
@@ -51,7 +52,9 @@ kube::ApiSourceOptions source_options(const conf::Config& config) {
     // Only rules depend on the Node; who serves names alone needs no right to read it.
     if (config.start.rules.mode != conf::RulesMode::off)
         options.node_name = local_node_name(config.start.node);
-    options.pods = needs_pods(config.runtime);
+    const StoreNeeds needs = store_needs(config.runtime);
+    options.pods = needs.pods;
+    options.imports = needs.imports;
     options.headless_slices = !config.start.api.headless_forward;
     // Names know no proxy: only who writes nothing but rules can do without those Services.
     options.foreign_proxy = !config.start.dns.listen.empty();
@@ -64,10 +67,13 @@ kube::StateOptions state_options(const conf::Config& config, const std::string& 
                                  const kube::ApiSourceOptions& source) {
     kube::StateOptions options;
     options.path = config.start.api.state_file;
-    options.fingerprint = server + "\nnode " + source.node_name + "\npods " +
-                          (source.pods ? "yes" : "no") + "\nheadless " +
+    // In words while they are few, for whoever reads why a state was refused.
+    constexpr std::size_t shown_octets_max = 1000;
+    std::string kept = store_needs(config.runtime).to_string();
+    if (kept.size() > shown_octets_max) kept = fingerprint(kept);
+    options.fingerprint = server + "\nnode " + source.node_name + "\nheadless " +
                           (source.headless_slices ? "yes" : "no") + "\nforeign proxy " +
-                          (source.foreign_proxy ? "yes" : "no");
+                          (source.foreign_proxy ? "yes" : "no") + "\nkept " + kept;
     return options;
 }
 
@@ -108,7 +114,9 @@ public:
 
     bool listed() const override {
         const std::vector<kube::KindHealth> kinds = health();
-        return !kinds.empty() && std::ranges::all_of(kinds, &kube::KindHealth::listed);
+        return !kinds.empty() && std::ranges::all_of(kinds, [](const kube::KindHealth& kind) {
+            return kind.listed || kind.optional;
+        });
     }
 
     Readiness readiness(bool rules_in, bool was_ready) const override {

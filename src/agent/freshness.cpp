@@ -97,7 +97,11 @@ void add_other_errors(const std::vector<KindHealth>& kinds, std::vector<std::str
 
 }  // namespace
 
-Freshness freshness_of(const FreshnessInputs& inputs) {
+// Kinds that the server need not have are waited for by nobody: what is wrong with them is a
+// remark.
+Freshness freshness_of(const FreshnessInputs& given) {
+    FreshnessInputs inputs = given;
+    std::erase_if(inputs.kinds, &KindHealth::optional);
     Freshness all;
     all.listed = !inputs.kinds.empty() && std::ranges::all_of(inputs.kinds, &KindHealth::listed);
     if (const auto age = worst_age(inputs)) {
@@ -112,6 +116,10 @@ Freshness freshness_of(const FreshnessInputs& inputs) {
         all.readiness.remarks.push_back(std::move(remark));
     }
     add_other_errors(inputs.kinds, all.readiness.remarks);
+    for (const KindHealth& kind : given.kinds) {
+        const bool wrong = kind.optional && !kind.current && !kind.error.empty();
+        if (wrong) all.readiness.remarks.push_back("kubernetes: " + kind.error);
+    }
     return all;
 }
 

@@ -19,17 +19,8 @@ std::string joined(const std::vector<std::string_view>& words) {
 
 }  // namespace
 
-bool needs_pods(const conf::RuntimeConfig& runtime) {
-    for (const conf::ServerConfig& server : runtime.servers) {
-        for (const conf::PluginConfig& plugin : server.plugins) {
-            if (plugin.name == "kubernetes" && plugin.options.word("pods") == "verified")
-                return true;
-        }
-    }
-    return false;
-}
-
-Result<Reload> prepare_reload(const conf::Config& running, const Overrides& overrides) {
+Result<Reload> prepare_reload(const conf::Config& running, const StoreNeeds& kept,
+                              const Overrides& overrides) {
     conf::Compiled next = load_settings(overrides);
     if (!next.problems.empty()) {
         for (const conf::Problem& problem : next.problems) {
@@ -39,9 +30,8 @@ Result<Reload> prepare_reload(const conf::Config& running, const Overrides& over
                      std::to_string(next.problems.size()) + " problems in the configuration"};
     }
     std::vector<std::string_view> changed = changed_fields(running.start, next.config.start);
-    if (needs_pods(next.config.runtime) && !needs_pods(running.runtime)) {
-        changed.push_back("kubernetes.pods");
-    }
+    const std::vector<std::string_view> missing = missing_needs(kept, next.config.runtime);
+    changed.insert(changed.end(), missing.begin(), missing.end());
     if (!changed.empty()) {
         return Error{Errc::conflict, "a restart is needed to change " + joined(changed)};
     }

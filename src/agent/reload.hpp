@@ -3,12 +3,10 @@
 // what comes back, or keeps what it has.
 
 #include "agent/settings.hpp"
+#include "agent/store_needs.hpp"
 #include <nameplane/base/result.hpp>
 
 namespace nameplane::agent {
-
-/// Whether any server answers pod names by looking at Pods, so that the store must keep them.
-bool needs_pods(const conf::RuntimeConfig& runtime);
 
 /// What comes in for what is running, and what it was read from.
 struct Reload {
@@ -16,9 +14,10 @@ struct Reload {
     std::string sources;
 };
 
-/// What may be swapped in for `running`. Problems of the file are logged one by one; the error says
-/// in one sentence why there is nothing to swap: the file is wrong, or names of options differ that
-/// need a restart.
-Result<Reload> prepare_reload(const conf::Config& running, const Overrides& overrides);
+/// What may be swapped in for `running`, whose store keeps what `kept` says. Problems of the file
+/// are logged one by one; the error says in one sentence why there is nothing to swap: the file is
+/// wrong, or names of options differ that need a restart.
+Result<Reload> prepare_reload(const conf::Config& running, const StoreNeeds& kept,
+                              const Overrides& overrides);
 
 }  // namespace nameplane::agent

@@ -153,6 +153,10 @@ Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building
     mine.zones_served = std::make_shared<zone::Directory>();
     mine.view = server.view;
     if (!places.front().empty()) mine.server_label = building.layout.labels[places[0][0]];
+    mine.sibling = [&server](std::string_view name) -> const Options* {
+        const auto found = std::ranges::find(server.plugins, name, &conf::PluginConfig::name);
+        return found == server.plugins.end() ? nullptr : &found->options;
+    };
     Result<std::unique_ptr<const Chain>> chain = build_chain(server, mine, building.mistakes);
     if (!chain) return chain.error();
     for (std::size_t i = 0; i < names.size(); ++i) {

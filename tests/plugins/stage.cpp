@@ -74,10 +74,18 @@ Built build(std::string_view lines, const Stage::Options& options, metrics::Regi
     const conf::ServerConfig& server = compiled.config.runtime.servers.front();
     std::vector<dns::Name> zones;
     for (const conf::ServedZone& zone : server.zones) zones.push_back(zone.name);
+    std::vector<IpAddress> own;
+    for (const std::string& text : options.own_addresses) own.push_back(*IpAddress::parse(text));
     Setup setup{.zones = zones,
                 .workers = options.workers,
                 .metrics = metrics,
-                .own_addresses = {},
+                .own_addresses = own,
+                .selections = options.selections,
+                .sibling = [&server](std::string_view name) -> const nameplane::Options* {
+                    const auto found =
+                        std::ranges::find(server.plugins, name, &conf::PluginConfig::name);
+                    return found == server.plugins.end() ? nullptr : &found->options;
+                },
                 .background = options.background,
                 .line_log = options.line_log,
                 .services_synced = [] { return true; },
@@ -220,7 +228,6 @@ struct Stage::Parts {
     std::optional<chain::Chain> alone;
     std::string lines;
     Options options;
-    std::shared_ptr<const services::Snapshot> snapshot = services::Snapshot::empty();
 };
 
 Stage::Stage(std::string_view lines, Options options)
@@ -284,7 +291,7 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
          .server = *SocketAddress::parse("192.0.2.53:53"),
          .transport = how.tcp ? Transport::tcp : Transport::udp,
          .worker = how.worker,
-         .services = services::ServiceView{*parts_->snapshot},
+         .services = services::ServiceView{*parts_->options.snapshot},
          .arena = &arena,
          .host = &host}};
     Reply reply{arena};

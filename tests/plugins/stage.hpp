@@ -4,6 +4,7 @@
 
 #include "chain/chain.hpp"
 #include "dns/tsig.hpp"
+#include "services/selections.hpp"
 #include "services/snapshot.hpp"
 #include "support/ldns_message.hpp"
 #include <nameplane/base/clock.hpp>
@@ -77,6 +78,9 @@ public:
         Background* background = nullptr;
         LineLog* line_log = nullptr;
         const Clock* clock = nullptr;
+        std::shared_ptr<const services::Snapshot> snapshot = services::Snapshot::empty();
+        const services::Selections* selections = nullptr;
+        std::vector<std::string> own_addresses{};
     };
     /// Fails the test if the lines are wrong.
     explicit Stage(std::string_view lines, Options options);

@@ -25,6 +25,8 @@ std::vector<dns::Name> names(const Texts& texts) {
 const std::set<std::string>& options_tested() {
     static const std::set<std::string> tested{"zones", "ttl", "pods", "namespaces", "noendpoints",
                                               "endpoint_pod_names", "ignore", "fallthrough",
+                                              // In files of their own: test_kubernetes_*.cpp.
+                                              "labels", "namespace_labels", "multicluster", "zonal",
                                               // For the agent; tests/unit/agent has their test.
                                               "endpoint", "tls", "kubeconfig",
                                               // Those that only must be well written.

@@ -184,25 +184,26 @@ TEST_CASE("a reload gives what may change and refuses the rest by name") {
     Overrides overrides;
     overrides.config_path = file.path();
     const conf::Config running = load_settings(overrides).config;
+    const StoreNeeds kept = store_needs(running.runtime);
 
     file.write("[log]\nlevel = \"error\"\n[[server]]\nzones = [\"a\"]\nkubernetes = {ttl = 9}\n");
-    const Result<Reload> good = prepare_reload(running, overrides);
+    const Result<Reload> good = prepare_reload(running, kept, overrides);
     REQUIRE(good.has_value());
     CHECK(good->runtime.log_level == log::Level::error);
     CHECK(good->runtime.servers[0].plugins[0].options.seconds("ttl") == 9);
 
     file.write("[dns]\nport = 1\nthreads = 9\n");
-    const Result<Reload> restart = prepare_reload(running, overrides);
+    const Result<Reload> restart = prepare_reload(running, kept, overrides);
     REQUIRE_FALSE(restart.has_value());
     CHECK(restart.error().text == "a restart is needed to change dns.port, dns.threads");
 
     file.write("[[server]]\nzones = [\"a\"]\nkubernetes = {pods = \"verified\"}\n");
-    const Result<Reload> pods = prepare_reload(running, overrides);
+    const Result<Reload> pods = prepare_reload(running, kept, overrides);
     REQUIRE_FALSE(pods.has_value());
     CHECK(pods.error().text == "a restart is needed to change kubernetes.pods");
 
     file.write("[dns]\nprot = 1\n[x]\n");
-    const Result<Reload> wrong = prepare_reload(running, overrides);
+    const Result<Reload> wrong = prepare_reload(running, kept, overrides);
     REQUIRE_FALSE(wrong.has_value());
     CHECK(wrong.error().text == "2 problems in the configuration");
 }
@@ -213,8 +214,53 @@ TEST_CASE("what the command line overrides may change in the file") {
     overrides.config_path = file.path();
     overrides.port = 5;
     const conf::Config running = load_settings(overrides).config;
+    const StoreNeeds kept = store_needs(running.runtime);
     file.write("[dns]\nport = 2\n");
-    CHECK(prepare_reload(running, overrides).has_value());
+    CHECK(prepare_reload(running, kept, overrides).has_value());
+}
+
+TEST_CASE("a reload cannot ask for what the store does not keep") {
+    const TempFile file{""};
+    Overrides overrides;
+    overrides.config_path = file.path();
+    const auto with = [&](const std::string& body) {
+        file.write("[[server]]\nzones = [\"a\", \"b\"]\nmetadata = {}\n[server.kubernetes]\n" +
+                   body);
+        return load_settings(overrides).config;
+    };
+    const auto refusal_of = [&](const conf::Config& running, const StoreNeeds& kept,
+                                const std::string& body) {
+        with(body);
+        const Result<Reload> next = prepare_reload(running, kept, overrides);
+        return next ? std::string{} : next.error().text;
+    };
+    const conf::Config plain = with("ttl = 5\n");
+    const StoreNeeds nothing = store_needs(plain.runtime);
+    CHECK_FALSE(nothing.pods);
+    CHECK_FALSE(nothing.imports);
+    CHECK(nothing.to_string() == "no pods\nlabels \nnamespace_labels ");
+    const std::string restart = "a restart is needed to change ";
+    CHECK(refusal_of(plain, nothing, "labels = [\"app=web\"]\n") == restart + "kubernetes.labels");
+    CHECK(refusal_of(plain, nothing, "namespace_labels = [\"app=web\"]\n") ==
+          restart + "kubernetes.namespace_labels");
+    CHECK(refusal_of(plain, nothing, "multicluster = [\"b\"]\n") ==
+          restart + "kubernetes.multicluster");
+    CHECK(refusal_of(plain, nothing, "pods = \"insecure\"\n").empty());
+
+    const std::string all = "pods = \"verified\"\nmulticluster = [\"b\"]\n"
+                            "labels = [\"app in (web, api)\"]\nnamespace_labels = [\"team\"]\n";
+    const conf::Config full = with(all);
+    const StoreNeeds kept = store_needs(full.runtime);
+    CHECK(kept.pods);
+    CHECK(kept.pod_details);
+    CHECK(kept.imports);
+    CHECK(kept.to_string() == "pods with names and labels, imports\nlabels app in (api,web)\n"
+                              "\nnamespace_labels team\n");
+    // The same however it is written, and less of it.
+    CHECK(refusal_of(full, kept, all).empty());
+    CHECK(refusal_of(full, kept, "labels = [\"app in (api,web)\"]\n").empty());
+    CHECK(refusal_of(full, kept, "ttl = 5\n").empty());
+    CHECK(refusal_of(full, kept, "labels = [\"app=api\"]\n") == restart + "kubernetes.labels");
 }
 
 TEST_CASE("the kubernetes plugin of a Corefile names the API server") {
