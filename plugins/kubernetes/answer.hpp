@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace nameplane::plugins::kubernetes {
 
@@ -23,6 +24,9 @@ inline constexpr std::size_t cname_chain_max = 10;
 inline constexpr std::size_t message_octets_max = 65535;
 /// An A record behind a compressed owner.
 inline constexpr std::size_t address_record_octets_min = 16;
+
+/// Names of hosts, as they were written.
+using Hosts = std::span<const std::string>;
 
 /// Lives for one ask(). Nothing here allocates but from the query's arena.
 class Answer {
@@ -34,8 +38,7 @@ public:
     void give(const Found& found) noexcept;
     /// The same of a Service whose addresses are `addresses` instead of its clusterIPs, and whose
     /// targets are those and `hosts`.
-    void give_at(const Found& found, std::span<const IpAddress> addresses,
-                 std::span<const std::string> hosts) noexcept;
+    void give_at(const Found& found, std::span<const IpAddress> addresses, Hosts hosts) noexcept;
     /// The SOA, into the authority section.
     void add_soa() noexcept;
     /// Where the CNAMEs that were given lead outside of the zone, in lower case: whoever is behind
@@ -53,10 +56,10 @@ private:
     void cname(const services::ServiceEntry& entry) noexcept;
 
     void service_ports(const Found& found, std::span<const IpAddress> addresses,
-                       std::span<const std::string> hosts) noexcept;
+                       Hosts hosts) noexcept;
     /// Records of one target with the ports that match.
     void ports_at(const Found& found, dns::NameView target, std::uint16_t weight) noexcept;
-    std::optional<dns::NameView> host_name(const std::string& host) noexcept;
+    std::optional<dns::NameView> host_name(std::string_view host) noexcept;
     void endpoint_ports(const Found& found) noexcept;
 
     void pointer(const Found& found) noexcept;

@@ -28,13 +28,13 @@ std::optional<Target> target_of(const services::ServiceEntry& entry, Arena& aren
 
 }  // namespace
 
-std::optional<dns::NameView> Answer::host_name(const std::string& host) noexcept {
+std::optional<dns::NameView> Answer::host_name(std::string_view host) noexcept {
     const std::optional<dns::Name> name = dns::Name::parse(host);
     return name ? name->lower().view().copy_to(query_.arena()) : std::nullopt;
 }
 
 void Answer::give_at(const Found& found, std::span<const IpAddress> addresses,
-                     std::span<const std::string> hosts) noexcept {
+                     Hosts hosts) noexcept {
     const dns::Type type = query_.type();
     if (type == dns::Type::srv) return service_ports(found, addresses, hosts);
     if (type != dns::Type::a && type != dns::Type::aaaa) return;

@@ -16,21 +16,16 @@ bool Settings::falls_through(dns::NameView name) const noexcept {
                                [&](const dns::Name& zone) { return name.is_under(zone); });
 }
 
-namespace {
-
-bool is_named(const std::vector<std::string>& namespaces, std::string_view ns) noexcept {
+bool Settings::names(std::string_view ns) const noexcept {
     return namespaces.empty() || std::ranges::binary_search(namespaces, ns, std::less<>{});
 }
 
-}  // namespace
-
 bool Settings::shows(std::string_view ns, const services::ServiceView& services) const noexcept {
-    return is_named(namespaces, ns) &&
-           (namespace_selected == 0 || services.has_namespace(ns, namespace_selected));
+    return names(ns) && (namespace_selected == 0 || services.has_namespace(ns, namespace_selected));
 }
 
 bool Settings::exposes(std::string_view ns, const services::ServiceView& services) const noexcept {
-    return is_named(namespaces, ns) && services.has_namespace(ns, namespace_selected);
+    return names(ns) && services.has_namespace(ns, namespace_selected);
 }
 
 }  // namespace nameplane::plugins::kubernetes

@@ -65,6 +65,8 @@ struct Settings {
     /// The longest zone that holds `name`, or nullptr.
     const Zone* zone_of(dns::NameView name) const noexcept;
     bool falls_through(dns::NameView name) const noexcept;
+    /// Whether the option `namespaces` names `ns`, or none.
+    bool names(std::string_view ns) const noexcept;
     /// Whether we speak of `ns`, which exists.
     bool shows(std::string_view ns, const services::ServiceView& services) const noexcept;
     /// Whether `ns` exists and we speak of it.

@@ -45,7 +45,7 @@ std::size_t matching_ports(const services::ServiceHead& service, const Request& 
 }  // namespace
 
 void Answer::service_ports(const Found& found, std::span<const IpAddress> addresses,
-                           std::span<const std::string> hosts) noexcept {
+                           Hosts hosts) noexcept {
     const std::size_t matching = matching_ports(*found.head, found.request);
     const std::size_t places = addresses.size() + hosts.size();
     if (matching == 0 || places == 0) return;
@@ -55,7 +55,7 @@ void Answer::service_ports(const Found& found, std::span<const IpAddress> addres
         ports_at(found, target, weight);
         for (const IpAddress& address : addresses) reply_.additional(record(target, address));
     }
-    for (const std::string& host : hosts) {
+    for (const std::string_view host : hosts) {
         if (const auto target = host_name(host)) ports_at(found, *target, weight);
     }
 }

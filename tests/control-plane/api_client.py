@@ -12,19 +12,25 @@ GROUPS = {
     "apps/v1": "/apis/apps/v1",
     "discovery.k8s.io/v1": "/apis/discovery.k8s.io/v1",
     "rbac.authorization.k8s.io/v1": "/apis/rbac.authorization.k8s.io/v1",
+    "apiextensions.k8s.io/v1": "/apis/apiextensions.k8s.io/v1",
+    "multicluster.x-k8s.io/v1alpha1": "/apis/multicluster.x-k8s.io/v1alpha1",
 }
 PLURALS = {
     "Service": "services", "EndpointSlice": "endpointslices", "Namespace": "namespaces",
     "Node": "nodes", "Pod": "pods", "Deployment": "deployments", "ServiceAccount": "serviceaccounts",
     "ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings",
     "DaemonSet": "daemonsets", "ConfigMap": "configmaps", "Secret": "secrets",
+    "CustomResourceDefinition": "customresourcedefinitions", "ServiceImport": "serviceimports",
 }
 VERSIONS = {
     "Deployment": "apps/v1", "DaemonSet": "apps/v1", "EndpointSlice": "discovery.k8s.io/v1",
     "ClusterRole": "rbac.authorization.k8s.io/v1",
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
+    "CustomResourceDefinition": "apiextensions.k8s.io/v1",
+    "ServiceImport": "multicluster.x-k8s.io/v1alpha1",
 }
-CLUSTER_WIDE = {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding"}
+CLUSTER_WIDE = {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding",
+                "CustomResourceDefinition"}
 MERGE = "application/merge-patch+json"
 # What a request meets while the server is away or has just come back.
 AWAY = (OSError, http.client.HTTPException)

@@ -6,6 +6,7 @@ import re
 import api_client
 import cluster_test
 import control_plane
+import imports
 from cluster_test import await_true
 from expected import nameplane
 
@@ -119,6 +120,29 @@ class Rbac(cluster_test.ClusterTest):
         await_true("the pod has a name", lambda: agent.udp(name).data("A") == [address])
         self.assertEqual(agent.stop(), 0)
 
+    def test_imports_may_come_later(self):
+        """Neither the right to see ServiceImports nor their kind is there at first: names are ready all
+        the same, and those of ServiceImports come with them."""
+        more = '[[server]]\nzones = ["cluster.local", "set.test"]\n[server.kubernetes]\n' \
+            'multicluster = ["set.test"]\n'
+        agent = self.agent_of("nameplane", rules=False, more=more)
+        self.await_ready(agent)
+        await_true("the log names serviceimports", lambda: any(
+            "serviceimports" in line and "(403)" in line for line in agent.read_lines()))
+        (status, body) = agent.get("ready")
+        self.assertEqual(status, 200)
+        self.assertIn("serviceimports", body)
+        self.assertEqual(agent.udp("late.default.svc.set.test").rcode, "SERVFAIL")
+        self.assertEqual(agent.udp("late.default.svc.cluster.local").rcode, "NXDOMAIN")
+        self.apply("rbac-imports.yaml")
+        imports.define(self.api)
+        imports.create(self.api, imports.service_import("late", "default", ["10.96.200.1"]))
+        await_true("the import has a name", lambda:
+                   agent.udp("late.default.svc.set.test").data("A") == ["10.96.200.1"])
+        await_true("others have none", lambda:
+                   agent.udp("none.default.svc.set.test").rcode == "NXDOMAIN")
+        self.assertEqual(agent.stop(), 0)
+
     def test_manifests_are_valid(self):
         for name in ("deployment.yaml", "daemonset.yaml"):
             answers = self.apply(name, "&dryRun=All")
@@ -130,7 +154,7 @@ class Rbac(cluster_test.ClusterTest):
         self.apply("kube-proxy.yaml", "&dryRun=All")
         self.assertEqual({path.name for path in DEPLOY.glob("*.yaml")},
                          {"deployment.yaml", "daemonset.yaml", "kube-proxy.yaml", "nodelocaldns.yaml",
-                          "rbac.yaml", "rbac-pods.yaml"})
+                          "rbac.yaml", "rbac-pods.yaml", "rbac-imports.yaml"})
 
 
 if __name__ == "__main__":

@@ -309,9 +309,26 @@ def _(case):
         all("dotted.pod" in record.data[-1] for record in theirs_only)
 
 
-# Rules that questions about a cluster do not meet.
+@known("namespace-labels-and-reverse", "rcode", "answer", "authority", "flags", "opt")
+def _(case):
+    """namespace_labels there: PTR records name what does not exist."""
+    return any(line.startswith("namespace_labels") for line in case.options) and \
+        case.is_reverse() and name_error(case, case.ours) and \
+        [record.kind for record in case.theirs.answer] == ["PTR"]
+
+
+@known("external-host", "additional")
+def _(case):
+    """k8s_external there: SRV records that lead outside, with addresses."""
+    return case.question.type == "SRV" and "k8s_external " in case.options and \
+        not case.ours.additional and \
+        all(record.data[-1] == "lb.cloud.test." for record in case.ours.answer)
+
+
+# Rules that questions of test_kubernetes.py do not meet.
 ELSEWHERE = {"cd-copied", "opt-unasked", "glue-does-not-cut", "class-in-only", "cached-ttl", "no-ds-proven",
-             "closest-name-proven", "wildcard-alias-signed", "wildcard-beside-empty-name"}
+             "closest-name-proven", "wildcard-alias-signed", "wildcard-beside-empty-name",
+             "namespace-labels-and-reverse", "external-host"}
 
 # "malformed-messages": what raw.MESSAGES get here and there, where it is not the same.
 FORMERR = "FORMERR opcode 0 RD 0/0/0/0"
