@@ -16,7 +16,9 @@ constexpr std::string_view fingerprint = "https://api.example:6443";
 
 services::Contents filled(const kube::SavedState& state) {
     const SystemClock clock;
-    services::Store store{services::StoreOptions{.keep_pods = true}, clock};
+    services::Store store{
+        services::StoreOptions{.keep_pods = true, .pod_details = true, .keep_imports = true},
+        clock};
     std::uint64_t said = 0;
     state.replay([&](services::Event event) {
         const bool bound = std::holds_alternative<services::BeginList>(event) ||

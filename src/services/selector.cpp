@@ -186,6 +186,8 @@ std::string Selector::to_string() const {
         for (std::size_t i = 0; i < requirement.values.size(); ++i) {
             text.append(i == 0 ? "" : ",").append(requirement.values[i]);
         }
+        // The empty value alone, which "()" would not be.
+        if (requirement.values.size() == 1 && requirement.values[0].empty()) text += ',';
         text += ')';
     }
     return text;

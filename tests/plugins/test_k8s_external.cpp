@@ -58,8 +58,9 @@ std::string said(Stage& stage, const std::string& name, const std::string& type 
     return answer.message.answers.empty() ? answer.rcode : answer.answers();
 }
 
-const std::string soa = "ext.test. 5 IN SOA ns1.dns.ext.test. hostmaster.dns.ext.test. 1502989566 "
-                        "7200 1800 86400 5";
+const std::string zone_soa =
+    "ext.test. 5 IN SOA ns1.dns.ext.test. hostmaster.dns.ext.test. 1502989566 "
+    "7200 1800 86400 5";
 
 }  // namespace
 
@@ -71,7 +72,7 @@ TEST_CASE("k8s_external: addresses from outside") {
     CHECK(said(stage, "front.ns.ext.test.", "AAAA") == "front.ns.ext.test. 5 IN AAAA 2001:db8::1");
     const StageAnswer none = stage.ask("front.ns.ext.test.", "TXT");
     CHECK(none.rcode == "NOERROR");
-    CHECK(none.message.authorities == std::vector<std::string>{soa});
+    CHECK(none.message.authorities == std::vector<std::string>{zone_soa});
     CHECK(said(stage, "bare.ns.ext.test.") == "bare.ns.ext.test. 5 IN A 203.0.113.3");
     CHECK(said(stage, "both.ns.ext.test.") == "both.ns.ext.test. 5 IN A 203.0.113.4");
     CHECK(said(stage, "_http._tcp.front.ns.ext.test.") != "NXDOMAIN");
@@ -83,7 +84,7 @@ TEST_CASE("k8s_external: addresses from outside") {
         INFO(name);
         const StageAnswer answer = stage.ask(name, "A");
         CHECK(answer.rcode == "NXDOMAIN");
-        CHECK(answer.message.authorities == std::vector<std::string>{soa});
+        CHECK(answer.message.authorities == std::vector<std::string>{zone_soa});
     }
     CHECK(said(stage, "ns.ext.test.") == "NOERROR");
     CHECK(stage.count("nameplane_k8s_external_queries_total", {{"result", "nxdomain"}}) == 8);
@@ -140,7 +141,7 @@ TEST_CASE("k8s_external: headless Services, with the option") {
 TEST_CASE("k8s_external: the zone's own names") {
     Outside outside;
     Stage stage = outside.stage("", "", {"192.168.7.7"});
-    CHECK(said(stage, "ext.test.", "SOA") == soa);
+    CHECK(said(stage, "ext.test.", "SOA") == zone_soa);
     const StageAnswer servers = stage.ask("ext.test.", "NS");
     CHECK(servers.answers() == "ext.test. 5 IN NS ns1.dns.ext.test.");
     CHECK(servers.message.additionals ==

@@ -182,6 +182,20 @@ TEST_CASE("readiness tells the truth about the age of what is served", "[agent]"
     }
 }
 
+TEST_CASE("a kind that need not be there is waited for by nobody", "[agent]") {
+    KindHealth missing = waiting(Kind::service_import, "list serviceimports: no such path (404)");
+    missing.optional = true;
+    const Freshness all = freshness_of({.kinds = {current(service), current(slices), missing},
+                                        .rules_in = true,
+                                        .now = now,
+                                        .wall = wall});
+    CHECK(all.listed);
+    CHECK(all.ready());
+    CHECK(all.age == 0s);
+    CHECK(all.readiness.remarks ==
+          Sentences{"kubernetes: list serviceimports: no such path (404)"});
+}
+
 TEST_CASE("listed means every kind", "[agent]") {
     CHECK_FALSE(freshness_of({.now = now, .wall = wall}).listed);
     CHECK_FALSE(freshness_of({.kinds = {current(service), listing(slices)}, .now = now}).listed);

@@ -118,6 +118,16 @@ TEST_CASE("what is asked for is what is needed") {
     }
 }
 
+TEST_CASE("ServiceImports are asked for only with the option, and need not be there") {
+    World world{{.imports = true}};
+    REQUIRE(world.api.calls().size() == 4);
+    const auto call = world.call("/serviceimports");
+    CHECK(call->request.target.starts_with(
+        "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports?watch=1"));
+    CHECK(world.health(Kind::service_import).optional);
+    CHECK_FALSE(world.health(Kind::service).optional);
+}
+
 TEST_CASE("the jitter of several kinds comes from one sequence") {
     FakeTime time;
     FakeApi api;

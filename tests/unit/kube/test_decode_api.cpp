@@ -152,6 +152,7 @@ TEST_CASE("an object means the same in a manifest and in the API") {
         services::Event operator()(const EndpointSlice& s) const { return s; }
         services::Event operator()(const Node& n) const { return n; }
         services::Event operator()(const Namespace& n) const { return n; }
+        services::Event operator()(const services::ServiceImport& i) const { return i; }
     };
     const services::Event of_manifest = std::visit(Plain{}, decoded.objects[0]);
     const ApiObject of_api = item(kind, text);
@@ -202,6 +203,48 @@ TEST_CASE("a Pod, a Node and a Namespace of the API") {
         Kind::namespace_,
         R"({"metadata":{"name":"shop","labels":{"a":"b"}},"spec":{"finalizers":["kubernetes"]},"status":{"phase":"Active"}})");
     CHECK(ns.key == services::ObjectKey{"", "shop"});
+}
+
+TEST_CASE("a ServiceImport of the API, and a slice of it") {
+    const auto import = read<services::ServiceImport>(
+        Kind::service_import,
+        R"({"apiVersion":"multicluster.x-k8s.io/v1alpha1","kind":"ServiceImport",)"
+        R"("metadata":{"name":"db","namespace":"shop"},"spec":{"type":"ClusterSetIP",)"
+        R"("ips":["10.96.0.7","fd00::7"],"ports":[{"name":"pg","port":5432},)"
+        R"({"protocol":"UDP","port":53}],"sessionAffinity":"None"},"status":{"clusters":[]}})");
+    CHECK(import.key == services::ObjectKey{"shop", "db"});
+    CHECK_FALSE(import.headless);
+    CHECK(import.ips == std::vector{ip("10.96.0.7"), ip("fd00::7")});
+    CHECK(import.ports ==
+          std::vector<services::ServicePort>{{.name = "pg", .port = 5432},
+                                             {.protocol = Protocol::udp, .port = 53}});
+    CHECK(read<services::ServiceImport>(
+              Kind::service_import,
+              R"({"metadata":{"name":"a","namespace":"b"},"spec":{"type":"Headless"}})")
+              .headless);
+    const auto reason = [](const char* spec) {
+        return item(Kind::service_import,
+                    R"({"metadata":{"name":"a","namespace":"b"},"spec":)" + std::string{spec} + "}")
+            .reason;
+    };
+    CHECK(reason(R"({"type":"Other"})") ==
+          "spec.type is 'Other', expected one of ClusterSetIP, Headless");
+    CHECK(reason(R"({"ips":["x"]})").starts_with("spec.ips[0] is 'x', expected"));
+    CHECK(reason(R"({"ports":[{}]})") == "spec.ports[0].port is missing, expected a port number");
+    CHECK(reason(R"({"ports":[{"name":"A b","port":1}]})") ==
+          "spec.ports[0].name is 'A b', expected a DNS label");
+
+    const auto slice = read<EndpointSlice>(
+        Kind::endpoint_slice,
+        R"({"metadata":{"name":"a","namespace":"b","labels":{"app":"web",)"
+        R"("multicluster.kubernetes.io/service-name":"db",)"
+        R"("multicluster.kubernetes.io/source-cluster":"c1"}},"addressType":"IPv4",)"
+        R"("endpoints":[]})");
+    CHECK(slice.service.empty());
+    CHECK(slice.import == "db");
+    CHECK(slice.cluster == "c1");
+    CHECK(slice.labels.at("app") == "web");
+    CHECK(slice.selected == services::not_judged);
 }
 
 TEST_CASE("what carries the label of another proxy says so") {

@@ -188,6 +188,7 @@ TEST_CASE("objects of every kind come back with every field", "[saved]") {
         check_round_trip<Pod>(seed);
         check_round_trip<Node>(seed);
         check_round_trip<Namespace>(seed);
+        check_round_trip<ServiceImport>(seed);
     }
 }
 
@@ -319,9 +320,31 @@ TEST_CASE("another cluster and another format are told apart from damage", "[sav
     CHECK(refusal_of(with_checksum(body)) == "format 2, expected 1");
 }
 
-TEST_CASE("the format is the one that is numbered 1", "[saved]") {
-    // When this differs, the number in saved_state.cpp goes up and the file is made anew.
+TEST_CASE("the format is the one that is numbered 2", "[saved]") {
+    // When this differs, the number in saved_state.cpp goes up and the files are made anew.
     CHECK(read_file_of(SAVED_STATE_SEEDS "/little") == little_file());
+}
+
+TEST_CASE("makes the seeds anew", "[.seeds]") {
+    const auto write = [](const char* name, const std::string& octets) {
+        std::ofstream{std::string{SAVED_STATE_SEEDS "/"} + name, std::ios::binary} << octets;
+    };
+    HandClock clock;
+    Store store{{.keep_imports = true}, clock};
+    for (const Kind kind : {Kind::namespace_, Kind::service, Kind::endpoint_slice}) {
+        list(store, kind, {});
+    }
+    write("empty", saved_octets(head, store.contents()).value());
+    list_cluster(store);
+    ServiceImport import{.key = {"ns", "db"}, .headless = true, .ips = {}, .ports = {}};
+    import.ports.push_back({.name = "pg", .port = 5432});
+    list(store, Kind::service_import, {import});
+    EndpointSlice of_import = test::slice("ns", "", "db-c1", {test::endpoint("10.1.0.1")});
+    of_import.import = "db";
+    of_import.cluster = "c1";
+    REQUIRE(store.apply(of_import));
+    write("fields", saved_octets(head, store.contents()).value());
+    write("little", little_file());
 }
 
 TEST_CASE("a file is written for its owner only and replaces the old one", "[saved]") {

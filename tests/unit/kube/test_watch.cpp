@@ -158,7 +158,7 @@ TEST_CASE("the start gives whole lists of every kind, in order, and one settled(
         }
     }
     CHECK(begun == std::vector<Kind>{Kind::namespace_, Kind::node, Kind::pod, Kind::service,
-                                     Kind::endpoint_slice});
+                                     Kind::endpoint_slice, Kind::service_import});
     CHECK(ended == begun);
 }
 

@@ -23,7 +23,7 @@ TEST_CASE("label selectors are read in every form", "[services]") {
         {"app=web", "app in (web)"},
         {"app==web", "app in (web)"},
         {" app  =  web ", "app in (web)"},
-        {"app=", "app in ()"},
+        {"app=", "app in (,)"},
         {"app", "app"},
         {"!app", "!app"},
         {"! app", "!app"},
