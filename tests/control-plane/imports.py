@@ -37,7 +37,7 @@ def define(api):
     def is_established():
         status = api.get("CustomResourceDefinition", None, DEFINITION["metadata"]["name"])["status"]
         return any((one["type"], one["status"]) == ("Established", "True")
-                   for one in status.get("conditions", []))
+                   for one in status.get("conditions") or [])
     await_true("ServiceImports are defined", is_established)
 
 

@@ -254,8 +254,9 @@ def _(case):
 @known("reverse-other-types", "rcode", "flags", "authority", "opt")
 def _(case):
     """A reverse name with a PTR record exists for every type."""
+    behind = "k8s_external fallthrough" in case.options  # and there the next one says it has nothing
     return case.is_reverse() and case.question.type != "PTR" and is_no_data(case.ours) and \
-        name_error(case, case.theirs)
+        (name_error(case, case.theirs) or (behind and is_no_data(case.theirs)))
 
 
 @known("soa-below-apex", "rcode", "flags", "authority", "opt")
