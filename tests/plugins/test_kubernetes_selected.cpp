@@ -24,9 +24,9 @@ Selections known() {
 }
 
 /// In "blue", which has a team, and "red", which has none: Services that match and that do not.
-class Selected {
+class Chosen {
 public:
-    Selected() {
+    Chosen() {
         cluster_.put(Namespace{.key = {"", "blue"}, .labels = {{"team", "a"}}}).ns("red");
         for (const std::string ns : {"blue", "red"}) {
             const std::string net = ns == "blue" ? "10.0.1." : "10.0.2.";
@@ -63,8 +63,8 @@ std::string said(Stage& stage, const std::string& name, const std::string& type 
 }  // namespace
 
 TEST_CASE("kubernetes: labels choose Services, slices and pods") {
-    Selected selected;
-    Stage stage = selected.stage("labels app=web\npods verified");
+    Chosen chosen;
+    Stage stage = chosen.stage("labels app=web\npods verified");
     CHECK(said(stage, "web.blue.svc.cluster.local.") ==
           "web.blue.svc.cluster.local. 5 IN A 10.0.1.1");
     CHECK(said(stage, "api.blue.svc.cluster.local.") == "NXDOMAIN");
@@ -81,14 +81,14 @@ TEST_CASE("kubernetes: labels choose Services, slices and pods") {
           "11.1.0.10.in-addr.arpa. 5 IN PTR a.db.blue.svc.cluster.local.");
     CHECK(said(stage, "12.1.0.10.in-addr.arpa.", "PTR") == "NXDOMAIN");
     // A Service whose ready endpoints are all of slices that do not match is empty.
-    Stage strict = selected.stage("labels app=web\nignore empty_service");
+    Stage strict = chosen.stage("labels app=web\nignore empty_service");
     CHECK(said(strict, "web.blue.svc.cluster.local.") == "NXDOMAIN");
 }
 
 TEST_CASE("kubernetes: namespace_labels choose namespaces, also when their labels change") {
-    Selected selected;
+    Chosen chosen;
     const std::string body = "namespace_labels team\npods insecure";
-    Stage stage = selected.stage(body);
+    Stage stage = chosen.stage(body);
     CHECK(said(stage, "web.blue.svc.cluster.local.") != "NXDOMAIN");
     CHECK(said(stage, "web.red.svc.cluster.local.") == "NXDOMAIN");
     CHECK(said(stage, "blue.svc.cluster.local.") == "NOERROR");
@@ -98,18 +98,18 @@ TEST_CASE("kubernetes: namespace_labels choose namespaces, also when their label
     CHECK(said(stage, "12.2.0.10.in-addr.arpa.", "PTR") == "NXDOMAIN");
     CHECK(said(stage, "12.1.0.10.in-addr.arpa.", "PTR") != "NXDOMAIN");
 
-    selected.cluster()
+    chosen.cluster()
         .put(Namespace{.key = {"", "red"}, .labels = {{"team", "b"}}})
         .put(Namespace{.key = {"", "blue"}, .labels = {}});
-    Stage after = selected.stage(body);
+    Stage after = chosen.stage(body);
     CHECK(said(after, "web.blue.svc.cluster.local.") == "NXDOMAIN");
     CHECK(said(after, "web.red.svc.cluster.local.") != "NXDOMAIN");
     CHECK(said(after, "12.2.0.10.in-addr.arpa.", "PTR") != "NXDOMAIN");
 }
 
 TEST_CASE("kubernetes: without selectors everything is seen, judged or not") {
-    Selected selected;
-    Stage stage = selected.stage("pods verified");
+    Chosen chosen;
+    Stage stage = chosen.stage("pods verified");
     for (const char* name : {"web.blue.svc.cluster.local.", "api.red.svc.cluster.local.",
                              "b.db.red.svc.cluster.local.", "10-0-1-22.blue.pod.cluster.local."}) {
         CHECK(said(stage, name) != "NXDOMAIN");
@@ -117,10 +117,10 @@ TEST_CASE("kubernetes: without selectors everything is seen, judged or not") {
 }
 
 TEST_CASE("kubernetes: what is wrong with selectors is said") {
-    Selected selected;
+    Chosen chosen;
     const auto mistakes = [&](const std::string& body) {
         return mistakes_in("kubernetes cluster.local {\n" + body + "\n}",
-                           {.selections = &selected.selections()});
+                           {.selections = &chosen.selections()});
     };
     CHECK(mistakes("labels app == web").empty());
     CHECK(mistakes("labels app=(").find("labels: ") != std::string::npos);

@@ -146,6 +146,7 @@ endpoints:
 )");
     EndpointSlice expected;
     expected.key = {"shop", "web-1"};
+    expected.labels = {{"kubernetes.io/service-name", "web"}};
     expected.service = "web";
     expected.change_trigger_ns = 1714557600'250'000'000;
     expected.ports = {{"http", Protocol::tcp, 8080}, {"none", Protocol::tcp, 0}};

@@ -228,11 +228,11 @@ TEST_CASE("a ServiceImport of the API, and a slice of it") {
             .reason;
     };
     CHECK(reason(R"({"type":"Other"})") ==
-          "spec.type is 'Other', expected one of ClusterSetIP, Headless");
-    CHECK(reason(R"({"ips":["x"]})").starts_with("spec.ips[0] is 'x', expected"));
+          "spec.type is the text 'Other', expected one of ClusterSetIP, Headless");
+    CHECK(reason(R"({"ips":["x"]})").starts_with("spec.ips[0] is the text 'x', expected"));
     CHECK(reason(R"({"ports":[{}]})") == "spec.ports[0].port is missing, expected a port number");
     CHECK(reason(R"({"ports":[{"name":"A b","port":1}]})") ==
-          "spec.ports[0].name is 'A b', expected a DNS label");
+          "spec.ports[0].name is the text 'A b', expected a DNS label");
 
     const auto slice = read<EndpointSlice>(
         Kind::endpoint_slice,

@@ -282,7 +282,7 @@ TEST_CASE("what is wrong inside of a sound checksum is refused as well", "[saved
         {"not ours", "something else" + body, "not a saved state"},
         {"more behind the end", body + "x", "damaged: more or less than it says"},
         {"unknown record", start + "\x40", "damaged: an unknown record"},
-        {"unknown kind", start + "\x15", "damaged: an unknown record"},
+        {"unknown kind", start + "\x16", "damaged: an unknown record"},
         {"object outside", start + "\x20", "damaged: an object outside of its list"},
         {"end without begin", start + "\x30", "damaged: the end of a list that did not begin"},
         {"list in a list", start + "\x10\x11", "damaged: a list within a list, or twice"},
@@ -294,7 +294,7 @@ TEST_CASE("what is wrong inside of a sound checksum is refused as well", "[saved
          "damaged: more or less than it says"},
         {"list missing", start + "\x10\x30\x14\x34" + std::string("\xff\x00", 2),
          "damaged: a list is missing"},
-        {"no name", start + "\x14" + std::string("\x24\x00\x00\x00", 4),
+        {"no name", start + "\x14" + std::string("\x24\x00\x00\x00\x00", 5),
          "damaged: Namespace : has no name"},
         {"no such string", start + "\x14\x24\x05", "damaged: an object cannot be read"},
         {"long list", start + "\x14\x24" + std::string("\x00\x01n", 3) + "\xff\xff\xff\xff\x0f",
@@ -315,9 +315,9 @@ TEST_CASE("another cluster and another format are told apart from damage", "[sav
           "https://other.example:6443");
     std::string body = file.substr(0, file.size() - 32);
     const std::size_t format_at = std::string_view{"nameplane state\n"}.size();
-    REQUIRE(body[format_at] == 1);
-    body[format_at] = 2;
-    CHECK(refusal_of(with_checksum(body)) == "format 2, expected 1");
+    REQUIRE(body[format_at] == 2);
+    body[format_at] = 1;
+    CHECK(refusal_of(with_checksum(body)) == "format 1, expected 2");
 }
 
 TEST_CASE("the format is the one that is numbered 2", "[saved]") {
