@@ -1,4 +1,5 @@
-// Any text as a label selector: it is refused with a reason, or written in a way that means the same.
+// Any text as a label selector: it is refused with a reason, or written in a way that means the
+// same.
 
 #include "services/selector.hpp"
 

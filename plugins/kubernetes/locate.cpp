@@ -59,8 +59,9 @@ Kind kind_of_service(const Settings& settings, const Zone& zone, Request& reques
         const bool none = zone.multicluster && head.port_count() == 0;
         return !none && PortFilter{request}.any(head) ? Kind::cluster_ip : Kind::name_error;
     }
-    return settings.noendpoints ? Kind::name_error
-                                : kind_of_endpoints(settings, zone, request, entry);
+    // The option is about the endpoints of this cluster.
+    if (settings.noendpoints && !zone.multicluster) return Kind::name_error;
+    return kind_of_endpoints(settings, zone, request, entry);
 }
 
 void locate_service(const Settings& settings, const Zone& zone, const ServiceView& services,
