@@ -16,6 +16,8 @@ std::unique_ptr<ZoneRecords> Kubernetes::zone_records(Query& query,
     const kubernetes::Zone* const zone = settings_.zone_of(name);
     // As long as we do not know everything, a transfer would take names away from others.
     if (zone == nullptr || !name.equals(zone->name) || !query.services().synced()) return nullptr;
+    // ServiceImports are not handed out: who asks for one is told from the API, as we are.
+    if (zone->multicluster) return nullptr;
     return kubernetes::records_of_zone(settings_, *zone, query);
 }
 
@@ -60,7 +62,8 @@ public:
         arena_ = &arena;
         for (; place_ < services_.place_count(); ++place_, step_ = 0, endpoint_ = 0) {
             const ServiceEntry* const entry = services_.at(place_);
-            if (entry == nullptr || !settings_.allows(entry->service->key.ns)) continue;
+            if (entry == nullptr || !settings_.selects(entry->service->selected)) continue;
+            if (!settings_.shows(entry->service->key.ns, services_)) continue;
             if (const auto found = next_of(*entry)) {
                 record = *found;
                 return Step::record;
@@ -127,7 +130,7 @@ private:
         if (!owner) return std::nullopt;
         for (; endpoint_ < entry.endpoints.size(); ++endpoint_, step_ = 0) {
             const EndpointEntry& endpoint = entry.endpoints[endpoint_];
-            if (!endpoint.ready) continue;
+            if (!is_shown(endpoint)) continue;
             if (const auto found = next_of_endpoint(entry, endpoint, *owner)) return found;
         }
         return std::nullopt;
@@ -159,11 +162,15 @@ private:
         return std::nullopt;
     }
 
+    bool is_shown(const EndpointEntry& endpoint) const noexcept {
+        return endpoint.ready && settings_.selects(endpoint.selected);
+    }
+
     /// Whether the endpoint before, which has the same address, was told already.
     bool is_known_address(const ServiceEntry& entry) const noexcept {
         const IpAddress& address = entry.endpoints[endpoint_].address;
         for (std::size_t i = endpoint_; i-- > 0 && entry.endpoints[i].address == address;) {
-            if (entry.endpoints[i].ready) return true;
+            if (is_shown(entry.endpoints[i])) return true;
         }
         return false;
     }
@@ -172,8 +179,8 @@ private:
     std::uint16_t weight_of(const ServiceEntry& entry) noexcept {
         if (weighed_ != &entry) {
             const auto ready = static_cast<std::size_t>(
-                std::ranges::count_if(entry.endpoints, [](const EndpointEntry& endpoint) {
-                    return endpoint.ready != 0;
+                std::ranges::count_if(entry.endpoints, [this](const EndpointEntry& endpoint) {
+                    return is_shown(endpoint);
                 }));
             weight_ = static_cast<std::uint16_t>(
                 std::max<std::size_t>(weight_max / std::max<std::size_t>(ready, 1), 1));
