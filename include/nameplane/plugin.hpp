@@ -78,6 +78,11 @@ public:
     /// The domains that the query's client adds to names, for the plugin autopath; false: unknown.
     virtual bool search_path(Query&, SearchPath&) const noexcept { return false; }
 
+    /// Whether tap() is to be called; asked once.
+    virtual bool taps() const noexcept { return false; }
+    /// A plugin of the chain has asked an upstream about the query and got this answer.
+    virtual void tap(Query&, const UpstreamExchange&) const noexcept {}
+
     /// Whether queries of other classes than IN may enter a chain with this plugin in it. Its
     /// other plugins then meet them, too.
     virtual bool takes_all_classes() const noexcept { return false; }

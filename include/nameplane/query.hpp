@@ -35,6 +35,8 @@ class Plugin;
 class Query;
 class Reply;
 class Seal;
+class StageClock;
+struct UpstreamExchange;
 
 enum class Transport : std::uint8_t { udp, tcp };
 
@@ -64,6 +66,10 @@ public:
     /// The zone `name` from the first plugin that owns it; nullptr if none does.
     virtual std::unique_ptr<ZoneRecords> zone_records(Query& query,
                                                       dns::NameView name) const noexcept = 0;
+    /// Whether a plugin of the chain wants to hear of tap().
+    virtual bool is_tapped() const noexcept = 0;
+    /// See Plugin::tap().
+    virtual void tap(Query& query, const UpstreamExchange& exchange) const noexcept = 0;
 };
 
 /// Who runs the queries of a worker: keeps those that wait. Worker thread only.
@@ -110,11 +116,12 @@ public:
         std::size_t worker = 0;
         services::ServiceView services;
         Arena* arena = nullptr;
-        Host* host = nullptr;       ///< without one nothing can wait
-        void* place = nullptr;      ///< the host's own
-        bool for_nobody = false;    ///< see refresh_behind()
-        Query* asked_by = nullptr;  ///< the one that looks something up; see look_up()
-        void* inner = nullptr;      ///< the host's own, of such a query
+        Host* host = nullptr;         ///< without one nothing can wait
+        void* place = nullptr;        ///< the host's own
+        bool for_nobody = false;      ///< see refresh_behind()
+        Query* asked_by = nullptr;    ///< the one that looks something up; see look_up()
+        void* inner = nullptr;        ///< the host's own, of such a query
+        StageClock* clock = nullptr;  ///< of the few queries whose stages are timed
     };
     explicit Query(const Parts& parts) noexcept : parts_{parts} {}
     Query(const Query&) = delete;
@@ -206,6 +213,13 @@ public:
         if (!metadata_allowed_ || metadata_source_ == nullptr) return std::nullopt;
         return metadata_source_->metadata(*this, label);
     }
+    /// For who asks upstreams: whether to say so, see Plugin::tap().
+    bool is_tapped() const noexcept {
+        return metadata_source_ != nullptr && metadata_source_->is_tapped();
+    }
+    void tap(const UpstreamExchange& exchange) noexcept {
+        if (is_tapped()) metadata_source_->tap(*this, exchange);
+    }
     /// The client's search path, asked of a plugin of the chain; false if that knows none.
     bool search_path(std::string_view plugin, SearchPath& path) noexcept {
         return metadata_source_ != nullptr && metadata_source_->search_path(plugin, *this, path);
@@ -274,6 +288,8 @@ public:
         parts_.asked = asked;
         parts_.edns_options = edns_options;
     }
+    StageClock* clock() const noexcept { return parts_.clock; }
+    void set_clock(StageClock* clock) noexcept { parts_.clock = clock; }
     /// The number of the plugin that answered, see chain::Link::kind; 0: none did.
     std::uint8_t answered_by() const noexcept { return answered_by_; }
     bool refresh_wanted() const noexcept { return refresh_wanted_; }

@@ -51,6 +51,7 @@ bool Engine::ask(Waiter& waiter) noexcept {
         if (Exchange* const same = find(question)) {
             waiter.next = same->waiters;
             same->waiters = &waiter;
+            waiter.joined = true;
             shared_.joined.add(worker_);
             return true;
         }
@@ -302,6 +303,9 @@ void Engine::answered(Exchange& exchange, Attempt& attempt,
     if (std::ranges::find(settings_.failover, head.rcode) != settings_.failover.end() &&
         ++exchange.failovers < peers_.size()) {
         return try_next(exchange);
+    }
+    for (Waiter* waiter = exchange.waiters; waiter != nullptr; waiter = waiter->next) {
+        waiter->tcp = proto != Proto::udp;
     }
     complete(exchange, message, nullptr, target);
 }

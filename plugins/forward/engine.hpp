@@ -31,6 +31,8 @@ struct Waiter {
     std::span<const std::uint8_t> message;
     const char* failure = nullptr;  ///< why not
     std::size_t target = 0;         ///< who answered
+    bool tcp = false;               ///< over a connection
+    bool joined = false;            ///< another query asked for it
 };
 
 class Engine final : public Tenant, public ChannelUser {

@@ -1,6 +1,7 @@
 #include "plugins/forward/forward.hpp"
 
 #include "dns/parse_answer.hpp"
+#include <nameplane/tap.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -15,6 +16,7 @@ using forwarding::Waiter;
 /// What a query carries from ask() to tell().
 struct Forward::Note {
     Waiter waiter;
+    std::chrono::system_clock::time_point asked;  ///< where somebody wants to hear of it
     /// The answer that lets the next forward try; given after all if nobody did.
     std::span<const std::uint8_t> put_aside;
 };
@@ -82,6 +84,7 @@ Step Forward::ask(Query& query, Reply& reply) const noexcept {
         return Step::done;
     }
     note->waiter.query = &query;
+    if (query.is_tapped()) note->asked = std::chrono::system_clock::now();
     if (!engine->ask(note->waiter)) {
         reply.fail("too many questions are under way");
         return Step::done;
@@ -113,6 +116,13 @@ Step Forward::woken(Query& query, Reply& reply) const noexcept {
     }
     std::ranges::copy(waiter.message, copy.begin());
     waiter.message = copy;
+    if (query.is_tapped() && !waiter.joined) {
+        query.tap({.upstream = shared_->settings.targets[waiter.target].address,
+                   .tcp = waiter.tcp,
+                   .asked = note.asked,
+                   .answered = std::chrono::system_clock::now(),
+                   .answer = copy});
+    }
     if (read(query, reply, note) != Step::done || !goes_on(reply)) return Step::done;
     note.put_aside = copy;
     reply = Reply{query.arena()};

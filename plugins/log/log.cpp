@@ -28,7 +28,7 @@ Step Log::tell(Query& query, Reply& reply) const noexcept {
     note->kind = kind_of(query, reply);
     note->answered = true;
     if (!note->rule->classes[static_cast<std::size_t>(class_of(note->kind))]) return Step::done;
-    query_log::Line line;
+    query_format::Line line;
     line.add("[INFO] ");
     const auto took = std::chrono::steady_clock::now() - note->asked.at;
     note->rule->format->write(note->asked, query, reply, took, line);

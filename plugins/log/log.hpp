@@ -1,11 +1,11 @@
 #pragma once
 // log: a line on standard output for each query. Written off the worker: see base/line_log.hpp.
 
-#include "plugins/log/format.hpp"
 #include <nameplane/base/line_log.hpp>
 #include <nameplane/conf/options.hpp>
 #include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
+#include <nameplane/query_format.hpp>
 #include <nameplane/reply_kind.hpp>
 #include <nameplane/setup.hpp>
 
@@ -31,13 +31,13 @@ public:
 
     struct Rule {
         dns::Name zone;
-        std::shared_ptr<const query_log::Format> format;
+        std::shared_ptr<const query_format::Format> format;
         std::array<bool, 3> classes{};  ///< by ReplyClass
     };
 
 private:
     struct Note {
-        query_log::Asked asked;
+        query_format::Asked asked;
         const Rule* rule = nullptr;
         ReplyKind kind = ReplyKind::no_error;
         bool answered = false;

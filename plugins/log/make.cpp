@@ -52,7 +52,7 @@ void read_statement(const Statement& statement, std::vector<Log::Rule>& rules, M
         names.pop_back();
     }
     if (names.empty()) names = {"."};
-    const auto shared = std::make_shared<const query_log::Format>(format);
+    const auto shared = std::make_shared<const query_format::Format>(format);
     const Classes classes = classes_of(statement, mistakes);
     for (const std::string& name : names) {
         if (const auto zone = dns::Name::parse(name)) {

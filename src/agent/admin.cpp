@@ -26,6 +26,13 @@ void set_socket_options(int socket) {
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 }
 
+constexpr const char* profile_index =
+    "This is Nameplane, which is no Go program: there are no profiles for 'go tool pprof' here.\n"
+    "\n"
+    "/debug/pprof/stages   where the time of queries goes, stage by stage and plugin by plugin\n"
+    "\n"
+    "For functions use perf: perf record -g -p PID; perf report.\n";
+
 struct Listener {
     SocketAddress address;  // as configured
     std::uint16_t port = 0;
@@ -48,7 +55,7 @@ void answer_ready(const Readiness& readiness, httplib::Response& response) {
 struct Admin::State {
     AdminPages pages;
     std::vector<std::unique_ptr<Listener>> listeners;
-    std::vector<std::pair<std::string, const Listener*>> served;
+    std::vector<std::pair<std::string, Listener*>> served;
 
     Result<Listener*> listener(const SocketAddress& address) {
         for (const auto& known : listeners) {
@@ -87,6 +94,29 @@ struct Admin::State {
         if (port <= 0) return false;
         listener.port = static_cast<std::uint16_t>(port);
         return true;
+    }
+
+    // An index, and what it names; for what it does not the way to it.
+    Status serve_profile(const std::vector<SocketAddress>& addresses) {
+        const auto index = [](int status) {
+            return [status](const httplib::Request&, httplib::Response& response) {
+                response.status = status;
+                response.set_content(profile_index, plain);
+            };
+        };
+        for (const SocketAddress& address : addresses) {
+            Result<Listener*> found = listener(address);
+            if (!found) return std::move(found).error().within("/debug/pprof/");
+            httplib::Server& http = (*found)->http;
+            http.Get("/debug/pprof/?", index(200));
+            http.Get("/debug/pprof/stages",
+                     [this](const httplib::Request&, httplib::Response& response) {
+                         response.set_content(pages.stages(), plain);
+                     });
+            http.Get("/debug/pprof/.+", index(404));
+            served.emplace_back("pprof", *found);
+        }
+        return {};
     }
 
     Status serve(const std::vector<SocketAddress>& addresses, const std::string& name,
@@ -132,6 +162,7 @@ Result<std::unique_ptr<Admin>> Admin::bind(const conf::AdminConfig& config, Admi
         const Status more = all.serve({*all.pages.more_metrics}, "metrics", say_metrics);
         if (!more) NP_LOG_WARNING("admin.less", "error", more.error());
     }
+    if (bound) bound = all.serve_profile(config.pprof);
     if (!bound) return std::move(bound).error();
     return std::unique_ptr<Admin>{new Admin{std::move(state)}};
 }

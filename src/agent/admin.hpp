@@ -1,6 +1,6 @@
 #pragma once
-// admin: /health, /ready and /metrics by HTTP, on threads of its own, so that probes are answered
-// whatever the rest is doing.
+// admin: /health, /ready, /metrics and /debug/pprof/ by HTTP, on threads of its own, so that probes
+// are answered whatever the rest is doing.
 
 #include "conf/config.hpp"
 #include <nameplane/base/result.hpp>
@@ -24,6 +24,7 @@ struct Readiness {
 struct AdminPages {
     std::function<Readiness()> ready;
     std::function<std::string()> metrics;
+    std::function<std::string()> stages;        ///< the time per stage
     std::optional<SocketAddress> more_metrics;  ///< also here, but not worth failing for
 };
 

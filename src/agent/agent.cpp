@@ -6,6 +6,7 @@
 #include "agent/commands.hpp"
 #include "agent/config_watch.hpp"
 #include "agent/corefile_flags.hpp"
+#include "agent/health_check.hpp"
 #include "agent/listeners.hpp"
 #include "agent/machine.hpp"
 #include "agent/metrics_text.hpp"
@@ -18,6 +19,7 @@
 #include "agent/rules_part.hpp"
 #include "agent/source_part.hpp"
 #include "chain/builder.hpp"
+#include "chain/profile.hpp"
 #include "kube/folder.hpp"
 #include "net/loop.hpp"
 #include "server/server.hpp"
@@ -135,9 +137,11 @@ struct Agent::Parts {
     Certificates certificates{loop, registry, [this] { use_terms(); }};
     Heirlooms heirlooms;
     std::optional<Published<chain::Chains>> chains;
+    std::optional<chain::Profile> profile;
     std::unique_ptr<server::Server> server;
     std::unique_ptr<Admin> admin;
     std::unique_ptr<ProxyPages> proxy_pages;
+    HealthCheck health_check{loop, registry, clock};
     std::uint64_t overtaken_logged = 0;
     bool ready_logged = false;
     ConfigWatch watch{loop, overrides, [this] { reload(); }};
@@ -318,6 +322,7 @@ struct Agent::Parts {
                                       .udp_size_max = dns.udp_size_max,
                                       .terms = certificates.terms(),
                                       .tcp_connections_max = dns.tcp_connections_max};
+        if (!config.start.admin.pprof.empty()) options.profile = &profile.emplace(workers);
         auto bound = server::Server::bind(std::move(options), *chains, gate.published(), registry);
         if (!bound) return std::move(bound).error();
         server = std::move(bound).value();
@@ -405,7 +410,19 @@ struct Agent::Parts {
         return families;
     }
 
+    std::string stages_page() const {
+        return profile ? profile->text() : std::string{"No names are served here.\n"};
+    }
+
     // The run.
+
+    void start_health_check() {
+        if (config.start.admin.health.empty()) return;
+        const IpAddress address = config.start.admin.health.front().address;
+        for (const auto& [page, port] : admin->ports()) {
+            if (page == "health") return health_check.start({address, port});
+        }
+    }
 
     std::string config_name() const {
         return overrides.config_path.empty() ? "(default)" : overrides.config_path;
@@ -421,6 +438,7 @@ struct Agent::Parts {
     }
 
     void shut_down() {
+        health_check.stop();
         if (admin) admin.reset();
         proxy_pages.reset();
         if (server) server->drain(drain_grace);
@@ -446,6 +464,7 @@ Result<std::unique_ptr<Agent>> Agent::make(conf::Compiled settings, Overrides ov
     if (Status bound = parts->bind_names(); !bound) return std::move(bound).error();
     AdminPages pages{.ready = [all = parts.get()] { return all->readiness(); },
                      .metrics = [all = parts.get()] { return all->metrics_page(); },
+                     .stages = [all = parts.get()] { return all->stages_page(); },
                      .more_metrics = parts->overrides.more_metrics};
     auto admin = Admin::bind(parts->config.start.admin, std::move(pages));
     if (!admin) return std::move(admin).error();
@@ -470,6 +489,7 @@ Status Agent::start() {
     if (all.server) all.server->start();
     all.admin->start();
     all.proxy_pages->start();
+    all.start_health_check();
     all.sweep_timer->start(sweep_every, sweep_every);
     if (all.rules.enabled()) all.node_timer->start(node_refresh_every, node_refresh_every);
     return {};

@@ -247,6 +247,7 @@ std::vector<std::string_view> changed_fields(const conf::StartConfig& before,
     all.note("admin.health", before.admin.health, after.admin.health);
     all.note("admin.ready", before.admin.ready, after.admin.ready);
     all.note("admin.metrics", before.admin.metrics, after.admin.metrics);
+    all.note("admin.pprof", before.admin.pprof, after.admin.pprof);
     all.note("admin.proxy_health", before.admin.proxy_health, after.admin.proxy_health);
     all.note("admin.proxy_metrics", before.admin.proxy_metrics, after.admin.proxy_metrics);
     all.note("admin.proxy_hard_fail", before.admin.proxy_hard_fail, after.admin.proxy_hard_fail);

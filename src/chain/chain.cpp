@@ -2,6 +2,7 @@
 #include "chain/chain.hpp"
 
 #include <nameplane/base/check.hpp>
+#include <nameplane/stage_clock.hpp>
 
 #include <utility>
 
@@ -13,6 +14,7 @@ Chain::Chain(std::span<Link> links) {
         takes_all_classes_ = takes_all_classes_ || link.plugin->takes_all_classes();
         filters_ = filters_ || link.plugin->filters();
         takes_unusual_[size_] = link.plugin->takes_unusual();
+        taps_ = taps_ || link.plugin->taps();
         links_[size_++] = std::move(link);
     }
 }
@@ -57,11 +59,44 @@ void Chain::nobody_answered(const Query& query, Reply& reply) const noexcept {
     }
 }
 
+void Chain::tap(Query& query, const UpstreamExchange& exchange) const noexcept {
+    for (std::size_t at = 0; at < size_; ++at) {
+        if (links_[at].plugin->taps()) links_[at].plugin->tap(query, exchange);
+    }
+}
+
+namespace {
+
+/// The stage of a plugin has ended, if anybody looks.
+inline Step timed(Step step, const Query& query, std::uint8_t kind, bool outwards) noexcept {
+    if (StageClock* const clock = query.clock(); clock != nullptr) [[unlikely]] {
+        clock->lap(StageClock::plugin(kind, outwards));
+    }
+    return step;
+}
+
+}  // namespace
+
+inline Step Chain::ask(std::size_t at, Query& query, Reply& reply) const noexcept {
+    const Link& link = links_[at];
+    return timed(link.plugin->ask(query, reply), query, link.kind, false);
+}
+
+inline Step Chain::woken(std::size_t at, Query& query, Reply& reply) const noexcept {
+    const Link& link = links_[at];
+    return timed(link.plugin->woken(query, reply), query, link.kind, false);
+}
+
+inline Step Chain::tell(std::size_t at, Query& query, Reply& reply) const noexcept {
+    const Link& link = links_[at];
+    return timed(link.plugin->tell(query, reply), query, link.kind, true);
+}
+
 Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) const noexcept {
     for (std::size_t at = from; at < size_; ++at) {
         if (!meets(at, query)) continue;
         query.at_ = static_cast<std::uint8_t>(at);
-        const Step step = links_[at].plugin->ask(query, reply);
+        const Step step = ask(at, query, reply);
         switch (step) {
         case Step::next: break;
         case Step::done: query.answered_by_ = links_[at].kind; return {step, at};
@@ -97,7 +132,7 @@ Step Chain::walk_behind(std::size_t place, Query& query, Reply& reply) const noe
 
 Step Chain::resume(Query& query, Reply& reply) const noexcept {
     const std::size_t at = query.at_;
-    const Step step = links_[at].plugin->woken(query, reply);
+    const Step step = woken(at, query, reply);
     switch (step) {
     case Step::next: return walk_out(walk_in(at + 1, query, reply), query, reply);
     case Step::done: query.answered_by_ = links_[at].kind; break;
@@ -114,7 +149,7 @@ Step Chain::walk_out(Inwards inwards, Query& query, Reply& reply) const noexcept
         --at;
         if (!meets(at, query)) continue;
         query.at_ = static_cast<std::uint8_t>(at);
-        switch (links_[at].plugin->tell(query, reply)) {
+        switch (tell(at, query, reply)) {
         case Step::next:
         case Step::done: break;
         case Step::drop: return Step::drop;

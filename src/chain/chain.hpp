@@ -46,6 +46,9 @@ public:
     /// What the first plugin that owns the zone gives.
     std::unique_ptr<ZoneRecords> zone_records(Query& query,
                                               dns::NameView name) const noexcept override;
+    bool is_tapped() const noexcept override { return taps_; }
+    /// Tells all plugins that want to hear of it.
+    void tap(Query& query, const UpstreamExchange& exchange) const noexcept override;
     /// Whether queries of classes other than IN may enter.
     bool takes_all_classes() const noexcept { return takes_all_classes_; }
     /// Whether admits() may say no.
@@ -66,12 +69,16 @@ private:
         return !query.is_unusual() || takes_unusual_[at];
     }
     void nobody_answered(const Query& query, Reply& reply) const noexcept;
+    Step ask(std::size_t at, Query& query, Reply& reply) const noexcept;
+    Step woken(std::size_t at, Query& query, Reply& reply) const noexcept;
+    Step tell(std::size_t at, Query& query, Reply& reply) const noexcept;
 
     std::array<Link, plugins_in_chain_max> links_;
     std::array<bool, plugins_in_chain_max> takes_unusual_{};
     std::size_t size_ = 0;
     bool takes_all_classes_ = false;
     bool filters_ = false;
+    bool taps_ = false;
 };
 
 }  // namespace nameplane::chain

@@ -255,6 +255,7 @@ private:
         admin.health = admin_addresses(given, "health");
         admin.ready = admin_addresses(given, "ready");
         admin.metrics = admin_addresses(given, "metrics");
+        admin.pprof = admin_addresses(given, "pprof");
         admin.proxy_health = admin_address(given, "proxy_health");
         admin.proxy_metrics = admin_address(given, "proxy_metrics");
         admin.proxy_hard_fail = given.options.flag("proxy_hard_fail");

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -204,6 +206,9 @@ private:
             config_.runtime.ready_continuously = options.word("monitor") == "continuously";
         } else if (name == "prometheus") {
             add_address(options, admin.metrics);
+        } else if (name == "pprof") {
+            add_address(options, admin.pprof);
+            check_block_rate(options);
         } else if (name == "reload") {
             config_.runtime.reload = {options.milliseconds("interval"),
                                       options.milliseconds("jitter")};
@@ -259,6 +264,17 @@ private:
 
     static void append(const std::vector<std::string>& words, std::vector<std::string>& to) {
         to.insert(to.end(), words.begin(), words.end());
+    }
+
+    // Of a profile of Go's that is not there.
+    void check_block_rate(const Options& options) {
+        const std::vector<std::string>& words = options.words("block");
+        if (words.empty() || words[0].empty()) return;
+        std::int32_t rate = 0;
+        const std::string& word = words[0];
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), rate);
+        if (error == std::errc{} && end == word.data() + word.size()) return;
+        problem(options.where("block"), "block: '" + word + "', expected a number");
     }
 
     // A page is served at all addresses that blocks name.

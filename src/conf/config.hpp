@@ -112,6 +112,7 @@ struct AdminConfig {
     std::vector<SocketAddress> health;
     std::vector<SocketAddress> ready;
     std::vector<SocketAddress> metrics;
+    std::vector<SocketAddress> pprof;  ///< /debug/pprof/: the time per stage, which is then taken
     std::optional<SocketAddress> proxy_health;   ///< /healthz and /livez, as kube-proxy's
     std::optional<SocketAddress> proxy_metrics;  ///< /metrics and /proxyMode, as kube-proxy's
     bool proxy_hard_fail = false;                ///< the last two must be bound at start

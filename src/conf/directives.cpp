@@ -27,6 +27,9 @@ constexpr std::array https_options{Option{"max_connections",
                                           "HTTPS connections at the same time; 0: any number"}};
 constexpr std::array multisocket_options{
     Option{"sockets", Integer{1, 1024, 1}, "sockets a port; every thread has its own anyway"}};
+constexpr std::array pprof_options{
+    Option{"address", Text{"localhost:6053"}, "where /debug/pprof/ is served"},
+    Option{"block", Words{.from = 0, .to = 1}, "of Go's runtime, which is not there"}};
 constexpr std::array prometheus_options{
     Option{"address", Text{"localhost:9153"}, "where /metrics is served"},
     Option{"runtime_metrics", Flag{}, "of Go's runtime, which is not there"}};
@@ -60,7 +63,7 @@ constexpr std::array tls_options{
            "whether clients show a certificate"},
     Option{"keylog", Text{""}, "file that the secrets of connections are written to"}};
 
-constexpr std::array<OptionTable, 13> tables{
+constexpr std::array<OptionTable, 14> tables{
     {{"root", root_options, {.positional = {"path"}}},
      {"cancel", cancel_options, {.positional = {"timeout?"}}},
      {"timeouts", timeouts_options},
@@ -73,6 +76,7 @@ constexpr std::array<OptionTable, 13> tables{
      {"shed", {}},
      {"ready", ready_options, {.positional = {"address?"}}},
      {"health", health_options, {.positional = {"address?"}}},
+     {"pprof", pprof_options, {.positional = {"address?"}}},
      {"prometheus", prometheus_options, {.positional = {"address?"}}}}};
 
 struct Refused {
@@ -98,13 +102,11 @@ constexpr std::array refused =
                             {"dnssec", signing},
                             {"proxyproto", "clients are those of the packets"},
                             {"on", "commands are not run"},
-                            {"pprof", "there is no Go runtime to look into"},
                             {"auto", not_yet},
-                            {"dnstap", not_yet},
-                            {"erratic", not_yet},
                             {"file", not_yet},
                             {"k8s_external", not_yet},
-                            {"trace", not_yet}});
+                             {"trace", "no library of Debian speaks to zipkin or datadog; see "
+                                       "dnstap and pprof"}});
 
 }  // namespace
 

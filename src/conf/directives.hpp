@@ -10,7 +10,7 @@
 
 namespace nameplane::conf {
 
-/// bind, cancel, debug, health, https, multisocket, prometheus, ready, reload, root, shed,
+/// bind, cancel, debug, health, https, multisocket, pprof, prometheus, ready, reload, root, shed,
 /// timeouts, tls.
 std::span<const OptionTable> directive_tables() noexcept;
 

@@ -371,6 +371,7 @@ std::vector<std::string> agent_lines(const Config& config) {
         if (runtime.ready_continuously) lines.back() += " {\n        monitor continuously\n    }";
     }
     if (!admin.metrics.empty()) lines.push_back("prometheus " + text_of(admin.metrics.front()));
+    if (!admin.pprof.empty()) lines.push_back("pprof " + text_of(admin.pprof.front()));
     return lines;
 }
 
@@ -447,6 +448,7 @@ Printed print_toml(const Config& config, std::span<const OptionTable> plugins) {
     if (!admin.ready.empty()) printer.key("ready", toml_pages(admin.ready));
     if (runtime.ready_continuously) printer.key("ready_continuously", "true");
     if (!admin.metrics.empty()) printer.key("metrics", toml_pages(admin.metrics));
+    if (!admin.pprof.empty()) printer.key("pprof", toml_pages(admin.pprof));
     if (runtime.lameduck.count() > 0) {
         printer.key("lameduck", toml_text(duration_text(runtime.lameduck)));
     }

@@ -108,6 +108,7 @@ constexpr std::array admin_options{
     Option{"health", Words{}, "host:port of /health, or several"},
     Option{"ready", Words{}, "host:port of /ready, or several"},
     Option{"metrics", Words{}, "host:port of /metrics, or several"},
+    Option{"pprof", Words{}, "host:port of /debug/pprof/, which turns timing on; or several"},
     Option{"proxy_health", Text{""}, "host:port of kube-proxy's /healthz and /livez"},
     Option{"proxy_metrics", Text{""}, "host:port of kube-proxy's /metrics and /proxyMode"},
     Option{"proxy_hard_fail", Flag{}, "those two are bound at start, or the agent ends"},

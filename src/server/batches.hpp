@@ -50,6 +50,7 @@ public:
     Time end() noexcept {
         const Time now = std::chrono::steady_clock::now();
         handler_->batch_took(std::chrono::duration<double>(now - began_).count());
+        handler_->end_sample();
         return now;
     }
     Handler& handler() noexcept { return *handler_; }

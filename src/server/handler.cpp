@@ -39,6 +39,7 @@ void Handler::take(std::span<const Message> messages, std::size_t listener) noex
         hashes[count] = taken.zone->chain->expects(taken.question.name);
         count += hashes[count] != 0 ? 1U : 0U;
     }
+    lap(StageClock::Stage::parse, messages.size());
     if (count < worth_expecting_min) return;
     for (unsigned step = 0; step < services::ServiceView::expect_steps; ++step) {
         for (std::size_t i = 0; i < count; ++i) services_.expect(hashes[i], step);
@@ -53,6 +54,7 @@ std::size_t Handler::answer(std::size_t i, const Arrival& arrival,
 std::size_t Handler::answer(Message message, const Arrival& arrival,
                             std::span<std::uint8_t> out) noexcept {
     take(message, arrival.listener, *single_);
+    lap(StageClock::Stage::parse);
     return answer(single_, arrival, out);
 }
 
@@ -106,6 +108,7 @@ std::size_t Handler::answer_question(TakenPtr& taken, const Arrival& arrival,
     }
     const Query* const query = context.query ? &*context.query : nullptr;
     const std::size_t octets = encode(question, reply, query, arrival.transport, out);
+    lap(StageClock::Stage::encode);
     if (octets != 0) {
         const std::size_t plugin = context.query ? context.query->answered_by() : 0;
         traffic.answered(worker_, arrival.transport, reply.rcode, octets, plugin);
@@ -138,7 +141,8 @@ Query::Parts Handler::parts_of(const Taken& taken, const Arrival& arrival) noexc
             .services = services_,
             .arena = &current_->arena,
             .host = arrival.late != nullptr ? this : nullptr,
-            .place = current_};
+            .place = current_,
+            .clock = clock_};
 }
 
 const chain::Zone* Handler::admitting_zone(const chain::Zone* zone, Query& query) noexcept {
@@ -158,6 +162,7 @@ Step Handler::ask_chain(Taken& taken, const Arrival& arrival) noexcept {
     context.listener = arrival.listener;
     answering_ = &taken;
     Query& query = context.query.emplace(parts_of(taken, arrival));
+    lap(StageClock::Stage::route);
     return taken.zone->chain->walk(query, *context.reply);
 }
 

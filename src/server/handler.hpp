@@ -7,6 +7,7 @@
 
 #include "chain/builder.hpp"
 #include "chain/pending.hpp"
+#include "chain/profile.hpp"
 #include "dns/encode.hpp"
 #include "dns/parse.hpp"
 #include "server/oddities.hpp"
@@ -59,6 +60,17 @@ public:
     /// Where queries that wait get their hold on what use() brought; outlives them. Without it the
     /// caller of use() keeps it long enough.
     void pin_from(const PinSource& pins) noexcept { pins_ = &pins; }
+    /// Times some batches of queries from now on.
+    void profile(chain::Profile& profile) noexcept {
+        sampler_ = chain::Sampler{&profile.cells(worker_)};
+    }
+    /// Before a batch: the clock, where it is one to be timed. end_sample() comes after it.
+    StageClock* begin_sample() noexcept { return clock_ = sampler_.begin(); }
+    void end_sample() noexcept {
+        if (clock_ == nullptr) return;
+        clock_ = nullptr;
+        sampler_.end();
+    }
     /// What the queries from now on are answered from; both must live until the next call. Once a
     /// batch.
     void use(const chain::Chains& chains, services::ServiceView services) noexcept {
@@ -163,6 +175,10 @@ private:
     /// `query` may be nullptr: nothing seals the message.
     std::size_t encode(const dns::Question& question, const Reply& reply, const Query* query,
                        Transport transport, std::span<std::uint8_t> out) noexcept;
+    void lap(StageClock::Stage stage, std::uint64_t queries = 1) noexcept {
+        if (clock_ != nullptr) [[unlikely]]
+            clock_->lap(stage, queries);
+    }
     void note_asked(const chain::Traffic& traffic) noexcept;
     void forget_asked(const chain::Traffic& traffic) noexcept;
 
@@ -179,6 +195,8 @@ private:
     std::size_t worker_;
     Limits limits_;
     const Oddities* oddities_;
+    chain::Sampler sampler_;
+    StageClock* clock_ = nullptr;  // of the batch under way
     const chain::Chains* chains_ = nullptr;
     services::ServiceView services_;
     std::array<TakenPtr, messages_max> taken_;

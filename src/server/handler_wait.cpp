@@ -70,6 +70,7 @@ bool Handler::make_room(Query& query) noexcept {
 Handler::Context& Handler::set_aside(TakenPtr& taken, const Arrival& arrival) noexcept {
     NP_CHECK(spare_ != nullptr, "a plugin that waits has asked can_wait()");
     Context& context = *std::exchange(current_, std::exchange(spare_, nullptr));
+    context.query->set_clock(nullptr);
     forget_asked(*context.zone->traffic);
     std::swap(context.taken, taken);
     if (taken == nullptr) taken = std::make_unique<Taken>();
@@ -153,6 +154,7 @@ void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) n
     parts.for_nobody = true;
     parts.asked_by = nullptr;
     parts.inner = nullptr;
+    parts.clock = nullptr;
     // What the walk may change is its own; what it was started from may be gone before it ends.
     context->pins = pins.chains != nullptr ? pins : pin();
     const std::size_t place = query.refresh_at();
@@ -176,6 +178,7 @@ bool Handler::look_up(Query& asking, dns::NameView name, dns::Type type,
     parts.edns_options = copied;
     parts.asked_by = &asking;
     parts.inner = memory;
+    parts.clock = nullptr;  // its time is that of who asks
     auto& inner = *new (memory) Inner{
         .query = Query{parts}, .reply = Reply{arena}, .zone = nullptr, .answer = &answer};
     inner.zone = admitting_zone(context.chains->find(name, type, context.listener), inner.query);
@@ -197,9 +200,16 @@ void Handler::resume(Query& query) noexcept {
         *inner.answer = step == Step::done ? &inner.reply : nullptr;
         return resume(*query.parts().asked_by);
     }
+    StageClock* const clock = sampler_.begin();
+    query.set_clock(clock);
     const Step step = context.zone->chain->resume(query, *context.reply);
-    if (step != Step::wait) return finish(context, step);
-    if (query.refresh_wanted()) refresh(query, *context.zone, context.pins);
+    if (step != Step::wait) {
+        finish(context, step);
+    } else {
+        query.set_clock(nullptr);
+        if (query.refresh_wanted()) refresh(query, *context.zone, context.pins);
+    }
+    if (clock != nullptr) sampler_.end();
 }
 
 void Handler::finish(Context& context, Step step) noexcept {
@@ -233,6 +243,8 @@ void Handler::answer_late(Context& context, Step step) noexcept {
                             ? out
                             : out.first(std::max<std::size_t>(limits_.udp_size_max, 512)));
     }
+    StageClock* const clock = context.query->clock();
+    if (clock != nullptr) clock->lap(StageClock::Stage::encode);
     if (octets != 0) {
         const chain::Traffic& traffic = *context.zone->traffic;
         traffic.answered(worker_, context.transport, context.reply->rcode, octets,
@@ -241,6 +253,7 @@ void Handler::answer_late(Context& context, Step step) noexcept {
         traffic.took(worker_, took.count(), 1);
     }
     context.late->answer(context.way, std::span{room}.first(octets));
+    if (clock != nullptr) clock->lap(StageClock::Stage::send);
 }
 
 void Handler::give_back(Context& context) noexcept {

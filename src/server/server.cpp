@@ -166,6 +166,7 @@ Result<std::unique_ptr<Server>> Server::bind(ServerOptions options,
                                                    .chains = chains,
                                                    .snapshots = snapshots,
                                                    .budget = state->budget,
+                                                   .profile = options.profile,
                                                    .all = state->workers});
         for (const Place& place : places) {
             if (*udp) worker->add(std::move(**udp), place.listener);

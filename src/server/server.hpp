@@ -17,6 +17,10 @@
 #include <utility>
 #include <vector>
 
+namespace nameplane::chain {
+class Profile;
+}
+
 namespace nameplane::server {
 
 /// An address and what is spoken there.
@@ -37,6 +41,7 @@ struct ServerOptions {
     std::uint16_t udp_size_max = 1232;
     AllTerms terms{};
     std::size_t tcp_connections_max = 1000;  ///< over all workers
+    chain::Profile* profile = nullptr;       ///< outlives the server; nullptr: nothing is timed
 };
 
 /// Made, started and stopped on the control thread.

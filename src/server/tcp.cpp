@@ -209,12 +209,18 @@ bool TcpService::read_frames(Connection& connection) {
     const std::size_t kept = connection.unread.size();
     std::ranges::copy(connection.unread, in_.begin());
     connection.unread.clear();
+    StageClock* const clock = batches_->handler().begin_sample();
     net::IoResult got{net::Io::later};
     if (!connection.finished) got = connection.stream.read(std::span{in_}.subspan(kept));
-    if (got.io == net::Io::failed) return false;
+    if (got.io == net::Io::failed) {
+        batches_->handler().end_sample();
+        return false;
+    }
     if (got.io == net::Io::closed) connection.finished = true;
+    if (clock != nullptr) clock->lap(StageClock::Stage::receive);
     batches_->begin();
     const bool sent = answer_frames(connection, kept + got.octets);
+    if (clock != nullptr) clock->lap(StageClock::Stage::send);
     batches_->end();
     return sent;
 }

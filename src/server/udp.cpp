@@ -54,8 +54,13 @@ void UdpService::take(Handler& handler, std::size_t count) const noexcept {
 }
 
 UdpService::Went UdpService::serve_batch() {
+    StageClock* const clock = batches_->handler().begin_sample();
     const std::size_t count = socket_.receive();
-    if (count == 0) return Went::nothing_there;
+    if (count == 0) {
+        batches_->handler().end_sample();
+        return Went::nothing_there;
+    }
+    if (clock != nullptr) clock->lap(StageClock::Stage::receive, count);
     Handler& handler = batches_->begin();
     take(handler, count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -74,6 +79,7 @@ UdpService::Went UdpService::serve_batch() {
         if (octets != 0) socket_.answer(i, octets);
     }
     const bool all_sent = finish_sending();
+    if (clock != nullptr) clock->lap(StageClock::Stage::send, count);
     batches_->end();
     if (!all_sent) return Went::blocked;
     return count == net::UdpSocket::batch_max ? Went::full : Went::some;

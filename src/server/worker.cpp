@@ -35,8 +35,10 @@ Worker::Worker(const Parts& parts)
                there.loop_.post([&there, job = std::move(job)] { job(there.tcp_); });
            }},
       refresh_{loop_.timer([this] { refresh(); })},
-      udp_retry_{loop_.timer([this] { drain_udp(); })}, grace_over_{loop_.timer(
-                                                            [this] { loop_.stop(); })} {}
+      udp_retry_{loop_.timer([this] { drain_udp(); })}, grace_over_{
+                                                            loop_.timer([this] { loop_.stop(); })} {
+    if (parts.profile != nullptr) handler_.profile(*parts.profile);
+}
 
 Worker::~Worker() {
     join();

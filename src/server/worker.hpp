@@ -28,6 +28,7 @@ public:
         const Published<chain::Chains>& chains;
         const Published<services::Snapshot>& snapshots;
         TcpBudget& budget;
+        chain::Profile* profile;  ///< nullptr: none
         /// Finds the other workers; all of them live until all have been joined.
         const std::vector<std::unique_ptr<Worker>>& all;
     };

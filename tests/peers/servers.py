@@ -33,7 +33,7 @@ class Server(control_plane.Piece):
     def __init__(self, folder, corefile, *prefix):
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        (self.port, ready, self.metrics) = (control_plane.free_port() for _ in range(3))
+        (self.port, ready, self.metrics, health) = (control_plane.free_port() for _ in range(4))
         path = folder / "Corefile"
         path.write_text(corefile, encoding="utf-8")
         super().__init__(
@@ -41,7 +41,7 @@ class Server(control_plane.Piece):
             [*prefix, *self.program(), "-conf", path, "-dns.port", self.port], folder,
             lambda: status_of(ready) == 200 and bool(dns_answer(self.port)),
             {**os.environ, "READY": "127.0.0.1:%d" % ready,
-             "METRICS": "127.0.0.1:%d" % self.metrics})
+             "METRICS": "127.0.0.1:%d" % self.metrics, "HEALTH": "127.0.0.1:%d" % health})
 
     def program(self):
         raise NotImplementedError

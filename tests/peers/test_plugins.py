@@ -93,7 +93,32 @@ def generate(seed, count):
     return list(dict.fromkeys([*table, *rest]))
 
 
+def fixed(view, address):
+    """A block that answers every A query with one address."""
+    return servers.block(["."], *view, "template IN A {\n answer \"{{ .Name }} 60 IN A %s\"\n }" % address,
+                         "forward . 127.0.0.1:UPSTREAM")
+
+
+def view(name, *expressions):
+    return ["metadata", "view %s {\n%s }" % (name, "".join(" expr %s\n" % one for one in expressions))]
+
+
 class Plugins(peer_test.PeerTest):
+    def test_views(self):
+        server = upstream.Upstream(pathlib.Path(tempfile.mkdtemp()))
+        self.addCleanup(server.kill)
+        server.start()
+        text = "".join([
+            fixed(view("tcp", "proto() == 'tcp' && type() in ['A', 'MX']"), "10.0.0.1"),
+            fixed(view("wild", "name() matches '^[a-m].*[.]test[.]$'",
+                       "incidr(client_ip(), '127.0.0.0/8') && !incidr(client_ip(), '10.0.0.0/8')"), "10.0.0.2"),
+            fixed(view("edns", "bufsize() > 1000 || do()", "class() == 'IN'"), "10.0.0.3"),
+            fixed(view("own", "metadata('view/name') == 'own' && id() % 2 == 0 && id() > 70000"), "10.0.0.4"),
+            fixed(view("broken", "incidr(name(), '10.0.0.0/8')"), "10.0.0.5"),
+            fixed(view("long", "len(name()) > 20 and opcode() == 0 and size() > 20"), "10.0.0.6"),
+            fixed([], "10.0.0.7"), fixed(view("hidden", "true"), "10.0.0.8")])
+        self.compare(self.pair(text.replace("UPSTREAM", str(server.port))), generate(99, COUNT))
+
     def test_sets(self):
         server = upstream.Upstream(pathlib.Path(tempfile.mkdtemp()))
         self.addCleanup(server.kill)

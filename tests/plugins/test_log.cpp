@@ -1,6 +1,6 @@
 #include "captured_lines.hpp"
-#include "plugins/log/format.hpp"
 #include "stage.hpp"
+#include <nameplane/query_format.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -9,9 +9,9 @@
 
 using namespace nameplane;
 using namespace nameplane::test;
-using plugins::query_log::Asked;
-using plugins::query_log::Format;
-using plugins::query_log::Line;
+using query_format::Asked;
+using query_format::Format;
+using query_format::Line;
 
 namespace {
 

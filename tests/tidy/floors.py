@@ -32,6 +32,8 @@ OF_ANOTHER_PLUGIN = {"k8s_external": "kubernetes"}
 THIRD_PARTY = {
     r"uv\.h": ("src/net/",),
     r"curl/.*": ("src/net/",),
+    r"fstrm\.h": ("src/net/",),
+    r"protobuf-c/.*": ("plugins/dnstap/",),
     r"openssl/(ssl|err|x509v3)\.h": ("src/net/",),
     r"nghttp2/.*": ("src/net/",),
     r"libiptc/.*": ("src/rules/iptables/",),

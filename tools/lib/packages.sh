@@ -6,14 +6,15 @@ build_packages=(
     libuv1-dev libldns-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libcli11-dev
     libyaml-cpp-dev libsimdjson-dev libip4tc-dev libip6tc-dev libxtables-dev
     libnetfilter-conntrack-dev libmnl-dev libnftnl-dev libssl-dev libcurl4-openssl-dev libnghttp2-dev
-    libre2-dev prometheus-cpp-dev libcpp-httplib-dev catch2
+    libre2-dev prometheus-cpp-dev libcpp-httplib-dev catch2 libfstrm-dev libprotobuf-c-dev
+    protobuf-c-compiler
 )
 # To show and to test: the real tools on the other side.
 run_packages=(
     iproute2 iptables nftables conntrack bind9-dnsutils curl python3-minimal python3 util-linux procps
 )
 test_packages=(
-    knot knot-dnsutils kmod nsd etcd-server openssl mount nghttp2-server python3-h2 dnsperf musl-tools
+    knot knot-dnsutils fstrm-bin dnstap-ldns kmod nsd etcd-server openssl mount nghttp2-server python3-h2 dnsperf musl-tools
 )
 
 # How build/plain is made, by whichever command comes first.

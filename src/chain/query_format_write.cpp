@@ -1,5 +1,5 @@
 // hot path
-#include "plugins/log/format.hpp"
+#include <nameplane/query_format.hpp>
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <variant>
 
-namespace nameplane::plugins::query_log {
+namespace nameplane::query_format {
 
 namespace {
 
@@ -118,4 +118,4 @@ void Format::write(const Asked& asked, Query& query, const Reply& reply,
     }
 }
 
-}  // namespace nameplane::plugins::query_log
+}  // namespace nameplane::query_format

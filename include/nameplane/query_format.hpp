@@ -1,6 +1,7 @@
 #pragma once
-// format: what a line of the query log looks like: text with placeholders such as {type}, as
-// CoreDNS has them. Read once, then filled for each query without the heap.
+// query_format: text about a query with placeholders such as {type}, as CoreDNS has them: lines of
+// the query log, and what dnstap says besides. Read once, then filled for each query without the
+// heap.
 
 #include <nameplane/query.hpp>
 #include <nameplane/reply.hpp>
@@ -11,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nameplane::plugins::query_log {
+namespace nameplane::query_format {
 
 inline constexpr std::string_view common_format =
     "{remote}:{port} - {>id} \"{type} {class} {name} {proto} {size} {>do} {>bufsize}\" "
@@ -93,4 +94,4 @@ private:
     std::vector<Node> nodes_;
 };
 
-}  // namespace nameplane::plugins::query_log
+}  // namespace nameplane::query_format

@@ -1,10 +1,10 @@
-#include "plugins/log/format.hpp"
+#include <nameplane/query_format.hpp>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-namespace nameplane::plugins::query_log {
+namespace nameplane::query_format {
 
 namespace {
 
@@ -74,4 +74,4 @@ void Format::add(Field field, std::string_view text) {
     nodes_.push_back({field, std::string{text}});
 }
 
-}  // namespace nameplane::plugins::query_log
+}  // namespace nameplane::query_format

@@ -1,0 +1,252 @@
+"""dnstap of the real program, read by the tools of others: fstrm_capture takes the stream, dnstap-ldns
+reads what is in it."""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+import unittest
+
+import nameplane
+
+TOOLS = ("fstrm_capture", "dnstap-ldns")
+CONTENT = b"protobuf:dnstap.Dnstap"
+
+
+def eventually(what, condition):
+    """Until it holds; there is no event to wait for in what another program writes or does."""
+    deadline = time.monotonic() + nameplane.WAIT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("never: " + what)
+        time.sleep(0.05)
+
+
+class Dnstap(nameplane.AgentTest):
+    def setUp(self):
+        super().setUp()
+        self.socket = os.path.join(self.folder, "tap.sock")
+        self.captures = 0
+
+    def capture(self, *where):
+        """A receiver that writes what comes into a file, whose path it has as `path`."""
+        self.captures += 1
+        path = os.path.join(self.folder, "capture-%d" % self.captures)
+        receiver = subprocess.Popen(
+            ["fstrm_capture", "-t", CONTENT.decode(), *(where or ("-u", self.socket)),
+             "-w", path], stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (receiver.kill(), receiver.wait()))
+        receiver.path = path
+        return receiver
+
+    def read(self, receiver):
+        """Ends the receiver; one dictionary for each event, as dnstap-ldns prints it."""
+        receiver.send_signal(signal.SIGTERM)
+        receiver.wait(nameplane.WAIT_S)
+        text = subprocess.run(["dnstap-ldns", "-y", "-r", receiver.path], capture_output=True,
+                              text=True, check=True).stdout
+        events = []
+        for part in text.split("---\n"):
+            event = {}
+            for line in part.splitlines():
+                (key, colon, value) = line.strip().partition(": ")
+                if colon:
+                    event.setdefault(key, value.strip('"'))
+            if "type" in event:
+                event["text"] = part
+                events.append(event)
+        return events
+
+    def agent(self, plugins):
+        path = self.write("Corefile", ".:0 {\n prometheus 127.0.0.1:0\n%s\n}\n" % plugins)
+        return self.start("--config", path).started()
+
+    def dropped(self, agent):
+        page = agent.get("metrics")[1]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
+                   if line.startswith("nameplane_dnstap_dropped_total"))
+
+    def ask_until_taken(self, agent, receiver):
+        """A receiver that is there from now on may be connected to a little later."""
+        def taken():
+            before = self.dropped(agent)
+            agent.udp("probe.example")
+            return self.dropped(agent) == before
+        eventually("a receiver is there", taken)
+        self.assertIsNone(receiver.poll())
+
+    def test_queries_and_answers(self):
+        receiver = self.capture()
+        eventually("the socket is there", lambda: os.path.exists(self.socket))
+        agent = self.agent("""dnstap %s full {
+            identity me
+            version test-1
+            extra "{type} {/view/name}"
+        }
+        metadata
+        view one
+        whoami""" % self.socket)
+        self.ask_until_taken(agent, receiver)
+        agent.udp("www.example", "A")
+        agent.tcp("tcp.example", "AAAA")
+        agent.stop()
+        events = self.read(receiver)
+        named = [event for event in events if "www.example" in event["text"]]
+        self.assertEqual(len(named), 2)
+        self.assertIn("type: CLIENT_QUERY", named[0]["text"])
+        self.assertIn("type: CLIENT_RESPONSE", named[1]["text"])
+        for event in named:
+            self.assertIn('query_address: "127.0.0.1"', event["text"])
+        for event in events:
+            self.assertEqual(event["identity"], "me")
+            self.assertEqual(event["version"], "test-1")
+        over_tcp = [event for event in events if "tcp.example" in event["text"]]
+        self.assertEqual(len(over_tcp), 2)
+        for event in over_tcp:
+            self.assertIn("socket_protocol: TCP", event["text"])
+        # dnstap-ldns does not show the extra field.
+        with open(receiver.path, "rb") as file:
+            self.assertEqual(file.read().count(b"AAAA one"), 2)
+
+    def test_without_messages(self):
+        receiver = self.capture()
+        eventually("the socket is there", lambda: os.path.exists(self.socket))
+        agent = self.agent("dnstap unix://%s\nwhoami" % self.socket)
+        self.ask_until_taken(agent, receiver)
+        agent.stop()
+        events = self.read(receiver)
+        self.assertGreaterEqual(len(events), 2)
+        for event in events:
+            self.assertNotIn("probe.example", event["text"])
+            self.assertEqual(event["version"].split("-")[0], "Nameplane")
+            self.assertEqual(event["identity"], socket.gethostname())
+
+    def test_upstreams(self):
+        upstream = self.start("--config", self.write("Upstream", ".:0 {\n whoami\n}\n")).started()
+        receiver = self.capture()
+        eventually("the socket is there", lambda: os.path.exists(self.socket))
+        agent = self.agent("dnstap %s full\nforward . 127.0.0.1:%d" % (
+            self.socket, upstream.ports["dns"]))
+        self.ask_until_taken(agent, receiver)
+        agent.udp("up.example", "A")
+        agent.stop()
+        events = [event["text"] for event in self.read(receiver) if "up.example" in event["text"]]
+        kinds = [kind for text in events
+                 for kind in ("CLIENT_QUERY", "FORWARDER_QUERY", "FORWARDER_RESPONSE",
+                              "CLIENT_RESPONSE") if "type: " + kind in text]
+        self.assertEqual(kinds, ["CLIENT_QUERY", "FORWARDER_QUERY", "FORWARDER_RESPONSE",
+                                 "CLIENT_RESPONSE"])
+        self.assertIn("response_port: %d" % upstream.ports["dns"], events[1])
+
+    def test_receivers_come_and_go(self):
+        agent = self.agent("dnstap %s\nwhoami" % self.socket)
+        agent.udp("early.example")
+        self.assertEqual(self.dropped(agent), 2)  # the query and its answer
+        first = self.capture()
+        self.ask_until_taken(agent, first)
+        first.send_signal(signal.SIGTERM)
+        first.wait(nameplane.WAIT_S)
+        def lost():
+            before = self.dropped(agent)
+            agent.udp("lost.example")
+            return self.dropped(agent) > before
+        eventually("the receiver is missed", lost)
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
+        second = self.capture()
+        self.ask_until_taken(agent, second)
+        agent.stop()
+        self.assertGreaterEqual(len(self.read(second)), 1)
+
+    def test_a_receiver_that_takes_nothing_holds_nobody_up(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(self.socket)
+            listener.listen(1)
+            agent = self.agent("dnstap %s full\nwhoami" % self.socket)
+            (deaf, _) = listener.accept()
+            with deaf:
+                began = time.monotonic()
+                for i in range(200):
+                    self.assertEqual(agent.udp("deaf%d.example" % i).rcode, "NOERROR")
+                self.assertLess(time.monotonic() - began, nameplane.WAIT_S)
+                self.assertEqual(agent.stop(), 0)
+
+    def test_tls(self):
+        port = self.free_port()
+        (certificate, key) = (os.path.join(self.folder, name) for name in ("cert.pem", "key.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=tap", "-keyout", key, "-out", certificate], check=True,
+                       capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        frames = []
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            listener.settimeout(nameplane.WAIT_S)
+            agent = self.agent("dnstap tls://127.0.0.1:%d full {\n skipverify\n}\nwhoami" % port)
+            with context.wrap_socket(listener.accept()[0], server_side=True) as stream:
+                stream.settimeout(nameplane.WAIT_S)
+                taker = threading.Thread(target=take_frames, args=(stream, frames), daemon=True)
+                taker.start()
+                self.ask_until_taken(agent, agent.process)
+                agent.stop()
+                taker.join(nameplane.WAIT_S)
+        self.assertTrue(any(b"\x05probe\x07example\0" in frame for frame in frames))
+
+    def test_tls_wants_to_know_whom_it_speaks_to(self):
+        port = self.free_port()
+        (certificate, key) = (os.path.join(self.folder, name) for name in ("cert.pem", "key.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=tap", "-keyout", key, "-out", certificate], check=True,
+                       capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            listener.settimeout(nameplane.WAIT_S)
+            agent = self.agent("dnstap tls://127.0.0.1:%d\nwhoami" % port)
+            with self.assertRaises((ssl.SSLError, OSError)):
+                with context.wrap_socket(listener.accept()[0], server_side=True) as stream:
+                    stream.settimeout(nameplane.WAIT_S)
+                    if not stream.recv(1):
+                        raise OSError("closed")
+            agent.udp("untold.example")
+            self.assertGreaterEqual(self.dropped(agent), 1)
+
+    @staticmethod
+    def free_port():
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            return one.getsockname()[1]
+
+
+def take_frames(stream, frames):
+    """The receiver's part of Frame Streams: accepts, then takes frames until the sender's end."""
+    try:
+        while True:
+            (size,) = struct.unpack("!I", nameplane.read_exactly(stream, 4))
+            if size != 0:
+                frames.append(nameplane.read_exactly(stream, size))
+                continue
+            (size,) = struct.unpack("!I", nameplane.read_exactly(stream, 4))
+            control = nameplane.read_exactly(stream, size)
+            kind = struct.unpack_from("!I", control)[0]
+            if kind == 4:  # READY
+                answer = struct.pack("!3I", 1, 1, len(CONTENT)) + CONTENT
+                stream.sendall(struct.pack("!2I", 0, len(answer)) + answer)
+            elif kind == 3:  # STOP
+                stream.sendall(struct.pack("!3I", 0, 4, 5))
+                return
+    except OSError:
+        pass
+
+
+if __name__ == "__main__":
+    lacking = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if lacking:
+        print("skipped: no %s (Debian: fstrm-bin, dnstap-ldns)" % " and no ".join(lacking))
+        raise SystemExit(77)
+    unittest.main()

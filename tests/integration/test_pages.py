@@ -1,0 +1,97 @@
+"""Pages besides probes: the profile of time per stage, and what the health page measures of itself."""
+
+import http.client
+import re
+import time
+import unittest
+
+import nameplane
+
+
+def lines_of(page):
+    """Queries, ns a query and share by stage, from the table."""
+    found = {}
+    for line in page.splitlines():
+        match = re.fullmatch(r"(\S+(?: (?:in|out))?) +(\d+) +(\d+) +([\d.]+) %", line)
+        if match:
+            found[match[1]] = (int(match[2]), int(match[3]), float(match[4]))
+    return found
+
+
+class Pages(nameplane.AgentTest):
+    def page(self, agent, path):
+        connection = http.client.HTTPConnection("127.0.0.1", agent.ports["pprof"],
+                                                timeout=nameplane.WAIT_S)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return (response.status, response.read().decode("utf-8"))
+        finally:
+            connection.close()
+
+    def test_time_per_stage(self):
+        path = self.write("Corefile", """.:0 {
+            pprof 127.0.0.1:0 {
+                block 2
+            }
+            minimal
+            template IN A fixed.example {
+                answer "{{ .Name }} 60 IN A 192.0.2.1"
+            }
+            whoami
+        }
+        """)
+        agent = self.start("--config", path).started()
+        for index in ("/debug/pprof", "/debug/pprof/"):
+            (status, text) = self.page(agent, index)
+            self.assertEqual(status, 200)
+            self.assertIn("/debug/pprof/stages", text)
+        self.assertEqual(self.page(agent, "/debug/pprof/heap")[0], 404)
+        (status, before) = self.page(agent, "/debug/pprof/stages")
+        self.assertEqual(status, 200)
+        self.assertEqual(lines_of(before)["parse"][0], 0)
+        for _ in range(600):
+            agent.udp("fixed.example")
+        with agent.connect() as client:
+            query = nameplane.query_bytes("other.example", "A")
+            for _ in range(200):
+                client.sendall(len(query).to_bytes(2, "big") + query)
+                nameplane.read_tcp(client)
+        after = lines_of(self.page(agent, "/debug/pprof/stages")[1])
+        # One batch in 61, and here each query is one; two workers each count for themselves.
+        for stage in ("receive", "parse", "route", "encode", "send", "minimal in", "template in",
+                      "minimal out"):
+            self.assertIn(stage, after)
+            self.assertGreaterEqual(after[stage][0], 1, stage)
+            self.assertLess(after[stage][0], 100, stage)
+        self.assertAlmostEqual(sum(share for (_, _, share) in after.values()), 100, delta=2)
+        self.assertNotIn("forward in", after)
+
+    def test_nothing_is_timed_unless_asked(self):
+        path = self.write("Corefile", ".:0 {\n whoami\n}\n")
+        agent = self.start("--config", path).started()
+        self.assertNotIn("pprof", agent.ports)
+
+    def test_health_asks_itself(self):
+        path = self.write("Corefile", """.:0 {
+            health 127.0.0.1:0
+            prometheus 127.0.0.1:0
+            whoami
+        }
+        """)
+        agent = self.start("--config", path).started()
+        deadline = time.monotonic() + nameplane.WAIT_S
+        count = 0
+        while count < 2:
+            self.assertLess(time.monotonic(), deadline)
+            (_, page) = agent.get("metrics")
+            count = int(re.search(r"^coredns_health_request_duration_seconds_count (\d+)", page,
+                                  re.M)[1])
+            time.sleep(0.1)
+        self.assertRegex(page, r"(?m)^coredns_health_request_failures_total 0$")
+        self.assertIn('coredns_health_request_duration_seconds_bucket{le="0.00025"}', page)
+        self.assertEqual(agent.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
