@@ -86,7 +86,6 @@ struct Refused {
 constexpr std::string_view elsewhere = "it answers from a service outside of the cluster";
 constexpr std::string_view other_way = "queries are answered over UDP, TCP, TLS and HTTPS";
 constexpr std::string_view signing = "zones are not signed here; serve them signed with 'file'";
-constexpr std::string_view not_yet = "this version does not have it";
 constexpr std::array refused =
     std::to_array<Refused>({{"route53", elsewhere},
                             {"azure", elsewhere},
@@ -102,11 +101,8 @@ constexpr std::array refused =
                             {"dnssec", signing},
                             {"proxyproto", "clients are those of the packets"},
                             {"on", "commands are not run"},
-                            {"auto", not_yet},
-                            {"file", not_yet},
-                            {"k8s_external", not_yet},
-                             {"trace", "no library of Debian speaks to zipkin or datadog; see "
-                                       "dnstap and pprof"}});
+                            {"trace", "no library still kept writes for zipkin or datadog; see "
+                                      "dnstap and pprof"}});
 
 }  // namespace
 

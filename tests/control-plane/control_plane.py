@@ -244,7 +244,7 @@ class ControlPlane:
                 "--token-auth-file=%s" % (self.folder / "tokens.csv"),
                 "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
                 "--max-requests-inflight=3000", "--max-mutating-requests-inflight=2000",
-                "--profiling=false", *more]
+                "--allow-privileged=true", "--profiling=false", *more]
 
     def _controllers_command(self, controllers):
         return [PROGRAMS / "kube-controller-manager", "--kubeconfig=" + self.admin_kubeconfig,
