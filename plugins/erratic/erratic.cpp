@@ -71,6 +71,7 @@ void add_zone(NameView zone, bool whole, Arena& arena, Reply& reply) noexcept {
 }  // namespace
 
 Step Erratic::ask(Query& query, Reply& reply) const noexcept {
+    if (query.opcode() != dns::Opcode::query) return Step::next;
     const std::uint64_t number = asked_.fetch_add(1, std::memory_order_relaxed);
     if (is_every(settings_.drop, number)) return Step::drop;
     if (is_every(settings_.delay, number) && wait(number, query)) return Step::wait;

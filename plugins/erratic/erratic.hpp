@@ -29,6 +29,7 @@ public:
         Option{"large", Flag{}, "thirty A records instead of one"}};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
+    bool takes_unusual() const noexcept override { return true; }  // transfers
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
     [[nodiscard]] Step woken(Query& query, Reply& reply) const noexcept override;
     /// Between the third query and the fifth.

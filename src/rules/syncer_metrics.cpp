@@ -27,7 +27,7 @@ constexpr const char* no_local_help =
     "Ports of Services with traffic policy Local that have endpoints, but none on this node.";
 
 std::vector<double> programming_bounds() {
-    std::vector<double> bounds{0.25, 0.5};
+    std::vector<double> bounds{0, 0.25, 0.5};  // as there, 0 too
     for (int second = 1; second < 60; ++second) bounds.push_back(second);
     for (int second = 60; second < 120; second += 5) bounds.push_back(second);
     for (int second = 120; second <= 300; second += 30) bounds.push_back(second);

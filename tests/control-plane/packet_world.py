@@ -24,6 +24,8 @@ BALANCERS = ("203.0.113.0/24", "198.51.100.0/24", "2001:db8::/48", "2001:db8:1::
 CLUSTER_IPS = ("10.96.0.0/12", "fd00:10:96::/112")
 PODS_HERE = ("10.244.1.0/24", "fd00:244::/64")
 PODS_AWAY = ("10.244.0.0/16", "10.250.0.0/16", "fd00:244:2::/48", "fd00:250::/64")
+NODE_ON_WIRE = ("192.168.77.1", "192.168.77.2", "fd00:77::1")
+BRIDGE = "02:00:00:00:00:01"
 POD = ("10.244.1.77/32", "fd00:244::77/128")
 POD_OUTSIDE = ("10.244.66.0/24", "fd00:244:66::/48")
 CLIENTS = ("192.0.2.0/24", "198.18.0.0/15", "2001:db8:2::/48", *POD_OUTSIDE)
@@ -72,6 +74,7 @@ class World:
         self.node = proxy_pair.Node(name, plane)
         self.names = {"node": name, **{part: "%s-%s" % (name, part)
                                        for part in PLACES}}
+        self.ip("node", "link", "set", "eth0", "address", BRIDGE)
         for part in PLACES:
             run("ip", "netns", "add", self.names[part])
             self.ip(part, "link", "set", "lo", "up")
@@ -110,12 +113,21 @@ class World:
         run("ip", "-n", self.names[part], *words)
 
     def _link(self, part, name, node_addresses, addresses):
-        run("ip", "-n", self.names["node"], "link", "add", name, "type", "veth", "peer", "name",
-            "eth0", "netns", self.names[part])
+        number = PLACES.index(part) + 1
+        (near, far) = ("02:00:00:00:%02x:01" % number, "02:00:00:00:%02x:02" % number)
+        run("ip", "-n", self.names["node"], "link", "add", name, "address", near, "type", "veth",
+            "peer", "name", "eth0", "address", far, "netns", self.names[part])
         for (where, device, given) in (("node", name, node_addresses), (part, "eth0", addresses)):
             for address in given:
                 self.ip(where, "address", "add", address, "dev", device, "nodad")
             self.ip(where, "link", "set", device, "up")
+        # Nobody looks for neighbours: an answer that is late would look like a packet that is lost.
+        (own, gates) = (name, node_addresses) if node_addresses else ("eth0", NODE_ON_WIRE)
+        for (where, device, known, link) in ((part, "eth0", gates, near if node_addresses else BRIDGE),
+                                             ("node", own, addresses, far)):
+            for address in known:
+                self.ip(where, "neigh", "replace", address.split("/")[0], "lladdr", link, "dev",
+                        device, "nud", "permanent")
 
     def _route(self, part, networks, gateways, local=False):
         """Routes over the gateway of each network's family, or to the namespace itself."""

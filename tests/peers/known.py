@@ -336,7 +336,7 @@ FORMERR = "FORMERR opcode 0 RD 0/0/0/0"
 FINE = "NOERROR opcode 0 AA RD 1/1/0/0"
 FINE_EDNS = "NOERROR opcode 0 AA RD 1/1/0/1"
 MESSAGES = {
-    "an opcode: notify": ("NOTIMP opcode 4  0/0/0/0", "NOERROR opcode 4 AA 1/1/0/0"),
+    "an opcode: notify": ("NOTIMP opcode 4  1/0/0/0", "NOERROR opcode 4 AA 1/1/0/0"),
     "a question without its end": (FORMERR, "REFUSED opcode 0 RD 1/0/0/0"),
     "a header alone that promises a question": (FORMERR, "SERVFAIL opcode 0 RD 0/0/0/0"),
     "two answers in the question": (FINE, FORMERR),
