@@ -73,6 +73,23 @@ class Node:
         subprocess.run(["ip", "netns", "delete", self.name], check=False)
 
 
+class NodesTest(cluster_test.ClusterTest):
+    """For tests with nodes of their own: the API says of the Node what they are."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        run("mkdir", "-p", "/run/netns")
+        cls.give_addresses()
+
+    @classmethod
+    def give_addresses(cls):
+        cls.api.patch("Node", None, cluster_test.NODE, {"status": {"addresses": [
+            {"type": "Hostname", "address": cluster_test.NODE},
+            {"type": "InternalIP", "address": "192.168.77.1"},
+            {"type": "InternalIP", "address": "fd00:77::1"}]}}, "status")
+
+
 def folder_of_legacy(folder):
     """A folder whose iptables is the legacy one, as kube-proxy looks it up in PATH."""
     path = os.path.join(folder, "legacy")

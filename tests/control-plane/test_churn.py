@@ -121,15 +121,10 @@ def is_spare(chain, used):
     return chain.startswith("pick-") and chain not in used
 
 
-class Churn(cluster_test.ClusterTest):
+class Churn(proxy_pair.NodesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cluster_test.run("mkdir", "-p", "/run/netns")
-        cls.api.patch("Node", None, service_cases.NODE, {"status": {"addresses": [
-            {"type": "Hostname", "address": service_cases.NODE},
-            {"type": "InternalIP", "address": "192.168.77.1"},
-            {"type": "InternalIP", "address": "fd00:77::1"}]}}, "status")
         cls.cluster = service_cases.Cluster(cls.api)
 
     def agent(self, node, mode):

@@ -46,15 +46,10 @@ VARIANTS = {
 }
 
 
-class KubeProxy(cluster_test.ClusterTest):
+class KubeProxy(proxy_pair.NodesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cluster_test.run("mkdir", "-p", "/run/netns")
-        cls.api.patch("Node", None, service_cases.NODE, {"status": {"addresses": [
-            {"type": "Hostname", "address": service_cases.NODE},
-            {"type": "InternalIP", "address": "192.168.77.1"},
-            {"type": "InternalIP", "address": "fd00:77::1"}]}}, "status")
         cls.cluster = service_cases.Cluster(cls.api)
 
     def pair(self, name, flags, rules, sysctls=()):

@@ -99,15 +99,10 @@ class Comparison:
             self.probe.port, sorted(self.fates[0]), sorted(self.fates[1]))
 
 
-class Packets(cluster_test.ClusterTest):
+class Packets(proxy_pair.NodesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cluster_test.run("mkdir", "-p", "/run/netns")
-        cls.api.patch("Node", None, service_cases.NODE, {"status": {"addresses": [
-            {"type": "Hostname", "address": service_cases.NODE},
-            {"type": "InternalIP", "address": "192.168.77.1"},
-            {"type": "InternalIP", "address": "fd00:77::1"}]}}, "status")
         cls.cluster = service_cases.Cluster(cls.api)
 
     def worlds(self, ports):

@@ -51,22 +51,9 @@ class Node(proxy_pair.Node):
         return self.curl(url).split("\r\n\r\n", 1)[1]
 
 
-class ProxyRole(cluster_test.ClusterTest):
+class ProxyRole(proxy_pair.NodesTest):
     maxDiff = None
     moves = 0
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        run("mkdir", "-p", "/run/netns")
-        cls.give_addresses()
-
-    @classmethod
-    def give_addresses(cls):
-        cls.api.patch("Node", None, NODE, {"status": {"addresses": [
-            {"type": "Hostname", "address": NODE},
-            {"type": "InternalIP", "address": "192.168.77.1"},
-            {"type": "InternalIP", "address": "fd00:77::1"}]}}, "status")
 
     def pair(self, name, mode="iptables", flags=()):
         """Two nodes, kube-proxy on the first, ours with the same arguments on the second."""
