@@ -27,6 +27,7 @@ PROBE_PAUSE_S = 0.1
 MODES = ("iptables", "nftables")
 NETWORKS = 'detect_local_mode = "cluster_cidr"\ncluster_cidr = ["10.244.0.0/16", "fd00:244::/32"]'
 BACKENDS = {"10.244.1.1", "10.244.2.1", "fd00:244::1", "fd00:244:2::1"}
+TARGET = r'"target": "((?:pick|sticky)-[a-z0-9-]+)"'
 TABLES = {"ipv4": "ip", "ipv6": "ip6"}
 
 
@@ -95,7 +96,8 @@ class Clients(threading.Thread):
 
 def table_of(node, family):
     """Our nftables table as sorted lines, without what packets put there, and without the chains
-    pick-* that no Service needs any more: they are kept for the next one with as many endpoints."""
+    pick-* and sticky-* that no Service needs any more: they are kept for the next one with as many
+    endpoints."""
     text = subprocess.run([*node.enter(), "nft", "-s", "-j", "list", "table", TABLES[family],
                            "nameplane"], capture_output=True, text=True, check=False).stdout
     if not text:  # not there yet
@@ -111,14 +113,17 @@ def table_of(node, family):
         if kind != "metainfo":
             others.append((kind, {key: part for (key, part) in value.items()
                                   if key not in ("handle", "index")}))
-    used = set(re.findall(r'"target": "(pick-[a-z0-9-]+)"', "".join(elements)))
+    used = set(re.findall(TARGET, "".join(elements)))
+    for (kind, value) in others:  # sticky-* go on to pick-*
+        if kind == "rule" and value["chain"] in used:
+            used = used.union(re.findall(TARGET, json.dumps(value)))
     lines = [kind + " " + json.dumps(value, sort_keys=True) for (kind, value) in others
              if not is_spare(value.get("chain" if kind == "rule" else "name", ""), used)]
     return sorted(elements + lines)
 
 
 def is_spare(chain, used):
-    return chain.startswith("pick-") and chain not in used
+    return chain.startswith(("pick-", "sticky-")) and chain not in used
 
 
 class Churn(proxy_pair.NodesTest):
