@@ -57,6 +57,7 @@ std::uint64_t size_taken(const Asked& asked, const Query& query) noexcept {
 
 void Line::add(std::string_view text) noexcept {
     const std::size_t octets = std::min(text.size(), octets_max - size_);
+    if (octets == 0) return;  // there may be no text at all
     std::memcpy(text_ + size_, text.data(), octets);
     size_ += octets;
 }
