@@ -4,8 +4,6 @@
 #include "plugins/kubernetes/answer.hpp"
 #include "services/model.hpp"
 
-#include <new>
-
 namespace nameplane::plugins {
 
 using kubernetes::Found;
@@ -41,36 +39,19 @@ Step K8sExternal::ask(Query& query, Reply& reply) const noexcept {
     } else {
         counters_.answers->add(query.worker());
     }
-    return answer.outside() ? ask_behind(*answer.outside(), query, reply) : Step::done;
-}
-
-Step K8sExternal::ask_behind(dns::NameView target, Query& query, Reply& reply) const noexcept {
-    Note* const note = query.keep<Note>(this);
-    void* const memory = query.arena().allocate(sizeof(Reply), alignof(Reply));
-    if (note == nullptr || memory == nullptr) return Step::done;
-    *note = {.answer = new (memory) Reply{reply}, .name = query.name()};
-    reply = Reply{query.arena()};
-    query.ask_instead(target, query.type());
-    return Step::next;
+    if (!answer.outside()) return Step::done;
+    return kubernetes::ask_behind(this, *answer.outside(), query, reply);
 }
 
 Step K8sExternal::tell(Query& query, Reply& reply) const noexcept {
-    Note* const note = query.kept<Note>(this);
-    if (note == nullptr || note->answer == nullptr) return Step::done;
-    Reply whole = *note->answer;
-    for (const dns::Record& record : reply.answers().records()) whole.answer(record);
-    whole.truncated = whole.truncated || reply.truncated;
-    query.ask_instead(note->name, query.type());
-    *note = {};
-    reply = whole;
-    return Step::done;
+    return kubernetes::finish_behind(this, query, reply);
 }
 
 Step K8sExternal::refuse_name(const k8s_external::Zone& zone, Query& query,
                               Reply& reply) const noexcept {
     // The zone's own names are ours alone.
     const bool own = query.name().is_under(zone.apex);
-    if (!own && settings_.objects.falls_through(query.name())) {
+    if (!own && settings_.objects.fallthrough.takes(query.name())) {
         counters_.fallen_through->add(query.worker());
         return Step::next;
     }
@@ -85,10 +66,10 @@ Step K8sExternal::refuse_name(const k8s_external::Zone& zone, Query& query,
 void K8sExternal::name_servers(const k8s_external::Zone& zone, Query& query,
                                Reply& reply) const noexcept {
     const dns::NameView server = zone.whole.mname;
-    reply.answer(record(query.name(), dns::Type::ns, server));
+    reply.answer(settings_.objects.record(query.name(), dns::Type::ns, server));
     for (const IpAddress& address :
          k8s_external::server_addresses(settings_, query.services(), query.arena())) {
-        reply.additional(record(server, dns::type_of(address), address));
+        reply.additional(settings_.objects.record(server, dns::type_of(address), address));
     }
 }
 
@@ -96,7 +77,7 @@ void K8sExternal::server_addresses(Query& query, Reply& reply) const noexcept {
     for (const IpAddress& address :
          k8s_external::server_addresses(settings_, query.services(), query.arena())) {
         if (dns::type_of(address) != query.type()) continue;
-        reply.answer(record(query.name(), query.type(), address));
+        reply.answer(settings_.objects.record(query.name(), query.type(), address));
     }
 }
 
@@ -112,7 +93,7 @@ void K8sExternal::pointers(const IpAddress& address, Query& query, Reply& reply)
         }
         const auto name =
             dns::NameBuilder{query.arena()}.label(key.name).label(key.ns).finish(settings_.primary);
-        if (name) reply.answer(record(query.name(), dns::Type::ptr, *name));
+        if (name) reply.answer(settings_.objects.record(query.name(), dns::Type::ptr, *name));
     }
 }
 

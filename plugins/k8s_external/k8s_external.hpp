@@ -3,7 +3,7 @@
 // that they have there. An outside view of the plugin kubernetes of the same block.
 
 #include "plugins/k8s_external/names.hpp"
-#include <nameplane/base/metrics.hpp>
+#include "plugins/kubernetes/outcome.hpp"
 #include <nameplane/conf/options.hpp>
 #include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
@@ -30,37 +30,16 @@ public:
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
 
 private:
-    struct Counters {
-        metrics::Counter* answers;
-        metrics::Counter* no_data;
-        metrics::Counter* name_errors;
-        metrics::Counter* unsynced;
-        metrics::Counter* fallen_through;
-    };
-    /// An answer that is not whole yet, and the name that it is for.
-    struct Note {
-        const Reply* answer = nullptr;
-        dns::NameView name;
-    };
-
-    K8sExternal(k8s_external::Settings settings, const Counters& counters)
+    K8sExternal(k8s_external::Settings settings, const kubernetes::Outcomes& counters)
         : settings_{std::move(settings)}, counters_{counters} {}
 
     Step refuse_name(const k8s_external::Zone& zone, Query& query, Reply& reply) const noexcept;
-    Step ask_behind(dns::NameView target, Query& query, Reply& reply) const noexcept;
     void name_servers(const k8s_external::Zone& zone, Query& query, Reply& reply) const noexcept;
     void server_addresses(Query& query, Reply& reply) const noexcept;
     void pointers(const IpAddress& address, Query& query, Reply& reply) const noexcept;
-    dns::Record record(dns::NameView owner, dns::Type type, dns::Rdata data) const noexcept {
-        return {.owner = owner,
-                .type = type,
-                .klass = dns::Class::in,
-                .ttl = settings_.objects.ttl,
-                .data = data};
-    }
 
     k8s_external::Settings settings_;
-    Counters counters_;
+    kubernetes::Outcomes counters_;
 };
 
 }  // namespace nameplane::plugins

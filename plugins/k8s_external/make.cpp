@@ -63,20 +63,10 @@ Result<PluginPtr> K8sExternal::make(const Options& given, Setup& setup) {
     kubernetes::Settings& objects = settings.objects;
     objects.ttl = given.seconds("ttl");
     objects.soa_ttl_max = objects.ttl;
-    objects.fallthrough = given.zones("fallthrough");
-    if (given.given("fallthrough") && objects.fallthrough.empty()) {
-        objects.fallthrough.emplace_back();
-    }
-    const auto counter = [&](std::string_view result) {
-        return &setup.metrics.counter("nameplane_k8s_external_queries_total",
-                                      "Queries that the plugin k8s_external decided, by result.",
-                                      {{"result", std::string{result}}});
-    };
-    const Counters counters{.answers = counter("answer"),
-                            .no_data = counter("nodata"),
-                            .name_errors = counter("nxdomain"),
-                            .unsynced = counter("unsynced"),
-                            .fallen_through = counter("fallthrough")};
+    objects.fallthrough = {given.given("fallthrough"), given.zones("fallthrough")};
+    const auto counters =
+        kubernetes::Outcomes::make(setup.metrics, "nameplane_k8s_external_queries_total",
+                                   "Queries that the plugin k8s_external decided, by result.");
     return PluginPtr{new K8sExternal{std::move(settings), counters}};
 }
 

@@ -76,11 +76,7 @@ private:
     std::optional<dns::NameView> service_name(const services::ServiceEntry& entry,
                                               dns::NameView zone) noexcept;
     dns::Record record(dns::NameView owner, dns::Type type, dns::Rdata data) const noexcept {
-        return {.owner = owner,
-                .type = type,
-                .klass = dns::Class::in,
-                .ttl = settings_.ttl,
-                .data = data};
+        return settings_.record(owner, type, data);
     }
     dns::Record record(dns::NameView owner, const IpAddress& address) const noexcept {
         return record(owner, dns::type_of(address), address);

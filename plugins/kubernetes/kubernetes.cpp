@@ -4,8 +4,6 @@
 #include "plugins/kubernetes/answer.hpp"
 #include "plugins/kubernetes/locate.hpp"
 
-#include <new>
-
 namespace nameplane::plugins {
 
 Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
@@ -29,30 +27,12 @@ Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
     } else {
         counters_.answers->add(query.worker());
     }
-    return answer.outside() ? ask_behind(*answer.outside(), query, reply) : Step::done;
-}
-
-// A pod's resolver follows no CNAME itself: it needs the address in the same answer.
-Step Kubernetes::ask_behind(dns::NameView target, Query& query, Reply& reply) const noexcept {
-    Note* const note = query.keep<Note>(this);
-    void* const memory = query.arena().allocate(sizeof(Reply), alignof(Reply));
-    if (note == nullptr || memory == nullptr) return Step::done;
-    *note = {.answer = new (memory) Reply{reply}, .name = query.name()};
-    reply = Reply{query.arena()};
-    query.ask_instead(target, query.type());
-    return Step::next;
+    if (!answer.outside()) return Step::done;
+    return kubernetes::ask_behind(this, *answer.outside(), query, reply);
 }
 
 Step Kubernetes::tell(Query& query, Reply& reply) const noexcept {
-    Note* const note = query.kept<Note>(this);
-    if (note == nullptr || note->answer == nullptr) return Step::done;
-    Reply whole = *note->answer;
-    for (const dns::Record& record : reply.answers().records()) whole.answer(record);
-    whole.truncated = whole.truncated || reply.truncated;
-    query.ask_instead(note->name, query.type());
-    *note = {};
-    reply = whole;
-    return Step::done;
+    return kubernetes::finish_behind(this, query, reply);
 }
 
 std::uint64_t Kubernetes::expects(dns::NameView name) const noexcept {
@@ -82,7 +62,7 @@ bool Kubernetes::search_path(Query& query, SearchPath& path) const noexcept {
 
 Step Kubernetes::refuse_name(const kubernetes::Zone& zone, Query& query,
                              Reply& reply) const noexcept {
-    if (settings_.falls_through(query.name())) {
+    if (settings_.fallthrough.takes(query.name())) {
         counters_.fallen_through->add(query.worker());
         return Step::next;
     }

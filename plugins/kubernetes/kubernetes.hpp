@@ -6,8 +6,8 @@
 //     locate      shape -> what it stands for          one look-up in the snapshot
 //     answer      what it stands for, type -> records  views only
 
+#include "plugins/kubernetes/outcome.hpp"
 #include "plugins/kubernetes/settings.hpp"
-#include <nameplane/base/metrics.hpp>
 #include <nameplane/conf/options.hpp>
 #include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
@@ -66,29 +66,14 @@ public:
     bool ready() const noexcept override { return synced_(); }
 
 private:
-    struct Counters {
-        metrics::Counter* answers;
-        metrics::Counter* no_data;
-        metrics::Counter* name_errors;
-        metrics::Counter* unsynced;
-        metrics::Counter* fallen_through;
-    };
-
-    /// An answer that is not whole yet, and the name that it is for.
-    struct Note {
-        const Reply* answer = nullptr;
-        dns::NameView name;
-    };
-
-    Kubernetes(kubernetes::Settings settings, const Counters& counters,
+    Kubernetes(kubernetes::Settings settings, const kubernetes::Outcomes& counters,
                std::function<bool()> synced);
-    Step ask_behind(dns::NameView target, Query& query, Reply& reply) const noexcept;
     std::optional<std::string_view> client_metadata(Query& query,
                                                     std::string_view label) const noexcept;
     Step refuse_name(const kubernetes::Zone& zone, Query& query, Reply& reply) const noexcept;
 
     kubernetes::Settings settings_;
-    Counters counters_;
+    kubernetes::Outcomes counters_;
     std::function<bool()> synced_;
 };
 

@@ -23,6 +23,18 @@ std::optional<kubernetes::Zone> kubernetes::Zone::make(const dns::Name& name) {
                 .holds_reverse = above || dns::is_reverse(name)};
 }
 
+kubernetes::Outcomes kubernetes::Outcomes::make(metrics::Registry& registry,
+                                                const std::string& name, const std::string& help) {
+    const auto counter = [&](const char* result) {
+        return &registry.counter(name, help, {{"result", result}});
+    };
+    return {.answers = counter("answer"),
+            .no_data = counter("nodata"),
+            .name_errors = counter("nxdomain"),
+            .unsynced = counter("unsynced"),
+            .fallen_through = counter("fallthrough")};
+}
+
 namespace {
 
 using kubernetes::PodMode;
@@ -110,7 +122,8 @@ Status set_selectors(const Options& given, const Setup& setup, Settings& setting
 
 }  // namespace
 
-Kubernetes::Kubernetes(Settings settings, const Counters& counters, std::function<bool()> synced)
+Kubernetes::Kubernetes(Settings settings, const kubernetes::Outcomes& counters,
+                       std::function<bool()> synced)
     : settings_{std::move(settings)}, counters_{counters}, synced_{std::move(synced)} {}
 
 Result<Settings> Settings::of_objects(const Options& given, const Setup& setup) {
@@ -153,25 +166,15 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
         return given.wrong("zonal", "together with noendpoints, expected one of them");
     }
     settings.ignore_empty_service = given.word("ignore") == "empty_service";
-    settings.fallthrough = given.zones("fallthrough");
-    if (given.given("fallthrough") && settings.fallthrough.empty()) {
-        settings.fallthrough.emplace_back();
-    }
+    settings.fallthrough = {given.given("fallthrough"), given.zones("fallthrough")};
     if (settings.pods == PodMode::verified) {
         // What kubelet puts behind the cluster's domains into a pod's search list.
         settings.host_domains =
             dns::read_search_domains("/etc/resolv.conf").value_or(std::vector<dns::Name>{});
     }
-    const auto counter = [&](std::string_view result) {
-        return &setup.metrics.counter("nameplane_kubernetes_queries_total",
-                                      "Queries that the plugin kubernetes decided, by result.",
-                                      {{"result", std::string{result}}});
-    };
-    const Counters counters{.answers = counter("answer"),
-                            .no_data = counter("nodata"),
-                            .name_errors = counter("nxdomain"),
-                            .unsynced = counter("unsynced"),
-                            .fallen_through = counter("fallthrough")};
+    const auto counters =
+        kubernetes::Outcomes::make(setup.metrics, "nameplane_kubernetes_queries_total",
+                                   "Queries that the plugin kubernetes decided, by result.");
     return PluginPtr{new Kubernetes{std::move(settings), counters, setup.services_synced}};
 }
 

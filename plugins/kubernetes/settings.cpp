@@ -11,11 +11,6 @@ const Zone* Settings::zone_of(dns::NameView name) const noexcept {
     return found == zones.end() ? nullptr : &*found;
 }
 
-bool Settings::falls_through(dns::NameView name) const noexcept {
-    return std::ranges::any_of(fallthrough,
-                               [&](const dns::Name& zone) { return name.is_under(zone); });
-}
-
 bool Settings::names(std::string_view ns) const noexcept {
     return namespaces.empty() || std::ranges::binary_search(namespaces, ns, std::less<>{});
 }

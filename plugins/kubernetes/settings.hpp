@@ -5,8 +5,10 @@
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 #include <nameplane/dns/name.hpp>
+#include <nameplane/dns/record.hpp>
 #include <nameplane/dns/types.hpp>
 #include <nameplane/services/view.hpp>
+#include <nameplane/zones.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -53,8 +55,8 @@ struct Settings {
     bool noendpoints = false;
     bool endpoint_pod_names = false;
     bool ignore_empty_service = false;
-    bool headless_elsewhere = false;     ///< names of headless Services belong to the next plugin
-    std::vector<dns::Name> fallthrough;  ///< the root for all names; empty: none
+    bool headless_elsewhere = false;  ///< names of headless Services belong to the next plugin
+    Fallthrough fallthrough;
     std::vector<IpAddress> own_addresses;
     std::vector<dns::Name> host_domains;  ///< the host's search list, with PodMode::verified
 
@@ -64,7 +66,6 @@ struct Settings {
 
     /// The longest zone that holds `name`, or nullptr.
     const Zone* zone_of(dns::NameView name) const noexcept;
-    bool falls_through(dns::NameView name) const noexcept;
     /// Whether the option `namespaces` names `ns`, or none.
     bool names(std::string_view ns) const noexcept;
     /// Whether we speak of `ns`, which exists.
@@ -73,6 +74,10 @@ struct Settings {
     bool exposes(std::string_view ns, const services::ServiceView& services) const noexcept;
     /// Whether `bits` of a Service, endpoint or Pod have that of `labels`.
     bool selects(std::uint8_t bits) const noexcept { return (bits & selected) == selected; }
+    /// A record as we give it.
+    dns::Record record(dns::NameView owner, dns::Type type, dns::Rdata data) const noexcept {
+        return {.owner = owner, .type = type, .klass = dns::Class::in, .ttl = ttl, .data = data};
+    }
 };
 
 }  // namespace nameplane::plugins::kubernetes

@@ -212,11 +212,7 @@ private:
     }
 
     dns::Record record(dns::NameView owner, dns::Type type, dns::Rdata data) const noexcept {
-        return {.owner = owner,
-                .type = type,
-                .klass = dns::Class::in,
-                .ttl = settings_.ttl,
-                .data = data};
+        return settings_.record(owner, type, data);
     }
     dns::Record record(dns::NameView owner, const IpAddress& address) const noexcept {
         return record(owner, dns::type_of(address), address);
