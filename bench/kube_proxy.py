@@ -257,20 +257,19 @@ class Run:
             time.sleep(0.0005)
 
     def one_change(self):
-        """(milliseconds, CPU milliseconds) of one."""
+        """Milliseconds of one."""
         target = PODS[(PODS.index(self.at) + 1) % 2]
-        used = cpu(self.process.pid)
         began = self.cluster.change(target)
         self.until(lambda: self.arrives_at(self.cluster.change_ip) == target, self.given.give_up)
         took = (time.monotonic() - began) * 1000
         self.at = target
-        return (took, used)
+        return took
 
     def changes(self):
         took = []
         used = cpu(self.process.pid)
         while len(took) < self.given.changes and (len(took) < 3 or sum(took) < 100_000):
-            took.append(self.one_change()[0])
+            took.append(self.one_change())
         settle(self.process.pid)
         used = (cpu(self.process.pid) - used) * 1000 / len(took)
         took.sort()
@@ -286,7 +285,7 @@ class Run:
         began = time.monotonic()
         self.cluster.roll(min(self.given.roll, self.cluster.services), self.serial)
         written = time.monotonic() - began
-        (took, _) = self.one_change()
+        took = self.one_change()
         settle(self.process.pid)
         return "%.0f ms after %.1f s of writing, %.2f s CPU" % (
             took, written, cpu(self.process.pid) - used)

@@ -24,7 +24,6 @@ BALANCERS = ("203.0.113.0/24", "198.51.100.0/24", "2001:db8::/48", "2001:db8:1::
 CLUSTER_IPS = ("10.96.0.0/12", "fd00:10:96::/112")
 PODS_HERE = ("10.244.1.0/24", "fd00:244::/64")
 PODS_AWAY = ("10.244.0.0/16", "10.250.0.0/16", "fd00:244:2::/48", "fd00:250::/64")
-NODE_ON_WIRE = ("192.168.77.1", "192.168.77.2", "fd00:77::1")
 BRIDGE = "02:00:00:00:00:01"
 POD = ("10.244.1.77/32", "fd00:244::77/128")
 POD_OUTSIDE = ("10.244.66.0/24", "fd00:244:66::/48")
@@ -122,7 +121,7 @@ class World:
                 self.ip(where, "address", "add", address, "dev", device, "nodad")
             self.ip(where, "link", "set", device, "up")
         # Nobody looks for neighbours: an answer that is late would look like a packet that is lost.
-        (own, gates) = (name, node_addresses) if node_addresses else ("eth0", NODE_ON_WIRE)
+        (own, gates) = (name, node_addresses) if node_addresses else ("eth0", NODE_IPS)
         for (where, device, known, link) in ((part, "eth0", gates, near if node_addresses else BRIDGE),
                                              ("node", own, addresses, far)):
             for address in known:

@@ -222,6 +222,26 @@ class Agent:
             connection.close()
 
 
+class Namespace:
+    """A network namespace that lives as long as a process that does nothing."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read _"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.prefix = ("nsenter", "--net=/proc/%d/ns/net" % self.holder.pid)
+
+    def run(self, *command):
+        return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
+                              timeout=WAIT_S).stdout
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
 def free_port():
     """One that is free for UDP and TCP now."""
     while True:

@@ -21,27 +21,13 @@ short 1 A 192.0.2.7
 """ + "".join(f"big A 10.0.{i // 250}.{i % 250 + 1}\n" for i in range(300))
 
 
-def free_port():
-    """One that is free for UDP and TCP now."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind(("127.0.0.1", 0))
-            port = udp.getsockname()[1]
-            with socket.socket() as tcp:
-                try:
-                    tcp.bind(("127.0.0.1", port))
-                    return port
-                except OSError:
-                    continue
-
-
 class Upstream:
     """NSD on loopback, over UDP, TCP and TLS."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.port = free_port()
-        self.tls_port = free_port()
+        self.port = nameplane.free_port()
+        self.tls_port = nameplane.free_port()
         self.process = None
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
                         "-subj", "/CN=dns.example", "-addext", "subjectAltName=DNS:dns.example",
@@ -191,14 +177,14 @@ class Forward(nameplane.AgentTest):
         return process
 
     def test_a_loop_ends_the_process(self):
-        port = free_port()
+        port = nameplane.free_port()
         process = self.on_its_own_port(port, f"127.0.0.1:{port}")
         self.assertEqual(process.wait(nameplane.WAIT_S), 1)
         self.assertIn("[FATAL] plugin/loop: Loop", process.stderr.read())
 
     def test_no_loop_is_no_trouble(self):
         self.upstream.start()
-        port = free_port()
+        port = nameplane.free_port()
         process = self.on_its_own_port(port, f"127.0.0.1:{self.upstream.port}")
         for line in process.stderr:
             if " agent.started" in line:

@@ -15,7 +15,6 @@ import time
 import unittest
 
 import nameplane
-from test_rules import Namespace
 
 CONFIG = """\
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
@@ -60,7 +59,7 @@ SYSCTLS = {"tcp_timeout_established": "18000", "tcp_timeout_close_wait": "420",
 class ProxyRole(nameplane.AgentTest):
     def setUp(self):
         super().setUp()
-        self.namespace = Namespace()
+        self.namespace = nameplane.Namespace()
         self.addCleanup(self.namespace.close)
         self.manifest("web.yaml", SERVICE % "true")
         self.manifest("node.yaml", NODE % "")

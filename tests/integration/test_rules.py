@@ -40,30 +40,10 @@ metrics = "127.0.0.1:0"
 LOCALNET = "/proc/sys/net/ipv4/conf/all/route_localnet"
 
 
-class Namespace:
-    """A network namespace that lives as long as a process that does nothing."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(
-            ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read _"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.holder.stdout.readline()
-        self.prefix = ("nsenter", "--net=/proc/%d/ns/net" % self.holder.pid)
-
-    def run(self, *command):
-        return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
-                              timeout=nameplane.WAIT_S).stdout
-
-    def close(self):
-        self.holder.stdin.close()
-        self.holder.wait()
-        self.holder.stdout.close()
-
-
 class Rules(nameplane.AgentTest):
     def setUp(self):
         super().setUp()
-        self.namespace = Namespace()
+        self.namespace = nameplane.Namespace()
         self.addCleanup(self.namespace.close)
         self.manifest("web.yaml", SERVICE % "10.244.0.5")
 

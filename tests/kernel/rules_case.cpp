@@ -1,5 +1,6 @@
 #include "kernel/rules_case.hpp"
 
+#include <catch2/catch.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,11 @@ PortPlan tcp(std::string name, const std::string& cluster_ip, std::vector<std::s
 }
 
 }  // namespace
+
+rules::Applied must(Result<rules::Applied> applied) {
+    if (!applied) FAIL(applied.error().text);
+    return *applied;
+}
 
 IpAddress ip(std::string_view text) {
     const auto parsed = IpAddress::parse(text);

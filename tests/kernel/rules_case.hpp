@@ -7,6 +7,7 @@
 #include "rules/writer.hpp"
 #include "support/netns.hpp"
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -15,7 +16,12 @@
 
 namespace nameplane::test {
 
+inline constexpr std::array families{Family::ipv4, Family::ipv6};
+
 IpAddress ip(std::string_view text);
+
+/// What was applied; the test fails if nothing was.
+rules::Applied must(Result<rules::Applied> applied);
 
 /// A TCP port "ns/name:http" on 80 at `cluster_ip`, with an endpoint port 8080 at each address.
 rules::PortPlan port_plan(std::string name, std::string_view cluster_ip,

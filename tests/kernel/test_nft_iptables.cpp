@@ -24,13 +24,6 @@ using rules::iptables::make_nft_iptables_writer;
 
 namespace {
 
-const auto families = {Family::ipv4, Family::ipv6};
-
-rules::Applied must(Result<rules::Applied> applied) {
-    if (!applied) FAIL(applied.error().text);
-    return *applied;
-}
-
 std::string nft_tool(Family family, const std::string& suffix = "") {
     return (family == Family::ipv4 ? "iptables-nft" : "ip6tables-nft") + suffix;
 }

@@ -13,13 +13,6 @@ using rules::nftables::to_nft_text;
 
 namespace {
 
-const auto families = {Family::ipv4, Family::ipv6};
-
-rules::Applied must(Result<rules::Applied> applied) {
-    if (!applied) FAIL(applied.error().text);
-    return *applied;
-}
-
 /// nft 1.0.6 cannot read what it shows of our IPv6 affinity rules: without such Services.
 rules::Plan readable_plan(Family family) {
     rules::Plan plan = plan_of_everything(family);

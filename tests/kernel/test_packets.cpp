@@ -26,7 +26,6 @@ using namespace nameplane::test;
 
 namespace {
 
-const auto families = {Family::ipv4, Family::ipv6};
 constexpr std::size_t pod_count = 4;
 
 /// One lab for the whole executable, the rules are put anew by each test.

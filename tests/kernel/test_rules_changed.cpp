@@ -15,13 +15,6 @@ using namespace nameplane::test;
 
 namespace {
 
-const auto families = {Family::ipv4, Family::ipv6};
-
-rules::Applied must(Result<rules::Applied> applied) {
-    if (!applied) FAIL(applied.error().text);
-    return *applied;
-}
-
 std::vector<std::string> lines_of(const std::string& text) {
     std::vector<std::string> lines;
     std::istringstream in{text};

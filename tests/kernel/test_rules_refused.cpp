@@ -35,11 +35,6 @@ using rules::iptables::TableName;
 
 namespace {
 
-rules::Applied must(Result<rules::Applied> applied) {
-    if (!applied) FAIL(applied.error().text);
-    return *applied;
-}
-
 rules::Plan small_plan(const std::vector<std::string>& endpoints) {
     return plan_of({port_plan("ns/one:http", "10.96.0.1", endpoints),
                     port_plan("ns/two:http", "10.96.0.2", {})},

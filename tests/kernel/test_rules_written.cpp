@@ -10,15 +10,7 @@ using namespace nameplane;
 using namespace nameplane::test;
 using rules::iptables::TableName;
 
-namespace {
-
-const auto families = {Family::ipv4, Family::ipv6};
-
-void must(const Result<rules::Applied>& applied) {
-    if (!applied) FAIL(applied.error().text);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("the legacy tools show the same after our commit and after restoring our render") {
     for (const Family family : families) {

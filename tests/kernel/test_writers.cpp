@@ -17,13 +17,6 @@ using namespace nameplane::test;
 
 namespace {
 
-const auto families = {Family::ipv4, Family::ipv6};
-
-rules::Applied must(Result<rules::Applied> applied) {
-    if (!applied) FAIL(applied.error().text);
-    return *applied;
-}
-
 std::unique_ptr<rules::RuleWriter> by_libiptc(Family family) {
     auto made = rules::iptables::make_iptables_writer(family, {.lock_path = own_lock_path()});
     if (!made) FAIL(made.error().text);

@@ -1,13 +1,16 @@
 #pragma once
-// A folder of a test's own that goes with the object.
+// A folder of a test's own that goes with the object, and what tests of files that are read again
+// need.
 
 #include <catch2/catch.hpp>
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace nameplane::test {
 
@@ -37,5 +40,22 @@ public:
 private:
     std::filesystem::path path_;
 };
+
+/// The text of a zone with an SOA record and the address of www.
+inline std::string small_zone(unsigned serial, std::string_view address) {
+    return "@ 60 IN SOA ns admin " + std::to_string(serial) + " 1 2 3 4\nwww 60 IN A " +
+           std::string{address} + "\n";
+}
+
+/// Asks again and again; false after 20 s.
+template <class Condition> bool comes_true(Condition condition) {
+    using namespace std::chrono_literals;
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::sleep_for(5ms);
+    }
+    return true;
+}
 
 }  // namespace nameplane::test

@@ -81,20 +81,6 @@ Stage stage_of(const std::string& lines) {
     return stage;
 }
 
-std::string small_zone(unsigned serial, std::string_view address) {
-    return "@ 60 IN SOA ns admin " + std::to_string(serial) + " 1 2 3 4\nwww 60 IN A " +
-           std::string{address} + "\n";
-}
-
-template <class Condition> bool comes_true(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + 20s;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > end) return false;
-        std::this_thread::sleep_for(5ms);
-    }
-    return true;
-}
-
 }  // namespace
 
 TEST_CASE("a zone's names of every shape") {
