@@ -1,6 +1,6 @@
-// HTTP/1.1 (RFC 9112), and 1.0: one request after the other, with Content-Length; a body in chunks
-// is refused (411).
+// HTTP/1.1 (RFC 9112), and 1.0: one request after the other, with Content-Length or in chunks.
 
+#include "net/http_chunks.hpp"
 #include "net/http_session.hpp"
 
 #include <algorithm>
@@ -18,10 +18,10 @@ std::string_view reason_of(unsigned status) noexcept {
     case 200: return "OK";
     case 400: return "Bad Request";
     case 404: return "Not Found";
-    case 411: return "Length Required";
     case 413: return "Content Too Large";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
     case 505: return "HTTP Version Not Supported";
     default: return "Status";
     }
@@ -48,21 +48,12 @@ bool has_word(std::string_view list, std::string_view word) noexcept {
     return false;
 }
 
-// RFC 9110 5.6.2.
-bool is_token(std::string_view text) noexcept {
-    const auto allowed = [](char c) {
-        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        return letter || (c >= '0' && c <= '9') ||
-               std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
-    };
-    return !text.empty() && std::ranges::all_of(text, allowed);
-}
-
 /// The first line of a request and what its headers say that concerns us.
 struct Head {
     std::string method;
     std::string target;
     std::size_t body_octets = 0;
+    bool is_chunked = false;
     bool keeps_alive = true;
     bool waits_for_continue = false;
 };
@@ -81,7 +72,7 @@ unsigned read_head(std::string_view text, Head& head) {
     if (method_end == first.npos || target_end <= method_end) return 400;
     head.method = first.substr(0, method_end);
     head.target = first.substr(method_end + 1, target_end - method_end - 1);
-    if (!is_token(head.method) || head.target.empty()) return 400;
+    if (!is_http_token(head.method) || head.target.empty()) return 400;
     const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f; };
     if (!std::ranges::all_of(head.target, is_visible)) return 400;
     const std::string_view version = first.substr(target_end + 1);
@@ -93,7 +84,7 @@ unsigned read_head(std::string_view text, Head& head) {
         const std::size_t colon = std::min(line.find(':'), line.size());
         const std::string_view name = line.substr(0, colon);
         // No folded lines and no blank before the colon: both have been used to smuggle requests.
-        if (colon == line.size() || !is_token(name)) return 400;
+        if (colon == line.size() || !is_http_token(name)) return 400;
         const std::string_view value = trimmed(line.substr(colon + 1));
         if (value.find_first_of(std::string_view{"\r\n\0", 3}) != value.npos) return 400;
         if (equals_without_case(name, "content-length")) {
@@ -107,13 +98,18 @@ unsigned read_head(std::string_view text, Head& head) {
             if (length && *length != octets) return 400;
             length = octets;
         } else if (equals_without_case(name, "transfer-encoding")) {
-            return 411;
+            // RFC 9112 6.1: not twice, and nothing of which we do not know how to undo it.
+            if (head.is_chunked) return 400;
+            if (!equals_without_case(value, "chunked")) return 501;
+            head.is_chunked = true;
         } else if (equals_without_case(name, "connection")) {
             if (has_word(value, "close")) head.keeps_alive = false;
         } else if (equals_without_case(name, "expect")) {
             head.waits_for_continue = has_word(value, "100-continue");
         }
     }
+    // Of the two lengths of a body one reader may believe the one, and another the other.
+    if (head.is_chunked && (length || version == "HTTP/1.0")) return 400;
     head.body_octets = length.value_or(0);
     return head.body_octets > HttpLimits::body_octets_max ? 413 : 0;
 }
@@ -174,24 +170,46 @@ private:
         if (status != 0) return refuse(status);
         input_.erase(0, end + 4);
         state_ = State::body;
-        if (head_.waits_for_continue && input_.size() < head_.body_octets) {
+        chunks_ = {};
+        const bool is_here =
+            head_.is_chunked ? !input_.empty() : input_.size() >= head_.body_octets;
+        if (head_.waits_for_continue && !is_here) {
             append("HTTP/1.1 100 Continue\r\n\r\n");
         }
         return true;
     }
 
-    /// False: not whole yet.
+    /// False: not whole yet, or over.
     bool take_body() {
+        if (head_.is_chunked) return take_chunks();
         if (input_.size() < head_.body_octets) return false;
         const std::string body = input_.substr(0, head_.body_octets);
         input_.erase(0, head_.body_octets);
+        requested(body);
+        return true;
+    }
+
+    bool take_chunks() {
+        std::string_view left = input_;
+        const ChunkedBody::Went went = chunks_.take(left);
+        input_.erase(0, input_.size() - left.size());
+        switch (went) {
+        case ChunkedBody::Went::more: return false;
+        case ChunkedBody::Went::whole: break;
+        case ChunkedBody::Went::wrong: return refuse(400);
+        case ChunkedBody::Went::too_large: return refuse(413);
+        }
+        requested(chunks_.body());
+        return true;
+    }
+
+    void requested(std::string_view body) {
         state_ = State::answering;
         host_->requested(
             {.stream = the_only_stream,
              .method = head_.method,
              .target = head_.target,
              .body = {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()}});
-        return true;
     }
 
     bool refuse(unsigned status) {
@@ -223,6 +241,7 @@ private:
     HttpHost* host_;
     State state_ = State::head;
     Head head_;
+    ChunkedBody chunks_;
     std::string input_;  // at most a head or a body, and one reading
     std::uint64_t sent_ = 0;
     bool paused_ = false;

@@ -26,7 +26,7 @@ public:
     void give_back() noexcept { open_.fetch_sub(1, std::memory_order_relaxed); }
 
 private:
-    static constexpr std::array<unsigned, 7> statuses{200, 400, 404, 411, 413, 431, 500};
+    static constexpr std::array<unsigned, 7> statuses{200, 400, 404, 413, 431, 500, 501};
     std::array<metrics::Counter*, statuses.size()> responses_{};
     metrics::Counter* other_;
     std::atomic<std::size_t> open_{0};

@@ -134,6 +134,9 @@ class Clients(EncryptedTest):
             posted = self.curl(version, "--data-binary", "@" + path, "-H", "Expect: 100-continue",
                                "-H", "Content-Type: application/dns-message")
             self.assertEqual(nameplane.Reply(posted.stdout).rcode, "NOERROR")
+            in_chunks = self.curl(version, "--data-binary", "@" + path, "-H", "Expect:",
+                                  "-H", "Transfer-Encoding: chunked")
+            self.assertEqual(nameplane.Reply(in_chunks.stdout).rcode, "NOERROR")
             got = self.curl(version, "-i", "--get", "-d", "dns=" + encoded)
             head, body = got.stdout.split(b"\r\n\r\n", 1)
             self.assertIn(b"200", head.splitlines()[0])

@@ -1,5 +1,6 @@
 // What the two versions of HTTP have in common is tried with both; HTTP/2 by nghttp2's own client.
 
+#include "net/http_chunks.hpp"
 #include "net/http_session.hpp"
 
 #include <catch2/catch.hpp>
@@ -246,6 +247,9 @@ TEST_CASE("HTTP/1.1: the connection ends where either side says so") {
 
 TEST_CASE("HTTP/1.1: what is no request gets its status, and the end") {
     const std::string endless(HttpLimits::header_octets_max, 'a');
+    const std::string chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n";
+    std::string fields;
+    while (fields.size() < ChunkedBody::extra_octets_max * 2) fields += "a: b\r\n";
     for (const auto& [sent, status] : std::vector<std::pair<std::string, unsigned>>{
              {"nonsense\r\n\r\n", 400},
              {"GET  HTTP/1.1\r\n\r\n", 400},
@@ -262,7 +266,34 @@ TEST_CASE("HTTP/1.1: what is no request gets its status, and the end") {
              {"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
              {"POST / HTTP/1.1\r\nContent-Length: 65536\r\n\r\n", 413},
              {"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 413},
-             {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411},
+             {"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
+             {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n", 501},
+             {"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501},
+             {"POST / HTTP/1.1\r\nTransfer-Encoding:\r\n\r\n", 501},
+             {chunked + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+             {chunked + "Content-Length: 5\r\n\r\n0\r\n\r\n", 400},
+             {"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: Chunked\r\n\r\n", 400},
+             {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+             {chunked + "\r\n\r\n", 400},
+             {chunked + "\r\nx\r\n", 400},
+             {chunked + "\r\n0x1\r\n", 400},
+             {chunked + "\r\n+1\r\n", 400},
+             {chunked + "\r\n-1\r\n", 400},
+             {chunked + "\r\n 1\r\n", 400},
+             {chunked + "\r\n1 \r\n", 400},
+             {chunked + "\r\n1\n", 400},
+             {chunked + "\r\n1\ra\r\n", 400},
+             {chunked + "\r\n1;a\nb\r\n", 400},
+             {chunked + "\r\n1\r\nab\r\n", 400},
+             {chunked + "\r\n1\r\na\n0", 400},
+             {chunked + "\r\n0\r\nno colon\r\n", 400},
+             {chunked + "\r\n0\r\n folded: x\r\n", 400},
+             {chunked + "\r\n0\r\na: b\n", 400},
+             {chunked + "\r\n1;" + std::string(ChunkedBody::line_octets_max, 'x'), 400},
+             {chunked + "\r\n10000\r\n", 413},
+             {chunked + "\r\n1\r\na\r\nFFFF\r\n", 413},
+             {chunked + "\r\n10000000000000001\r\n", 413},
+             {chunked + "\r\n0\r\n" + fields, 413},
              {"GET /" + endless + " HTTP/1.1\r\n\r\n", 431},
              {"GET / HTTP/1.1\r\nx: " + endless, 431}}) {
         INFO(sent.substr(0, 60));
@@ -281,6 +312,43 @@ TEST_CASE("HTTP/1.1: who waits for leave to send a body gets it") {
     CHECK(http.output() == "HTTP/1.1 100 Continue\r\n\r\n");
     REQUIRE(http.send("ab"));
     CHECK(http.host.asked.at(0).body == "ab");
+    http.output();
+    REQUIRE(
+        http.send("POST / HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    CHECK(http.output() == "HTTP/1.1 100 Continue\r\n\r\n");
+    REQUIRE(http.send("1\r\nc\r\n0\r\n\r\n"));
+    CHECK(http.host.asked.at(1).body == "c");
+}
+
+TEST_CASE("HTTP/1.1: a body may come in chunks, and the chunks in pieces") {
+    const std::string get = "GET /next HTTP/1.1\r\n\r\n";
+    const std::string post = "POST /p HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n"
+                             "4\r\nbody\r\n00a;name=\"va lue\"\r\n\r\n0\r\n\r\nabc\r\n"
+                             "1\r\n!\r\n000\r\nTrailer: is: passed over\r\nx:\r\n\r\n";
+    for (std::size_t step = 1; step <= post.size() + get.size(); ++step) {
+        INFO(step);
+        Http1 http;
+        std::string all = post + get;
+        for (; !all.empty(); all.erase(0, step)) REQUIRE(http.send(all.substr(0, step)));
+        REQUIRE(http.host.asked.size() == 2);
+        CHECK(http.host.asked[0].body == "body\r\n0\r\n\r\nabc!");
+        CHECK(http.host.asked[1].target == "/next");
+        CHECK(http.host.asked[1].body.empty());
+        CHECK_FALSE(http.session->has_unfinished());
+    }
+}
+
+TEST_CASE("HTTP/1.1: chunks make a body as large as any other, and no larger") {
+    const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    std::string chunks;
+    for (std::size_t i = 0; i < HttpLimits::body_octets_max; ++i) chunks += "1\r\nx\r\n";
+    Http1 http;
+    REQUIRE(http.send(head + chunks));
+    CHECK(http.host.asked.empty());
+    REQUIRE(http.send("0\r\n\r\n"));
+    CHECK(http.host.asked.at(0).body == std::string(HttpLimits::body_octets_max, 'x'));
+    CHECK_FALSE(http.send(head + chunks + "1\r\n"));
+    CHECK(http.host.refusals == std::vector{413U});
 }
 
 TEST_CASE("HTTP/1.1: empty lines cost nothing, and many requests stop at much output") {
