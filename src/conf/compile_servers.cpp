@@ -234,7 +234,8 @@ private:
             // As CoreDNS: a bare number is seconds.
             std::string text = options.text(name);
             if (text.find_first_not_of("0123456789") == text.npos) text += 's';
-            constexpr Milliseconds allowed{1000, 24 * 3600 * 1000, 1000};
+            constexpr std::uint64_t least = timeout_min.count();
+            constexpr Milliseconds allowed{least, 24 * 3600 * 1000, least};
             const std::array words{text};
             Result<Options::Value> value = read_value(allowed, words);
             if (!value) {

@@ -5,6 +5,7 @@
 #include "conf/config.hpp"
 #include "conf/tables.hpp"
 
+#include <chrono>
 #include <span>
 #include <string_view>
 
@@ -13,6 +14,9 @@ namespace nameplane::conf {
 /// bind, cancel, debug, health, https, multisocket, pprof, prometheus, ready, reload, root, shed,
 /// timeouts, tls.
 std::span<const OptionTable> directive_tables() noexcept;
+
+/// The least that `timeouts` takes, as in CoreDNS; `tcp_idle` of the agent may be less.
+inline constexpr std::chrono::milliseconds timeout_min{1000};
 
 /// For the words of `tls { client_auth WORD }`.
 ClientAuth client_auth(std::string_view word) noexcept;

@@ -116,7 +116,8 @@ std::vector<Directions> directions_of(const ServerConfig& server) {
     }
     std::vector<Statement> timeouts;
     const auto add = [&](const char* name, const std::optional<std::chrono::milliseconds>& time) {
-        if (time) timeouts.push_back({{name, duration_text(*time)}, {}, {}});
+        if (!time || *time < timeout_min) return;  // see not_in_corefile()
+        timeouts.push_back({{name, duration_text(*time)}, {}, {}});
     };
     add("read", server.timeouts.read);
     add("write", server.timeouts.write);
@@ -342,6 +343,12 @@ std::vector<std::string> not_in_corefile(const Config& config) {
         if (!(a == b)) names.emplace_back(name);
     };
     note("[dns]", config.start.dns, usual.start.dns);
+    const auto is_short = [](const ServerConfig& server) {
+        return server.timeouts.idle && *server.timeouts.idle < timeout_min;
+    };
+    if (std::ranges::any_of(config.runtime.servers, is_short)) {
+        names.emplace_back("[dns] tcp_idle below 1s");
+    }
     note("[services]", config.start.services, usual.start.services);
     note("[rules]", config.start.rules, usual.start.rules);
     note("[node]", config.start.node, usual.start.node);

@@ -103,6 +103,19 @@ TEST_CASE("what a Corefile has no place for is named") {
           std::vector<std::string>{"[dns]", "[rules]"});
 }
 
+TEST_CASE("a time that a Corefile does not take is named, and the rest is printed") {
+    const auto printed = [](const char* text) {
+        return conf::print_corefile(compile_text(text, "t.toml").config, plugin_tables());
+    };
+    const conf::Printed little = printed("[dns]\ntcp_idle = \"500ms\"\n");
+    CHECK(little.left_out == std::vector<std::string>{"[dns] tcp_idle below 1s"});
+    INFO(little.text);
+    CHECK(faults(compile_text(little.text, "Corefile")) == std::vector<std::string>{});
+    const conf::Printed whole = printed("[dns]\ntcp_idle = \"1s\"\n");
+    CHECK(whole.left_out.empty());
+    CHECK(whole.text.find("idle 1s") != std::string::npos);
+}
+
 TEST_CASE("a file is a Corefile by its name, else by how it begins") {
     CHECK(is_corefile("", "/etc/coredns/Corefile"));
     CHECK(is_corefile("", "Corefile.base"));
