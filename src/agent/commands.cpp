@@ -3,6 +3,7 @@
 #include "agent/certificates.hpp"
 #include "agent/kube_proxy_config.hpp"
 #include "agent/kube_proxy_file.hpp"
+#include "agent/listeners.hpp"
 #include "agent/machine.hpp"
 #include "agent/node.hpp"
 #include "chain/builder.hpp"
@@ -101,7 +102,8 @@ std::string text_of(const rules::Plan& plan, RenderTo to) {
 
 }  // namespace
 
-// What only a plugin knows of its options, it says when it is made.
+// What only a plugin knows of its options, it says when it is made; what blocks want of an address
+// is compared when it is known where they are.
 Status try_plugins(const conf::Config& config) {
     std::vector<conf::ServerConfig> servers = config.runtime.servers;
     std::erase_if(servers, [](const conf::ServerConfig& server) { return server.zones.empty(); });
@@ -113,9 +115,13 @@ Status try_plugins(const conf::Config& config) {
     const Setup setup{.zones = {}, .metrics = registry, .own_addresses = {}, .services_synced = {}};
     auto chains = chain::Chains::build(servers, setup, apart(servers));
     if (!chains && chains.error().code != Errc::mistakes) return std::move(chains).error();
+    const rules::NodeFacts machine =
+        rules::facts_of_this_machine(local_node_name(config.start.node));
+    const Status listeners = try_listeners(config.start.dns, servers, machine.addresses);
     const Status certificates = try_certificates(servers);
     Mistakes mistakes;
     if (!chains) mistakes.add(chains.error());
+    if (!listeners) mistakes.add(listeners.error());
     if (!certificates) mistakes.add(certificates.error());
     return mistakes.any() ? Status{mistakes.to_error()} : Status{};
 }

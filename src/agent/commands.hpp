@@ -15,7 +15,8 @@ std::vector<std::string> lines_of(std::string_view text);
 void complain(std::string_view text);
 
 /// Makes all plugins of `config` whose options are good as far as their tables tell, to hear what
-/// else they do not like; nothing runs.
+/// else they do not like, and looks for blocks that want different things of one address; nothing
+/// runs.
 Status try_plugins(const conf::Config& config);
 
 /// Says all that is wrong in `settings`, and what its plugins do not like; false: nothing.

@@ -55,8 +55,8 @@ std::vector<IpAddress> addresses_of(std::string_view word, Interfaces interfaces
 class Finder {
 public:
     Finder(const conf::DnsConfig& dns, Interfaces interfaces,
-           const std::vector<server::ListenAt>* running)
-        : dns_{dns}, interfaces_{interfaces}, is_running_{running != nullptr} {
+           const std::vector<server::ListenAt>* running, bool is_trial)
+        : dns_{dns}, interfaces_{interfaces}, is_running_{running != nullptr}, is_trial_{is_trial} {
         if (!is_running_) return;
         for (const server::ListenAt& each : *running) add(each.address, each.protocol);
         used_.assign(running->size(), false);
@@ -65,9 +65,9 @@ public:
     Result<Listeners> find(const std::vector<conf::ServerConfig>& servers) && {
         for (const conf::ServerConfig& server : servers) {
             Status placed = place(server);
-            if (!placed) return std::move(placed).error();
+            if (!placed && !mistakes_.any()) return std::move(placed).error();
         }
-        if (mistakes_.any()) return mistakes_.to_error();
+        if (Status agreed = disagreements(); !agreed) return std::move(agreed).error();
         const auto unused = std::ranges::find(used_, false);
         if (is_running_ && unused != used_.end()) {
             const auto listener = static_cast<std::size_t>(unused - used_.begin());
@@ -76,7 +76,19 @@ public:
         return std::move(found_);
     }
 
+    /// Without regard to what is bound, or to what this machine does not have.
+    Status try_out(const std::vector<conf::ServerConfig>& servers) && {
+        for (const conf::ServerConfig& server : servers) {
+            if (Status placed = place(server); !placed) return placed;
+        }
+        return disagreements();
+    }
+
 private:
+    Status disagreements() const {
+        return mistakes_.any() ? Status{mistakes_.to_error()} : Status{};
+    }
+
     static Error restart_needed(std::string_view how, const server::ListenAt& at) {
         const std::string scheme =
             at.protocol == server::Protocol::dns ? "" : std::string{scheme_of(at.protocol)} + "://";
@@ -93,12 +105,11 @@ private:
     }
 
     Status place(const conf::ServerConfig& server) {
-        Result<std::vector<IpAddress>> hosts = hosts_of(server);
-        if (!hosts) return hosts.error();
+        const std::vector<IpAddress> hosts = hosts_of(server);
         std::vector<std::vector<std::size_t>>& zones = found_.layout.places.emplace_back();
         for (const conf::ServedZone& zone : server.zones) {
             std::vector<std::size_t>& places = zones.emplace_back();
-            for (const IpAddress& host : *hosts) {
+            for (const IpAddress& host : hosts) {
                 const server::ListenAt at{{host, zone.port_or(dns_.port)},
                                           protocol_of(zone.scheme)};
                 const auto known = find(at);
@@ -164,7 +175,7 @@ private:
         if (!wanted) wanted = TlsWanted{std::move(config), server.place.where};
     }
 
-    Result<std::vector<IpAddress>> hosts_of(const conf::ServerConfig& server) const {
+    std::vector<IpAddress> hosts_of(const conf::ServerConfig& server) {
         std::vector<IpAddress> all;
         const auto add_new = [&](const std::vector<IpAddress>& some) {
             for (const IpAddress& host : some) {
@@ -175,13 +186,13 @@ private:
             add_new(dns_.listen);
             return all;
         }
-        Mistakes mistakes;
+        bool are_known = true;
         const auto resolve = [&](const std::string& word) {
             std::vector<IpAddress> some = addresses_of(word, interfaces_);
             if (some.empty()) {
-                mistakes.add(server.place.where,
-                             "bind: '" + word +
-                                 "', expected an address or an interface of this machine");
+                are_known = false;
+                bind_mistake(server, '\'' + word +
+                                         "', expected an address or an interface of this machine");
             }
             return some;
         };
@@ -189,16 +200,20 @@ private:
         for (const std::string& word : server.bind_except) {
             for (const IpAddress& host : resolve(word)) std::erase(all, host);
         }
-        if (all.empty() && !mistakes.any()) {
-            mistakes.add(server.place.where, "bind: nothing is left, expected an address");
+        if (all.empty() && are_known) {
+            bind_mistake(server, "nothing is left, expected an address");
         }
-        if (mistakes.any()) return mistakes.to_error();
         return all;
+    }
+
+    void bind_mistake(const conf::ServerConfig& server, const std::string& what) {
+        if (!is_trial_) mistakes_.add(server.place.where, "bind: " + what);
     }
 
     const conf::DnsConfig& dns_;
     Interfaces interfaces_;
     bool is_running_;
+    bool is_trial_;  // on a machine that may be another one
     Listeners found_;
     std::vector<bool> used_;  // by listener
     Mistakes mistakes_;
@@ -215,7 +230,12 @@ Result<Listeners> listeners_of(const conf::DnsConfig& dns,
                                const std::vector<conf::ServerConfig>& servers,
                                Interfaces interfaces,
                                const std::vector<server::ListenAt>* running) {
-    return Finder{dns, interfaces, running}.find(servers);
+    return Finder{dns, interfaces, running, false}.find(servers);
+}
+
+Status try_listeners(const conf::DnsConfig& dns, const std::vector<conf::ServerConfig>& servers,
+                     Interfaces interfaces) {
+    return Finder{dns, interfaces, nullptr, true}.try_out(servers);
 }
 
 }  // namespace nameplane::agent

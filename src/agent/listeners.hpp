@@ -39,4 +39,9 @@ Result<Listeners> listeners_of(const conf::DnsConfig& dns,
                                std::span<const services::NodeFacts::Interface> interfaces,
                                const std::vector<server::ListenAt>* running = nullptr);
 
+/// What no machine could serve: blocks that want several schemes or certificates at one address. An
+/// interface that this machine does not have is passed over, since it may be meant for another one.
+Status try_listeners(const conf::DnsConfig& dns, const std::vector<conf::ServerConfig>& servers,
+                     std::span<const services::NodeFacts::Interface> interfaces);
+
 }  // namespace nameplane::agent

@@ -62,6 +62,16 @@ class Commands(nameplane.AgentTest):
         self.assertEqual(code, 2)
         self.assertIn("nameplane: " + said, error.splitlines())
 
+    def test_check_finds_blocks_that_want_different_things_of_one_address(self):
+        path = self.write("Corefile", "tls://a:853 {\n bind 127.0.0.1\n}\nb:853 {\n bind 127.0.0.1\n}\n"
+                          "c:853 {\n bind elsewhere0\n whoami x y\n}\n")
+        (code, text, error) = self.run_command("check", path)
+        self.assertEqual((code, text), (2, ""))
+        self.assertEqual(sorted(error.splitlines()), [
+            "nameplane: %s:4: zones: dns://127.0.0.1:853 is tls:// elsewhere, expected another port"
+            % path,
+            "nameplane: %s:9: whoami: 'x', expected nothing behind it" % path])
+
 
 class KubeProxyFile(nameplane.AgentTest):
     FILE = os.path.join(os.path.dirname(__file__), "..", "config", "kube-proxy", "kubeadm.yaml")

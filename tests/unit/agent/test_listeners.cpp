@@ -151,6 +151,30 @@ TEST_CASE("a port speaks one way and proves one thing") {
           "a restart is needed to listen on 127.0.0.1:853");
 }
 
+TEST_CASE("what blocks want of one address is found on any machine, and all of it at once") {
+    using conf::Scheme;
+    const auto block = [](std::string bind, Scheme scheme, const char* certificate, unsigned line) {
+        return conf::ServerConfig{
+            .zones = {{name_of("a."), 853, scheme}},
+            .plugins = {},
+            .bind = {std::move(bind)},
+            .place = {{"Corefile", line}},
+            .tls = conf::TlsConfig{.certificate = certificate, .key = "k", .authority = {}}};
+    };
+    const std::vector<conf::ServerConfig> servers{
+        block("lo", Scheme::tls, "c", 1), block("elsewhere0", Scheme::tls, "d", 2),
+        block("127.0.0.1", Scheme::https, "c", 3), block("127.0.0.1", Scheme::tls, "e", 4),
+        block("10.0.0.1", Scheme::dns, "", 5)};
+    CHECK(try_listeners(everywhere(), servers, interfaces).error().text ==
+          "Corefile:3: zones: https://127.0.0.1:853 is tls:// elsewhere, expected another port\n"
+          "Corefile:4: tls: not as in another block at tls://127.0.0.1:853, expected the same "
+          "(first at Corefile:1)");
+    const std::vector<conf::ServerConfig> apart{servers[0], servers[1], servers[4]};
+    CHECK(try_listeners(everywhere(), apart, interfaces));
+    CHECK(listeners_of(everywhere(), apart, interfaces).error().text ==
+          "Corefile:2: bind: 'elsewhere0', expected an address or an interface of this machine");
+}
+
 TEST_CASE("without an address to listen on there are no listeners") {
     conf::DnsConfig dns;
     dns.listen = {};
