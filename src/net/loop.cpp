@@ -29,8 +29,8 @@ struct PollHandle {
     uv_poll_t uv{};
     std::function<void(bool, bool)> ready;
 };
-struct PrepareHandle {
-    uv_prepare_t uv{};
+struct IdleHandle {
+    uv_idle_t uv{};
     std::function<void()> run;
 };
 struct SignalHandle {
@@ -110,10 +110,12 @@ private:
     PollHandle* handle_;
 };
 
+// With an idle handle the loop does not wait for events: what is called for in the very moment in
+// which such work runs has its turn at once, too.
 class UvSoon final : public Soon {
 public:
-    UvSoon(uv_loop_t& loop, std::function<void()> run) : handle_{new PrepareHandle} {
-        check_uv(uv_prepare_init(&loop, &handle_->uv), "a prepare handle needs no resources");
+    UvSoon(uv_loop_t& loop, std::function<void()> run) : handle_{new IdleHandle} {
+        check_uv(uv_idle_init(&loop, &handle_->uv), "an idle handle needs no resources");
         handle_->uv.data = handle_;
         handle_->run = std::move(run);
     }
@@ -122,15 +124,15 @@ public:
     UvSoon& operator=(const UvSoon&) = delete;
 
     void call() override {
-        const auto run = [](uv_prepare_t* prepare) {
-            uv_prepare_stop(prepare);
-            static_cast<PrepareHandle*>(prepare->data)->run();
+        const auto run = [](uv_idle_t* idle) {
+            uv_idle_stop(idle);
+            static_cast<IdleHandle*>(idle->data)->run();
         };
-        uv_prepare_start(&handle_->uv, run);
+        uv_idle_start(&handle_->uv, run);
     }
 
 private:
-    PrepareHandle* handle_;
+    IdleHandle* handle_;
 };
 
 }  // namespace

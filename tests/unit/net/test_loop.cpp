@@ -111,6 +111,28 @@ TEST_CASE("timers fire in the order of their times, once or repeatedly") {
     CHECK(beats >= 3);
 }
 
+TEST_CASE(
+    "what is to be done soon is done without another event, also when such work asks for it") {
+    Loop loop;
+    std::vector<int> seen;
+    std::unique_ptr<net::Soon> second;
+    const std::unique_ptr<net::Soon> first = loop.soon([&] {
+        seen.push_back(1);
+        second->call();
+        second->call();
+    });
+    second = loop.soon([&] {
+        seen.push_back(2);
+        if (seen.size() < 6) return first->call();
+        loop.stop();
+    });
+    const auto too_late = loop.timer([&] { loop.stop(); });
+    too_late->start(60s);
+    loop.post([&] { first->call(); });
+    loop.run();
+    CHECK(seen == std::vector<int>{1, 2, 1, 2, 1, 2});
+}
+
 TEST_CASE("starting a timer again replaces its time") {
     Loop loop;
     const auto begin = std::chrono::steady_clock::now();
