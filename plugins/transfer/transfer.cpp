@@ -95,7 +95,9 @@ Step Transfer::ask(Query& query, Reply& reply) const noexcept {
     }
     std::unique_ptr<ZoneRecords> records = records_of(query);
     if (records == nullptr) return refuse(query, reply);
-    if (*serial != 0 && *serial == transfer::serial_of(records->soa())) {
+    const std::uint32_t newest = transfer::serial_of(records->soa());
+    // RFC 1995 2: a client with a newer one is told of ours alone, too.
+    if (*serial != 0 && (*serial == newest || dns::serial_less(newest, *serial))) {
         counters_.up_to_date->add(query.worker());
         answer_soa(records->soa(), query, reply);
         return Step::done;

@@ -110,6 +110,9 @@ public:
     };
     /// Writes the next message of `flow` into `out`, which has tcp_octets_max octets.
     Flowed go_on(Flow& flow, std::span<std::uint8_t> out) noexcept;
+    /// Writes `flow` as one message into `out`, which has tcp_octets_max octets, or that it is
+    /// refused, where it has several; returns the octets, 0 if it broke off. It is gone.
+    std::size_t only_message(Flow& flow, std::span<std::uint8_t> out) noexcept;
     /// Nobody is there any more to take the rest of it; it is gone.
     void abandon(Flow& flow) noexcept;
 
@@ -185,6 +188,9 @@ private:
     Context& set_aside(TakenPtr& taken, const Arrival& arrival) noexcept;
     void let_wait(TakenPtr& taken, const Arrival& arrival) noexcept;
     void let_flow(TakenPtr& taken, const Arrival& arrival) noexcept;
+    AnswerStream::Went begin_message(Context& context, std::optional<Reply>& reply) noexcept;
+    std::size_t end_message(Context& context, const Reply& reply,
+                            std::span<std::uint8_t> out) noexcept;
     void end_flow(Context& context) noexcept;
     void refresh(Query& query, const chain::Zone& zone, const Pins& pins) noexcept;
     void finish(Context& context, Step step) noexcept;

@@ -94,24 +94,52 @@ void Handler::let_flow(TakenPtr& taken, const Arrival& arrival) noexcept {
     context.late->flow(context.way, context);
 }
 
-Handler::Flowed Handler::go_on(Flow& flow, std::span<std::uint8_t> out) noexcept {
-    constexpr std::uint8_t truncated = 0x02;  // of the header's third octet
-    auto& context = static_cast<Context&>(flow);
+AnswerStream::Went Handler::begin_message(Context& context, std::optional<Reply>& reply) noexcept {
     flow_arena_.clear();
-    Reply reply{flow_arena_};
-    reply.rcode = dns::Rcode::no_error;
-    reply.authoritative = true;
-    const AnswerStream::Went went = context.query->stream()->next(reply, flow_arena_);
-    std::size_t octets = 0;
-    if (went != AnswerStream::Went::broken && !reply.failed()) {
-        octets = encode(context.taken->question, reply, &*context.query, Transport::tcp, out);
-        // A record that no message has room for.
-        if (octets != 0 && (out[2] & truncated) != 0) octets = 0;
-    }
+    reply.emplace(flow_arena_);
+    reply->rcode = dns::Rcode::no_error;
+    reply->authoritative = true;
+    const AnswerStream::Went went = context.query->stream()->next(*reply, flow_arena_);
+    return reply->failed() ? AnswerStream::Went::broken : went;
+}
+
+std::size_t Handler::end_message(Context& context, const Reply& reply,
+                                 std::span<std::uint8_t> out) noexcept {
+    constexpr std::uint8_t truncated = 0x02;  // of the header's third octet
+    std::size_t octets =
+        encode(context.taken->question, reply, &*context.query, Transport::tcp, out);
+    // A record that no message has room for.
+    if (octets != 0 && (out[2] & truncated) != 0) octets = 0;
     context.flowed += octets;
+    return octets;
+}
+
+Handler::Flowed Handler::go_on(Flow& flow, std::span<std::uint8_t> out) noexcept {
+    auto& context = static_cast<Context&>(flow);
+    std::optional<Reply> reply;
+    const AnswerStream::Went went = begin_message(context, reply);
+    std::size_t octets = 0;
+    if (went != AnswerStream::Went::broken) octets = end_message(context, *reply, out);
     const Flowed flowed{octets, octets == 0 || went == AnswerStream::Went::last};
     if (flowed.over) end_flow(context);
     return flowed;
+}
+
+std::size_t Handler::only_message(Flow& flow, std::span<std::uint8_t> out) noexcept {
+    auto& context = static_cast<Context&>(flow);
+    std::optional<Reply> reply;
+    std::size_t octets = 0;
+    switch (begin_message(context, reply)) {
+    case AnswerStream::Went::last: octets = end_message(context, *reply, out); break;
+    case AnswerStream::Went::more:
+        // Nothing of it is signed yet, so that the refusal can be.
+        context.reply->rcode = dns::Rcode::refused;
+        octets = end_message(context, *context.reply, out);
+        break;
+    case AnswerStream::Went::broken: break;
+    }
+    end_flow(context);
+    return octets;
 }
 
 void Handler::abandon(Flow& flow) noexcept {

@@ -113,16 +113,16 @@ void TcpService::flow(const Return& way, Flow& flow) noexcept {
     const auto found = by_number_.find(way.connection);
     if (found == by_number_.end()) return batches_->handler().abandon(flow);
     if (found->second->https) {
-        // There is room for one message in an exchange of HTTP (RFC 8484 4.1).
-        batches_->handler().abandon(flow);
-        return answer(way, {});
+        http_flows_.push_back({way.connection, way.part, &flow});
+    } else {
+        found->second->flow = &flow;
+        answered_late_.push_back(way.connection);
     }
-    found->second->flow = &flow;
-    answered_late_.push_back(way.connection);
     settle_->call();
 }
 
 void TcpService::settle() {
+    for (const HttpFlow& asked : std::exchange(http_flows_, {})) answer_whole(asked);
     // What is answered meanwhile has its turn later.
     const std::vector<std::uint64_t> numbers = std::exchange(answered_late_, {});
     for (const std::uint64_t number : numbers) {

@@ -74,6 +74,13 @@ private:
     using Connections = std::list<Connection>;
     struct Listening;
 
+    /// An answer of many messages to a stream of HTTP, which has room for one.
+    struct HttpFlow {
+        std::uint64_t connection;
+        std::uint64_t stream;
+        Flow* flow;
+    };
+
     /// Where a connection came in.
     struct Place {
         std::size_t listener;
@@ -116,6 +123,7 @@ private:
     bool send_frame(Connection& connection, std::span<const std::uint8_t> message);
     void send_http(Connection& connection, std::uint64_t stream,
                    std::span<const std::uint8_t> message);
+    void answer_whole(const HttpFlow& asked);
     void close(Connections::iterator at);
     void touched(Connections::iterator at);
     bool may_go(const Connection& connection) const;
@@ -148,6 +156,7 @@ private:
     std::vector<std::uint8_t> late_;
     std::vector<std::uint8_t> decoded_;
     std::vector<std::uint64_t> answered_late_;  // connections to look after
+    std::vector<HttpFlow> http_flows_;          // to be answered by settle()
     std::unique_ptr<net::Soon> settle_;
     std::deque<std::uint64_t> turns_;  // connections with a handshake, or more to read at once
     std::size_t shaking_ = 0;

@@ -34,6 +34,7 @@ TcpService::TcpService(net::Loop& loop, Batches& batches, TcpBudget& budget, con
 
 TcpService::~TcpService() {
     budget_->set_oldest_idle(worker_, TcpBudget::none);
+    for (const HttpFlow& asked : http_flows_) batches_->handler().abandon(*asked.flow);
     while (!connections_.empty()) {
         erase(connections_.begin());
         budget_->give_back();

@@ -71,6 +71,15 @@ void TcpService::send_http(Connection& connection, std::uint64_t stream,
     connection.broken = connection.broken || !send_output(connection);
 }
 
+/// There is room for one message in an exchange of HTTP (RFC 8484 4.1).
+void TcpService::answer_whole(const HttpFlow& asked) {
+    Handler& handler = batches_->handler();
+    if (!by_number_.contains(asked.connection)) return handler.abandon(*asked.flow);
+    const std::size_t octets = handler.only_message(*asked.flow, out_);
+    answer({.udp = {}, .connection = asked.connection, .part = asked.stream},
+           std::span{out_}.first(octets));
+}
+
 bool TcpService::send_output(Connection& connection) {
     std::vector<std::uint8_t>& output = connection.https->session->output();
     if (output.empty()) return true;

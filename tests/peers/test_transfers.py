@@ -47,13 +47,17 @@ SETS = {
                                   ("transfer", ["to *"])],
     "both": [tsig("require AXFR"), ("transfer", ["to 192.0.2.1"]), HOSTS],
 }
+# A client whose serial is newer: CoreDNS sends it a file's zone whole, we the SOA alone, as for the
+# same serial (RFC 1995 2).
+NEWER = ("hosts.test", "IXFR=8")
+SAME = ("hosts.test", "IXFR=7")
 KEYS = [(), ("-y", "hmac-sha256:some.key.:" + SECRET), ("-y", "hmac-sha512:Some.Key.:" + SECRET),
         ("-y", "hmac-sha1:some.key.:" + SECRET), ("-y", "hmac-sha256:some.key.:" + OTHER),
         ("-y", "hmac-sha256:other.key.:" + SECRET)]
 QUESTIONS = [("one.hosts.test", "A"), ("one.hosts.test", "A", "+tcp"),
              ("one.hosts.test", "A", "+noedns"), ("one.hosts.test", "AAAA"),
              ("elsewhere.test", "A"), ("hosts.test", "AXFR"), ("hosts.test", "IXFR=7"),
-             ("hosts.test", "IXFR=6"), ("sub.hosts.test", "AXFR"),
+             ("hosts.test", "IXFR=6"), NEWER, ("sub.hosts.test", "AXFR"),
              ("hosts.test", "IXFR=7", "+notcp")]
 
 
@@ -77,13 +81,15 @@ class Transfers(peer_test.PeerTest):
         self.addCleanup(shutil.rmtree, path.parent)
         path.write_text(ZONE, encoding="ascii")
         for (title, plugins) in SETS.items():
-            pair = self.pair(servers.block(["."], *plugins).replace("ZONE", str(path)))
+            is_file = any("file ZONE" in plugin for plugin in plugins)
+            (ours, peer) = pair = self.pair(servers.block(["."], *plugins).replace("ZONE", str(path)))
             try:
                 for key in KEYS:
                     for question in QUESTIONS:
                         with self.subTest(title, key=key[1:], question=question):
-                            answers = [told(server.port, *key, *question) for server in pair]
-                            self.assertEqual(*answers)
+                            theirs = SAME if question == NEWER and is_file else question
+                            self.assertEqual(told(ours.port, *key, *question),
+                                             told(peer.port, *key, *theirs))
                             compared += 1
             finally:
                 for server in pair:
