@@ -4,6 +4,7 @@ Standard library only. Nothing here sleeps: a test waits for a line of the log, 
 pipe, or for an answer.
 """
 
+import ctypes
 import http.client
 import os
 import queue
@@ -230,11 +231,33 @@ class Namespace:
             ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read _"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.holder.stdout.readline()
-        self.prefix = ("nsenter", "--net=/proc/%d/ns/net" % self.holder.pid)
+        self.path = "/proc/%d/ns/net" % self.holder.pid
+        self.prefix = ("nsenter", "--net=" + self.path)
+        # New addresses count at once: nobody else can have them.
+        self.sh("for which in all default; do echo 0 > /proc/sys/net/ipv6/conf/$which/accept_dad; done")
 
     def run(self, *command):
         return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
                               timeout=WAIT_S).stdout
+
+    def sh(self, script):
+        return self.run("sh", "-ec", script)
+
+    def inside(self, work):
+        """What `work` gives back on a thread in this namespace. Sockets that it makes stay there."""
+        results = []
+
+        def enter():
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(self.path, "rb") as namespace:
+                if libc.setns(namespace.fileno(), 0x40000000) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            results.append(work())
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        return results[0]
 
     def close(self):
         self.holder.stdin.close()

@@ -87,21 +87,13 @@ class Resolvers(nameplane.AgentTest):
 
     def setUp(self):
         super().setUp()
-        self.holder = subprocess.Popen(
-            ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read _"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.let_go)
-        self.assertEqual(self.holder.stdout.readline(), "up\n")
-        self.prefix = ("nsenter", "--net=/proc/%d/ns/net" % self.holder.pid)
+        namespace = nameplane.Namespace()
+        self.addCleanup(namespace.close)
+        self.prefix = namespace.prefix
         self.manifest("objects.yaml", OBJECTS)
         corefile = self.write("Corefile", COREFILE)
         self.agent = self.start("-conf", corefile, prefix=self.prefix).started()
         self.agent.wait_for(r" agent\.ready\b", seen=True)
-
-    def let_go(self):
-        self.holder.stdin.close()
-        self.holder.wait()
-        self.holder.stdout.close()
 
     def run_as_pod(self, command, options=""):
         """Runs it with a resolv.conf of its own; its standard output."""
