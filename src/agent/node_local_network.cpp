@@ -2,6 +2,9 @@
 
 #include <nameplane/base/log.hpp>
 
+#include <chrono>
+#include <utility>
+
 namespace nameplane::agent {
 
 namespace iptables = rules::iptables;
@@ -13,6 +16,8 @@ NodeLocalNetwork::NodeLocalNetwork(const NodeLocal& role, std::uint16_t dns_port
     rules_.addresses = role.addresses;
     rules_.dns_port = dns_port;
     rules_.health_port = role.health_port;
+    // Nobody looks at signals meanwhile.
+    rules_.nft.time_max = std::chrono::seconds{20};
 }
 
 void NodeLocalNetwork::begin() {
@@ -27,9 +32,19 @@ void NodeLocalNetwork::begin() {
 void NodeLocalNetwork::ensure() {
     if (role_.setup_interface) ensure_interface();
     if (!role_.setup_iptables) return;
+    choose_iptables();
     const Result<std::size_t> added = iptables::ensure_node_local_rules(rules_);
     if (!added) return count_rules(added.error());
     if (*added != 0) NP_LOG_INFO("nodelocal.rules", "added", *added);
+}
+
+// Once: by the first time those of the cluster have theirs.
+void NodeLocalNetwork::choose_iptables() {
+    if (std::exchange(chosen_, true)) return;
+    const iptables::Choice choice = iptables::kind_in_use();
+    rules_.kind = choice.kind;
+    NP_LOG_INFO("nodelocal.iptables", "kind", choice.kind == iptables::Kind::nft ? "nft" : "legacy",
+                "reason", choice.why);
 }
 
 void NodeLocalNetwork::make_interface() {

@@ -32,11 +32,13 @@ private:
     void make_interface();
     void ensure_interface();
     void remove_interface();
+    void choose_iptables();
     void count_rules(const Error& error);
 
     const NodeLocal& role_;
     SetupErrors& errors_;
     rules::iptables::NodeLocalOptions rules_;
+    bool chosen_ = false;  ///< which of the two iptables gets the rules
     net::Link link_;
 };
 

@@ -1,20 +1,18 @@
 """The agent in the place of node-cache: a node, a pod and the cluster's DNS in network namespaces.
 
 The node translates the cluster DNS address to the DNS pod, as kube-proxy would. Who answered is told
-by the name who.example, which the two have different addresses for. Needs root and the legacy
-iptables tools; exits 77 (skipped) without.
+by the name who.example, which the two have different addresses for. Who translates uses one of the
+two iptables, and the node's rules must stand beside his. Needs root and the iptables tools; exits 77
+(skipped) without.
 """
 
-import ctypes
 import http.client
 import os
 import shutil
 import signal
 import socket
 import struct
-import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -24,7 +22,7 @@ CLUSTER_DNS = {4: "10.96.0.10", 6: "fd00:96::10"}
 UPSTREAM = {4: "10.96.4.4", 6: "fd00:96::4"}
 LOCAL = {4: "169.254.20.10", 6: "fd00:20::10"}
 DNS_POD = {4: "10.0.2.2", 6: "fd00:2::2"}
-IPTABLES = {4: "iptables-legacy", 6: "ip6tables-legacy"}
+IPTABLES = {4: "iptables", 6: "ip6tables"}
 
 KILLED_S = 2  # a query that is lost waits for half a second
 
@@ -69,48 +67,6 @@ WITHOUT_TUN = ("unshare", "--mount", "sh", "-ec",
                'mount --bind /dev/null /dev/net/tun; exec "$@"', "sh")
 
 
-class Namespace:
-    """A network namespace that lives as long as a process that does nothing."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(
-            ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read _"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.holder.stdout.readline()
-        self.path = "/proc/%d/ns/net" % self.holder.pid
-        self.prefix = ("nsenter", "--net=" + self.path)
-        # New addresses count at once: nobody else can have them.
-        self.sh("for which in all default; do echo 0 > /proc/sys/net/ipv6/conf/$which/accept_dad; done")
-
-    def run(self, *command):
-        return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
-                              timeout=nameplane.WAIT_S).stdout
-
-    def sh(self, script):
-        return self.run("sh", "-ec", script)
-
-    def inside(self, work):
-        """What `work` gives back on a thread in this namespace. Sockets that it makes stay there."""
-        results = []
-
-        def enter():
-            libc = ctypes.CDLL(None, use_errno=True)
-            with open(self.path, "rb") as namespace:
-                if libc.setns(namespace.fileno(), 0x40000000) != 0:
-                    raise OSError(ctypes.get_errno(), "setns")
-            results.append(work())
-
-        thread = threading.Thread(target=enter)
-        thread.start()
-        thread.join()
-        return results[0]
-
-    def close(self):
-        self.holder.stdin.close()
-        self.holder.wait()
-        self.holder.stdout.close()
-
-
 def connect(node, node_end, number, other):
     """A cable; the node's end has address .1 of network `number`, the other end .2."""
     node.sh("ip link add %s type veth peer name eth0 netns %d && ip link set %s up"
@@ -125,6 +81,7 @@ def connect(node, node_end, number, other):
 
 class NodeLocal(nameplane.AgentTest):
     family = 4
+    kind = "legacy"
 
     def setUp(self):
         super().setUp()
@@ -138,15 +95,18 @@ class NodeLocal(nameplane.AgentTest):
                 for address in (CLUSTER_DNS[family], UPSTREAM[family]):
                     for protocol in ("udp", "tcp"):
                         target = DNS_POD[family] if family == 4 else "[%s]" % DNS_POD[family]
-                        self.node.run(IPTABLES[family], "-t", "nat", "-A", chain, "-d", address,
+                        self.node.run(self.iptables(family), "-t", "nat", "-A", chain, "-d", address,
                                       "-p", protocol, "--dport", "53", "-j", "DNAT",
                                       "--to-destination", target + ":53")
         # Service addresses lead somewhere: the node's own packets are routed before translation.
         self.node.sh("ip route add default via 10.0.2.2; ip -6 route add default via fd00:2::2")
         self.start_cluster_dns()
 
+    def iptables(self, family):
+        return "%s-%s" % (IPTABLES[family], self.kind)
+
     def namespace(self):
-        made = Namespace()
+        made = nameplane.Namespace()
         self.addCleanup(made.close)
         return made
 
@@ -162,10 +122,13 @@ class NodeLocal(nameplane.AgentTest):
         os.mkdir(path)
         return path
 
+    def local_addresses(self):
+        return (LOCAL[self.family], CLUSTER_DNS[self.family])
+
     def start_node_cache(self, *arguments, base=BASE_COREFILE, wrap=()):
         base_file = self.write("Corefile.base", base)
         self.corefile = os.path.join(self.folder, "node.corefile")
-        local = ",".join((LOCAL[self.family], CLUSTER_DNS[self.family]))
+        local = ",".join(self.local_addresses())
         variable = "KUBE_DNS_UPSTREAM_SERVICE_HOST=" + UPSTREAM[self.family]
         agent = nameplane.Agent(
             ["-localip", local, "-conf", self.corefile, "-basecorefile=" + base_file,
@@ -189,7 +152,8 @@ class NodeLocal(nameplane.AgentTest):
     def node_cache(self, *arguments, base=BASE_COREFILE, wrap=()):
         agent = self.start_node_cache(*arguments, base=base, wrap=wrap)
         agent.started()
-        agent.wait_for(r" nodelocal\.rules added=24\b")
+        agent.wait_for(r" nodelocal\.iptables kind=%s " % self.kind)
+        agent.wait_for(r" nodelocal\.rules added=%d\b" % (12 * len(self.local_addresses())))
         path = "/proc/%d/task/%d/children" % (agent.process.pid, agent.process.pid)
         with open(path, encoding="ascii") as file:
             (agent.child,) = (int(word) for word in file.read().split())
@@ -224,7 +188,7 @@ class NodeLocal(nameplane.AgentTest):
 
     def rules(self):
         return [line for table in ("raw", "filter")
-                for line in self.node.run(IPTABLES[self.family], "-t", table, "-S").splitlines()
+                for line in self.node.run(self.iptables(self.family), "-t", table, "-S").splitlines()
                 if "NodeLocal DNS Cache" in line]
 
     def has_interface(self):
@@ -366,7 +330,7 @@ class NodeLocal(nameplane.AgentTest):
 
     def test_what_somebody_takes_away_is_put_back(self):
         agent = self.node_cache("-syncinterval", "1")
-        self.node.run(IPTABLES[self.family], "-t", "raw", "-F")
+        self.node.run(self.iptables(self.family), "-t", "raw", "-F")
         agent.wait_for(r" nodelocal\.rules added=16\b")
         self.node.sh("ip link del nodelocaldns")
         agent.wait_for(r" nodelocal\.interface ")
@@ -397,6 +361,28 @@ class WithCache(NodeLocal):
             self.assertEqual(self.ask("web.cluster.local"), ["192.0.2.1"])
 
 
+class BothFamilies(NodeLocal):
+    """Local addresses of IPv4 and IPv6; only what is about both."""
+
+    def local_addresses(self):
+        return (*LOCAL.values(), *CLUSTER_DNS.values())
+
+    def test_each_family_has_its_rules_and_loses_them_at_the_end(self):
+        agent = self.node_cache()
+        for self.family in (4, 6):
+            self.assertEqual(self.ask(), [OF_NODE])
+            self.assertEqual(len(self.rules()), 24)
+            self.assertEqual(self.flows(), [])
+        self.assertEqual(agent.stop(), 0)
+        for self.family in (4, 6):
+            self.assert_gone()
+            self.assertEqual(self.ask(), [OF_CLUSTER])
+
+
+class BothFamiliesNft(BothFamilies):
+    kind = "nft"
+
+
 class Deployed(nameplane.AgentTest):
     def test_the_corefile_of_the_manifest_is_good(self):
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy",
@@ -418,21 +404,52 @@ class NodeLocal6(NodeLocal):
     family = 6
 
 
+class NodeLocalNft(NodeLocal):
+    """The same where iptables is the nft one."""
+
+    kind = "nft"
+
+    def tearDown(self):
+        # Nothing of ours made a legacy table, through which every packet would go from then on.
+        for name in ("ip_tables_names", "ip6_tables_names"):
+            self.assertEqual(self.node.sh("cat /proc/net/%s 2>/dev/null || true" % name), "")
+        super().tearDown()
+
+
+class NodeLocalNft6(NodeLocalNft):
+    family = 6
+
+
 def load_tests(loader, _tests, _pattern):
     """The tests of a base class once: a derived one shall not run them again, but for IPv6."""
     suite = unittest.TestSuite()
     suite.addTests(loader.loadTestsFromTestCase(NodeLocal))
     suite.addTest(WithCache("test_answers_stay_when_the_cluster_dns_is_gone"))
+    for base in (BothFamilies, BothFamiliesNft):
+        suite.addTest(base("test_each_family_has_its_rules_and_loses_them_at_the_end"))
     suite.addTests(loader.loadTestsFromTestCase(Deployed))
+    # What the rules are part of.
+    for name in ("test_pods_are_answered_by_the_node_without_tracking",
+                 "test_the_end_by_sigterm_leads_to_the_cluster_dns_at_once",
+                 "test_a_killed_guardian_leads_to_the_cluster_dns",
+                 "test_both_killed_at_once_lead_to_the_cluster_dns_and_the_next_starts_over_the_rest",
+                 "test_without_tun_the_guardian_takes_away_a_killed_agents_interface",
+                 "test_a_failed_bind_leaves_nothing",
+                 "test_skipteardown_leaves_both_and_the_next_takes_them_over",
+                 "test_what_somebody_takes_away_is_put_back"):
+        suite.addTest(NodeLocalNft(name))
     for name in ("test_pods_are_answered_by_the_node_without_tracking",
                  "test_a_killed_agent_leads_to_the_cluster_dns",
                  "test_both_killed_at_once_lead_to_the_cluster_dns_and_the_next_starts_over_the_rest"):
         suite.addTest(NodeLocal6(name))
+        suite.addTest(NodeLocalNft6(name))
     return suite
 
 
 if __name__ == "__main__":
-    if os.geteuid() != 0 or not shutil.which("iptables-legacy") or not shutil.which("conntrack"):
-        print("skipped: needs root, iptables-legacy and conntrack")
+    tools = ("iptables-legacy", "iptables-nft-restore", "conntrack", "unshare", "nsenter", "ip")
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if os.geteuid() != 0 or missing:
+        print("skipped: needs root and %s" % ", ".join(tools))
         sys.exit(77)
     unittest.main()

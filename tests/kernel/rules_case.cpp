@@ -1,6 +1,7 @@
 #include "kernel/rules_case.hpp"
 
 #include <catch2/catch.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -130,6 +131,16 @@ rules::Plan plan_of_everything(Family family) {
 
 std::string own_lock_path() {
     return "/tmp/nameplane-test-xtables-" + std::to_string(::getpid());
+}
+
+FakePrograms::FakePrograms(const std::string& script) : path_{own_lock_path() + "-fake"} {
+    for (const char* suffix : {"-restore", "-save"}) {
+        std::ofstream{path_ + suffix} << "#!/bin/sh\n" << script << "\n";
+        ::chmod((path_ + suffix).c_str(), 0700);
+    }
+}
+FakePrograms::~FakePrograms() {
+    for (const char* suffix : {"-restore", "-save"}) ::unlink((path_ + suffix).c_str());
 }
 
 NetnsWriter::NetnsWriter(const Netns& netns, Family family,

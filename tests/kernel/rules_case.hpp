@@ -43,6 +43,18 @@ rules::Plan plan_of_everything(Family family);
 /// A lock file of this process, so that test runs do not wait for each other.
 std::string own_lock_path();
 
+/// Two programs, `path()`-restore and `path()`-save, that do what a shell script says.
+class FakePrograms {
+public:
+    explicit FakePrograms(const std::string& script);
+    FakePrograms(const FakePrograms&) = delete;
+    ~FakePrograms();
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
 /// A writer that works inside a namespace.
 class NetnsWriter {
 public:

@@ -8,11 +8,8 @@
 #include "rules/iptables/render.hpp"
 
 #include <catch2/catch.hpp>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
 using namespace nameplane;
@@ -51,25 +48,6 @@ std::string sorted(const std::string& text) {
 rules::BackendOptions options(IptablesKind kind) {
     return {.iptables = kind, .xtables_lock_path = own_lock_path()};
 }
-
-/// Two programs, `path`-restore and `path`-save, that do what `script` says.
-class FakePrograms {
-public:
-    explicit FakePrograms(const std::string& script) : path_{own_lock_path() + "-fake"} {
-        for (const char* suffix : {"-restore", "-save"}) {
-            std::ofstream{path_ + suffix} << "#!/bin/sh\n" << script << "\n";
-            ::chmod((path_ + suffix).c_str(), 0700);
-        }
-    }
-    ~FakePrograms() {
-        for (const char* suffix : {"-restore", "-save"}) ::unlink((path_ + suffix).c_str());
-    }
-    FakePrograms(const FakePrograms&) = delete;
-    const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
-};
 
 }  // namespace
 

@@ -10,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
 extern char** environ;
 
@@ -113,6 +115,20 @@ bool wait_until_gone(int alive, std::chrono::milliseconds time_max) {
 }
 
 }  // namespace
+
+bool is_in_path(std::string_view program) {
+    if (program.find('/') != std::string_view::npos)
+        return ::access(std::string{program}.c_str(), X_OK) == 0;
+    const char* path = std::getenv("PATH");
+    std::string_view folders = path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path;
+    while (!folders.empty()) {
+        const auto end = std::min(folders.find(':'), folders.size());
+        const std::string file = std::string{folders.substr(0, end)} + "/" + std::string{program};
+        if (::access(file.c_str(), X_OK) == 0) return true;
+        folders.remove_prefix(std::min(end + 1, folders.size()));
+    }
+    return false;
+}
 
 Result<ChildEnd> run_child(const std::vector<std::string>& command, std::string_view input,
                            std::chrono::milliseconds time_max) {

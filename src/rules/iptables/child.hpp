@@ -14,6 +14,9 @@
 
 namespace nameplane::rules::iptables {
 
+/// Whether a folder of PATH has the program; one with a slash is a path itself.
+bool is_in_path(std::string_view program);
+
 struct ChildEnd {
     pid_t pid = 0;   ///< that it had
     int status = 0;  ///< what it gave to exit()

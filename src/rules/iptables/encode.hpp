@@ -29,6 +29,9 @@ struct Features {
 /// without CAP_NET_RAW and CAP_NET_ADMIN.
 Result<Features> probe_features(Family family);
 
+/// Whether the kernel has the legacy tables at all. Makes none; true where one may not ask.
+bool has_ip_tables(Family family) noexcept;
+
 /// Whether the kernel has the match that counts in named counters, as encode() writes it.
 bool has_counter_match(Family family) noexcept;
 

@@ -148,6 +148,12 @@ void set_counters(EncodedRule& rule, Family family, RuleCounters counters) noexc
     std::memcpy(rule.at(layout_of(family).counters), &kept, sizeof kept);
 }
 
+bool has_ip_tables(Family family) noexcept {
+    const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
+    const UniqueFd fd{::socket(domain, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)};
+    return !fd || ask(fd.get(), family, {"tcp", 0, false}) != ENOPROTOOPT;
+}
+
 bool has_counter_match(Family family) noexcept {
     const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
     const UniqueFd fd{::socket(domain, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)};

@@ -1,13 +1,11 @@
 #include "rules/iptables/nft_apply.hpp"
 
-#include "rules/iptables/child.hpp"
 #include "rules/iptables/nft_tables.hpp"
 #include "rules/iptables/restore_text.hpp"
 #include "rules/nftables/monitor.hpp"
 
 #include <malloc.h>
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -17,57 +15,6 @@ namespace {
 
 /// From such a text on, memory is given back to the system.
 constexpr std::size_t large_text = 1024 * 1024;
-
-/// The first line of what a program complained of.
-std::string first_line(const std::string& text) {
-    return text.substr(0, text.find('\n'));
-}
-
-/// The kind of a refusal, by the words that the program has for it.
-Errc kind_of(std::string_view text) {
-    struct Word {
-        std::string_view word;
-        Errc code;
-    };
-    constexpr std::array words{
-        Word{"ermission denied", Errc::permission}, Word{"must be root", Errc::permission},
-        Word{"not permitted", Errc::permission},    Word{"temporarily unavailable", Errc::again},
-        Word{"not supported", Errc::unsupported},   Word{"load match", Errc::unsupported},
-        Word{"load target", Errc::unsupported}};
-    for (const Word& each : words) {
-        if (text.find(each.word) != std::string_view::npos) return each.code;
-    }
-    return Errc::io;
-}
-
-/// The two programs of one family.
-class Programs {
-public:
-    Programs(Family family, NftIptablesOptions options)
-        : name_{family == Family::ipv4 ? options.program : options.program6},
-          time_max_{options.time_max} {}
-
-    Result<SavedRules> save() const {
-        auto end = run({name_ + "-save"}, {});
-        if (!end) return std::move(end).error();
-        return read_saved(end->output);
-    }
-    Result<pid_t> restore(const RestoreText& text) const {
-        auto end = run({name_ + "-restore", "--noflush"}, text.text);
-        if (!end) return std::move(end).error();
-        return end->pid;
-    }
-
-private:
-    Result<ChildEnd> run(const std::vector<std::string>& command, std::string_view input) const {
-        auto end = run_child(command, input, time_max_);
-        if (!end || end->status == 0) return end;
-        return Error{kind_of(end->errors), command[0] + ": " + first_line(end->errors)};
-    }
-
-    std::string name_;
-    std::chrono::milliseconds time_max_;
-};
 
 class NftIptablesWriter final : public RuleWriter {
 public:
@@ -90,7 +37,7 @@ private:
 
     Family family_;
     NftIptablesOptions options_;
-    Programs programs_;
+    NftPrograms programs_;
     nftables::Monitor monitor_;
     bool disturbed_ = false;
     // What the kernel holds since the last apply that succeeded.
@@ -115,13 +62,13 @@ Result<RestoreText> NftIptablesWriter::difference(const Plan& plan, bool full) {
     if (!full) return text_of_changes(*written_, plan);
     auto saved = programs_.save();
     if (!saved) return std::move(saved).error();
-    return text_of_everything(plan, *saved);
+    return text_of_everything(plan, read_saved(*saved));
 }
 
 /// The kernel calls a program's socket by its process number: that tells its events from others'.
 Status NftIptablesWriter::commit(const RestoreText& text) {
     if (monitor_.disturbed(0)) disturbed_ = true;
-    auto pid = programs_.restore(text);
+    auto pid = programs_.restore(text.text);
     if (!pid) return std::move(pid).error();
     if (monitor_.disturbed(static_cast<std::uint32_t>(*pid))) disturbed_ = true;
     return {};
@@ -168,12 +115,12 @@ Status clean_nft_iptables(Family family, const NftIptablesOptions& options) {
     auto any = has_nft_chains(family);
     if (!any) return std::move(any).error();
     if (!*any) return {};
-    const Programs programs{family, options};
+    const NftPrograms programs{family, options};
     auto saved = programs.save();
     if (!saved) return std::move(saved).error();
-    const RestoreText text = text_of_removal(*saved);
+    const RestoreText text = text_of_removal(read_saved(*saved));
     if (text.empty()) return {};
-    auto removed = programs.restore(text);
+    auto removed = programs.restore(text.text);
     if (!removed) return std::move(removed).error();
     return {};
 }

@@ -8,23 +8,14 @@
 // cannot be compared octet by octet. Rules of others stay; so does what the kubelet has in
 // KUBE-FIREWALL. What nat does not translate yet is refused meanwhile, see apply.hpp.
 
+#include "rules/iptables/nft_programs.hpp"
 #include "rules/writer.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 
-#include <chrono>
 #include <memory>
-#include <string>
 
 namespace nameplane::rules::iptables {
-
-struct NftIptablesOptions {
-    /// "iptables-nft" in front of -restore and -save; "ip6tables-nft" for IPv6.
-    std::string program = "iptables-nft";
-    std::string program6 = "ip6tables-nft";
-    /// A program that takes longer is killed; the kernel then holds the tables that it committed.
-    std::chrono::milliseconds time_max{120'000};
-};
 
 /// A writer for one family. Touches nothing yet. Errc::unsupported where the programs are not
 /// installed. Rule thread only.

@@ -1,16 +1,15 @@
 #include "rules/iptables/nft_tables.hpp"
 
 #include "rules/iptables/apply_pass.hpp"
+#include "rules/iptables/child.hpp"
+#include "rules/iptables/encode.hpp"
 #include "rules/iptables/table.hpp"
 #include "rules/nftables/kernel_table.hpp"
 #include "rules/nftables/netlink.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -75,18 +74,6 @@ Signs nft_signs(Family family) {
     return signs;
 }
 
-bool is_in_path(std::string_view program) {
-    const char* path = std::getenv("PATH");
-    std::string_view folders = path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path;
-    while (!folders.empty()) {
-        const auto end = std::min(folders.find(':'), folders.size());
-        const std::string file = std::string{folders.substr(0, end)} + "/" + std::string{program};
-        if (::access(file.c_str(), X_OK) == 0) return true;
-        folders.remove_prefix(std::min(end + 1, folders.size()));
-    }
-    return false;
-}
-
 }  // namespace
 
 Kind kind_by(const Signs& legacy, const Signs& nft) {
@@ -109,6 +96,8 @@ Choice kind_in_use() {
     }
     const Kind kind = kind_by(legacy, nft);
     if (nft.kubelet || legacy.kubelet) return {kind, "the kubelet's mark is there"};
+    if (kind == Kind::legacy && legacy.rules == 0 && !has_ip_tables(Family::ipv4))
+        return {Kind::nft, "the kernel has no ip_tables"};
     return {kind, "rules of iptables-legacy: " + std::to_string(legacy.rules) +
                       ", of iptables-nft: " + std::to_string(nft.rules)};
 }

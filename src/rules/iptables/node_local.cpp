@@ -1,71 +1,21 @@
 #include "rules/iptables/node_local.hpp"
 
 #include "rules/iptables/lock.hpp"
+#include "rules/iptables/node_local_text.hpp"
 #include "rules/iptables/table.hpp"
+#include "rules/nftables/kernel_table.hpp"
+#include "rules/nftables/netlink.hpp"
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace nameplane::rules::iptables {
 namespace {
 
-using services::Protocol;
-
-constexpr const char* skip_conntrack = "NodeLocal DNS Cache: skip conntrack";
-constexpr const char* allow_traffic = "NodeLocal DNS Cache: allow DNS traffic";
 constexpr int attempts_max = 3;
-constexpr std::array both_tables{TableName::raw, TableName::filter};
-
-// The rules of one address.
-class Rules {
-public:
-    Rules(const NodeLocalOptions& options, const IpAddress& address, std::vector<PlacedRule>& all)
-        : options_{options}, host_{*Cidr::make(address, address.is_v4() ? 32 : 128)}, all_{all} {}
-
-    void add() {
-        const std::uint16_t dns = options_.dns_port;
-        const std::uint16_t health = options_.health_port;
-        for (const Protocol protocol : both) to("PREROUTING", protocol, dns, NoTrack{});
-        for (const Protocol protocol : both) to("INPUT", protocol, dns, Verdict::accept);
-        for (const Protocol protocol : both) from("OUTPUT", protocol, dns, NoTrack{});
-        for (const Protocol protocol : both) from("OUTPUT", protocol, dns, Verdict::accept);
-        // Queries of this machine itself, of pods with hostNetwork among others.
-        for (const Protocol protocol : both) to("OUTPUT", protocol, dns, NoTrack{});
-        to("OUTPUT", Protocol::tcp, health, NoTrack{});
-        from("OUTPUT", Protocol::tcp, health, NoTrack{});
-    }
-
-private:
-    static constexpr std::array both{Protocol::tcp, Protocol::udp};
-
-    void to(const char* chain, Protocol protocol, std::uint16_t port, Target target) {
-        Rule rule;
-        rule.destination = host_;
-        rule.matches.emplace_back(DportMatch{port});
-        if (options_.only_while_local && std::holds_alternative<NoTrack>(target)) {
-            rule.matches.emplace_back(LocalAddressMatch{});
-        }
-        put(chain, protocol, std::move(rule), std::move(target));
-    }
-    void from(const char* chain, Protocol protocol, std::uint16_t port, Target target) {
-        Rule rule;
-        rule.source = host_;
-        rule.matches.emplace_back(SportMatch{port});
-        put(chain, protocol, std::move(rule), std::move(target));
-    }
-    void put(const char* chain, Protocol protocol, Rule rule, Target target) {
-        const bool untracked = std::holds_alternative<NoTrack>(target);
-        rule.protocol = protocol;
-        rule.matches.emplace_back(CommentMatch{untracked ? skip_conntrack : allow_traffic});
-        rule.target = std::move(target);
-        all_.push_back({untracked ? TableName::raw : TableName::filter, chain, std::move(rule)});
-    }
-
-    const NodeLocalOptions& options_;
-    Cidr host_;
-    std::vector<PlacedRule>& all_;
-};
 
 // Positions of `wanted` in its chain, the first one first.
 std::vector<std::size_t> positions_of(const Table& table, const char* chain,
@@ -122,6 +72,35 @@ Result<std::size_t> edit_table(Family family, TableName name, const std::vector<
     }
 }
 
+using MakeText = NodeLocalText (*)(std::string_view, TableName, std::span<const PlacedRule>);
+
+// Edits one table of an iptables that is the nft one, likewise. What is added or removed at once is
+// so whole; between looking and writing somebody may have been quicker.
+Result<std::size_t> edit_nft_table(const NftPrograms& programs, TableName name,
+                                   const std::vector<PlacedRule>& rules, MakeText make_text) {
+    for (int attempt = 0;; ++attempt) {
+        const Result<std::string> saved = programs.save(name);
+        if (!saved) return saved.error();
+        // Of a table that nft alone can read, nothing is printed.
+        if (saved->find(std::string{"*"} + to_string(name) + "\n") == std::string::npos) {
+            return Error{Errc::unsupported,
+                         std::string{"iptables-nft cannot read table "} + to_string(name)};
+        }
+        const NodeLocalText edits = make_text(*saved, name, rules);
+        if (edits.lines == 0) return std::size_t{0};
+        auto written = programs.restore(edits.text);
+        if (written) return edits.lines;
+        if (attempt + 1 == attempts_max) return std::move(written).error();
+    }
+}
+
+// Whether iptables-nft has a rule of anybody there; without one no program need be asked.
+bool has_nft_rules(Family family, TableName table) {
+    auto netlink = nftables::Netlink::open();
+    if (!netlink) return false;
+    return nftables::count_rules(*netlink, family, to_string(table)).value_or(0) != 0;
+}
+
 std::vector<Family> families_of(const NodeLocalOptions& options) {
     std::vector<Family> families;
     for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -132,25 +111,14 @@ std::vector<Family> families_of(const NodeLocalOptions& options) {
     return families;
 }
 
-}  // namespace
-
-std::vector<PlacedRule> node_local_rules(const NodeLocalOptions& options, Family family) {
-    std::vector<PlacedRule> all;
-    for (const IpAddress& address : options.addresses) {
-        if (address.family() == family) Rules{options, address, all}.add();
-    }
-    return all;
-}
-
-Result<std::size_t> ensure_node_local_rules(const NodeLocalOptions& options) {
-    auto lock = XtablesLock::take(options.lock_path, options.lock_wait);
-    if (!lock) return std::move(lock).error();
+// Filter before raw: what is not tracked must pass the filter already.
+template <class EditTable>
+Result<std::size_t> ensure_each(const NodeLocalOptions& options, const EditTable& edit) {
     std::size_t added = 0;
     for (const Family family : families_of(options)) {
         const std::vector<PlacedRule> rules = node_local_rules(options, family);
-        // What is not tracked must pass the filter already.
         for (const TableName table : {TableName::filter, TableName::raw}) {
-            Result<std::size_t> done = edit_table(family, table, rules, ensure);
+            Result<std::size_t> done = edit(family, table, rules);
             if (!done) return done;
             added += *done;
         }
@@ -158,22 +126,56 @@ Result<std::size_t> ensure_node_local_rules(const NodeLocalOptions& options) {
     return added;
 }
 
+template <class EditTable>
+Status remove_each(Family family, const NodeLocalOptions& options, const EditTable& edit) {
+    const std::vector<PlacedRule> rules = node_local_rules_of_any(options, family);
+    Status first;
+    for (const TableName table : {TableName::raw, TableName::filter}) {
+        Result<std::size_t> gone = edit(table, rules);
+        if (!gone && first) first = std::move(gone).error();
+    }
+    return first;
+}
+
+Status remove_legacy(Family family, const NodeLocalOptions& options) {
+    if (!has_legacy_tables(family)) return {};
+    const auto lock = XtablesLock::take(options.lock_path, options.lock_wait);
+    if (!lock) return lock.error();
+    return remove_each(family, options, [&](TableName table, const auto& rules) {
+        return edit_table(family, table, rules, remove);
+    });
+}
+
+Status remove_nft(Family family, const NodeLocalOptions& options) {
+    const NftPrograms programs{family, options.nft};
+    if (!programs.installed()) return {};
+    return remove_each(family, options, [&](TableName table, const auto& rules) {
+        if (!has_nft_rules(family, table)) return Result{std::size_t{0}};
+        return edit_nft_table(programs, table, rules, text_without);
+    });
+}
+
+}  // namespace
+
+Result<std::size_t> ensure_node_local_rules(const NodeLocalOptions& options) {
+    if (options.kind == Kind::nft) {
+        return ensure_each(options, [&](Family family, TableName table, const auto& rules) {
+            return edit_nft_table({family, options.nft}, table, rules, text_of_missing);
+        });
+    }
+    const auto lock = XtablesLock::take(options.lock_path, options.lock_wait);
+    if (!lock) return lock.error();
+    return ensure_each(options, [](Family family, TableName table, const auto& rules) {
+        return edit_table(family, table, rules, ensure);
+    });
+}
+
 Status remove_node_local_rules(const NodeLocalOptions& options) {
-    auto lock = XtablesLock::take(options.lock_path, options.lock_wait);
-    if (!lock) return std::move(lock).error();
     Status first;
     for (const Family family : families_of(options)) {
-        for (const TableName table : both_tables) {
-            NodeLocalOptions variant = options;
-            std::vector<PlacedRule> rules;
-            for (const bool only_while_local : {false, true}) {
-                variant.only_while_local = only_while_local;
-                for (PlacedRule& rule : node_local_rules(variant, family)) {
-                    rules.push_back(std::move(rule));
-                }
-            }
-            Result<std::size_t> gone = edit_table(family, table, rules, remove);
-            if (!gone && first) first = std::move(gone).error();
+        for (const auto remove_from : {remove_legacy, remove_nft}) {
+            Status gone = remove_from(family, options);
+            if (!gone && first) first = std::move(gone);
         }
     }
     return first;
