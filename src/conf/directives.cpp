@@ -101,8 +101,14 @@ constexpr std::array refused =
                             {"dnssec", signing},
                             {"proxyproto", "clients are those of the packets"},
                             {"on", "commands are not run"},
-                            {"trace", "no library still kept writes for zipkin or datadog; see "
-                                      "dnstap and pprof"}});
+                            {"trace", "no library of Debian that is still kept writes for "
+                                      "zipkin or datadog; see dnstap and pprof"}});
+
+constexpr std::array acme_options =
+    std::to_array<std::string_view>({"acme", "email", "ca", "storage", "ca_root", "resolver"});
+constexpr std::string_view no_acme =
+    "CERT and KEY behind 'tls': certificates are not ordered by ACME, since no library of Debian "
+    "in C or C++ does; files that certbot or cert-manager renew are read again by themselves";
 
 }  // namespace
 
@@ -123,6 +129,12 @@ std::string_view client_auth_word(ClientAuth wanted) noexcept {
 std::string_view why_not_served(std::string_view directive) noexcept {
     const auto found = std::ranges::find(refused, directive, &Refused::name);
     return found == refused.end() ? std::string_view{} : found->why;
+}
+
+std::string_view why_not_served(std::string_view directive, std::string_view option) noexcept {
+    const bool is_acme =
+        directive == "tls" && std::ranges::find(acme_options, option) != acme_options.end();
+    return is_acme ? no_acme : std::string_view{};
 }
 
 }  // namespace nameplane::conf

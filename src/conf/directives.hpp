@@ -24,5 +24,8 @@ std::string_view client_auth_word(ClientAuth wanted) noexcept;
 
 /// Why a directive that CoreDNS knows is not served; empty: CoreDNS does not know it either.
 std::string_view why_not_served(std::string_view directive) noexcept;
+/// The like for an option of a directive that is served otherwise: what is expected instead, and
+/// why.
+std::string_view why_not_served(std::string_view directive, std::string_view option) noexcept;
 
 }  // namespace nameplane::conf

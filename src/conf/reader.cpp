@@ -1,5 +1,6 @@
 #include "conf/reader.hpp"
 
+#include "conf/directives.hpp"
 #include "conf/lexer.hpp"
 #include "conf/nearest.hpp"
 #include "conf/values.hpp"
@@ -38,7 +39,7 @@ public:
     Options read() && {
         read_words();
         for (const Directive& given : directive_.body) read_option(given);
-        require_positional();
+        if (!is_refused_) require_positional();
         return std::move(options_);
     }
 
@@ -128,7 +129,12 @@ private:
         return true;
     }
 
-    std::string unknown_option(const Directive& given) const {
+    std::string unknown_option(const Directive& given) {
+        const std::string_view instead = why_not_served(directive_.name, given.name);
+        if (!instead.empty()) {
+            is_refused_ = true;
+            return given.name + ": not served, expected " + std::string{instead};
+        }
         std::vector<std::string_view> names;
         for (const Option& option : table_.options) {
             if (!given.is_line || !is_positional(option.name)) names.push_back(option.name);
@@ -183,6 +189,7 @@ private:
     std::vector<Problem>& problems_;
     Options options_;
     std::set<std::string_view> failed_;
+    bool is_refused_ = false;  // for another reason than what is missing
 };
 
 }  // namespace

@@ -110,6 +110,16 @@ TEST_CASE("server blocks are taken and refused as by CoreDNS") {
     WARN(compared << " of " << cases.size() << " cases are of directives that are served");
 }
 
+TEST_CASE("certificates by ACME are refused with a sentence, and nothing is missed beside it") {
+    const auto compiled =
+        compile_text("tls://. {\n tls {\n  acme a.b\n  email c@d\n }\n}\n", "Corefile");
+    REQUIRE(compiled.problems.size() == 2);
+    CHECK(compiled.problems[0].to_string().starts_with(
+        "Corefile:3: acme: not served, expected CERT and KEY behind 'tls': certificates are not "));
+    CHECK(compiled.problems[1].to_string().starts_with("Corefile:4: email: not served, expected "));
+    CHECK(compile_text("tls://. {\n tls {\n  acne a.b\n }\n}\n", "Corefile").problems.size() == 3);
+}
+
 TEST_CASE("every directive of CoreDNS is served or refused by name") {
     for (const char* const name :
          {"root",        "metadata",  "geoip",    "cancel",       "proxyproto",  "quic",
