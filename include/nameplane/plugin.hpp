@@ -29,11 +29,12 @@ namespace nameplane {
 
 /// What a plugin did with a query.
 enum class Step : std::uint8_t {
-    next,   ///< not mine: ask the plugin behind me
-    done,   ///< answered: turn round and walk back out
-    drop,   ///< send nothing
-    wait,   ///< on the way in only, after Query::can_wait(): somebody will call Query::resume();
-            ///< the walk then goes on with this plugin's woken()
+    next,  ///< not mine: ask the plugin behind me
+    done,  ///< answered: turn round and walk back out
+    drop,  ///< send nothing
+    wait,  ///< on the way in, after Query::can_wait(): somebody will call Query::resume(); the walk
+           ///< then goes on with this plugin's woken(). On the way out only after
+           ///< Query::look_up() has said so; the walk then goes on with tell() once more
     again,  ///< on the way out only: I changed the question, walk in again behind me; the reply
             ///< starts anew, and after turns_max walks inwards it is SERVFAIL
 };
@@ -55,7 +56,8 @@ public:
     }
 
     /// On the way out, innermost first, for each plugin whose ask() said next. `done` (or `next`,
-    /// which means the same here) goes on outwards.
+    /// which means the same here) goes on outwards. Who says `wait` has made sure that the records
+    /// in the reply stay good (nameplane/keep.hpp), and is told again.
     [[nodiscard]] virtual Step tell(Query&, Reply&) const noexcept { return Step::done; }
 
     /// A hint, before a batch of queries is answered: `name` (lower case) will be asked about. Who

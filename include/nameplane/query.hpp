@@ -255,7 +255,7 @@ public:
     /// a plugin whose answer names what only others know. `name` is lower case and lives until the
     /// answer is sent. True: `answer` is what came of it, valid until then; nullptr if nothing did,
     /// as where one look-up leads to the next without end. False: say Step::wait; `answer`, which
-    /// must lie in the arena, is set before woken() is called.
+    /// must lie in the arena, is set before woken() is called, or, on the way out, tell() again.
     [[nodiscard]] bool look_up(dns::NameView name, dns::Type type, const Reply*& answer) noexcept {
         answer = nullptr;
         if (parts_.host == nullptr || depth() >= look_ups_max) return true;
@@ -319,6 +319,7 @@ private:
     std::uint8_t refresh_at_ = 0;
     std::uint8_t answered_by_ = 0;
     bool refresh_wanted_ = false;
+    bool outwards_ = false;  ///< it waits on its way out
 };
 
 }  // namespace nameplane

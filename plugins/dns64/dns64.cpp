@@ -48,22 +48,26 @@ bool Dns64::wants_translation(const Query& query, const Reply& reply) const noex
 
 Step Dns64::tell(Query& query, Reply& reply) const noexcept {
     Note* note = query.kept<Note>(this);
-    if (note != nullptr && note->asking) {
-        note->asking = false;
-        query.ask_instead(query.name(), dns::Type::aaaa);
-        translate(note->ttl_max, reply);
-        translated_->add(query.worker());
-        return Step::done;
+    if (note == nullptr || !note->asking) {
+        if (!wants_translation(query, reply)) return Step::done;
+        note = query.keep<Note>(this);
+        if (note == nullptr) {
+            reply.fail();
+            return Step::done;
+        }
+        *note = {.asking = true, .ttl_max = ttl_of_absence(reply)};
+        reply = Reply{query.arena()};
+        if (!query.look_up(query.name(), dns::Type::a, note->found)) return Step::wait;
     }
-    if (!wants_translation(query, reply)) return Step::done;
-    note = query.keep<Note>(this);
-    if (note == nullptr) {
+    note->asking = false;
+    if (note->found == nullptr) {
         reply.fail();
         return Step::done;
     }
-    *note = {.asking = true, .ttl_max = ttl_of_absence(reply)};
-    query.ask_instead(query.name(), dns::Type::a);
-    return Step::again;
+    reply = *note->found;
+    translate(note->ttl_max, reply);
+    translated_->add(query.worker());
+    return Step::done;
 }
 
 void Dns64::translate(dns::Ttl ttl_max, Reply& reply) const noexcept {

@@ -15,8 +15,8 @@ namespace nameplane::plugins {
 /// An IPv4 address within an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits (RFC 6052 2.2).
 IpAddress embed_v4(const Cidr& prefix, const IpAddress& v4) noexcept;
 
-/// When those behind have no AAAA record for a name, it asks them for A records instead and makes
-/// AAAA records out of those.
+/// When those behind have no AAAA record for a name, it asks the server for A records instead and
+/// makes AAAA records out of those.
 class Dns64 final : public Plugin {
 public:
     static constexpr Syntax syntax{.repeats = true, .free_body = true};
@@ -36,6 +36,7 @@ private:
     struct Note {
         bool asking = false;
         dns::Ttl ttl_max = 0;
+        const Reply* found = nullptr;
     };
 
     Dns64(const Settings& settings, metrics::Counter& translated)

@@ -40,11 +40,11 @@ Step K8sExternal::ask(Query& query, Reply& reply) const noexcept {
         counters_.answers->add(query.worker());
     }
     if (!answer.outside()) return Step::done;
-    return kubernetes::ask_behind(this, *answer.outside(), query, reply);
+    return kubernetes::look_up_outside(this, *answer.outside(), query, reply);
 }
 
-Step K8sExternal::tell(Query& query, Reply& reply) const noexcept {
-    return kubernetes::finish_behind(this, query, reply);
+Step K8sExternal::woken(Query& query, Reply& reply) const noexcept {
+    return kubernetes::add_outside(this, query, reply);
 }
 
 Step K8sExternal::refuse_name(const k8s_external::Zone& zone, Query& query,

@@ -26,8 +26,8 @@ public:
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
-    /// Puts what those behind know of a load balancer's host behind its CNAME.
-    [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
+    /// Puts what the server knows of a load balancer's host behind its CNAME.
+    [[nodiscard]] Step woken(Query& query, Reply& reply) const noexcept override;
 
 private:
     K8sExternal(k8s_external::Settings settings, const kubernetes::Outcomes& counters)

@@ -28,11 +28,11 @@ Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
         counters_.answers->add(query.worker());
     }
     if (!answer.outside()) return Step::done;
-    return kubernetes::ask_behind(this, *answer.outside(), query, reply);
+    return kubernetes::look_up_outside(this, *answer.outside(), query, reply);
 }
 
-Step Kubernetes::tell(Query& query, Reply& reply) const noexcept {
-    return kubernetes::finish_behind(this, query, reply);
+Step Kubernetes::woken(Query& query, Reply& reply) const noexcept {
+    return kubernetes::add_outside(this, query, reply);
 }
 
 std::uint64_t Kubernetes::expects(dns::NameView name) const noexcept {

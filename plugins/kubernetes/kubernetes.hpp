@@ -55,8 +55,8 @@ public:
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
-    /// Puts what those behind know of an ExternalName's target behind its CNAME.
-    [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
+    /// Puts what the server knows of an ExternalName's target behind its CNAME.
+    [[nodiscard]] Step woken(Query& query, Reply& reply) const noexcept override;
     std::uint64_t expects(dns::NameView name) const noexcept override;
     std::optional<std::string_view> metadata(Query& query,
                                              std::string_view label) const noexcept override;

@@ -1,6 +1,6 @@
 #pragma once
 // outcome: what happens to a query once a plugin that speaks of Services has decided it: counted by
-// result, or finished by those behind. For kubernetes and k8s_external.
+// result, or finished by what the server knows of a name outside. For kubernetes and k8s_external.
 
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/dns/name.hpp>
@@ -25,13 +25,13 @@ struct Outcomes {
                          const std::string& help);
 };
 
-/// Puts `reply`, which ends at a CNAME, aside for `plugin` and asks those behind for `target`: a
-/// client's resolver follows no CNAME itself, it needs the address in the same answer. Without
-/// memory for it the reply stays as it is.
-Step ask_behind(const Plugin* plugin, dns::NameView target, Query& query, Reply& reply) noexcept;
+/// For `plugin`, whose reply ends at a CNAME to `target`: asks the whole server for it and adds
+/// what it says. A client's resolver follows no CNAME itself, it needs the address in the same
+/// answer. Without memory for it the reply stays as it is.
+Step look_up_outside(const Plugin* plugin, dns::NameView target, Query& query,
+                     Reply& reply) noexcept;
 
-/// The way back, in the plugin's tell(): puts what those behind know behind what was put aside, if
-/// anything was.
-Step finish_behind(const Plugin* plugin, Query& query, Reply& reply) noexcept;
+/// The plugin's woken(), when that had to wait.
+Step add_outside(const Plugin* plugin, Query& query, Reply& reply) noexcept;
 
 }  // namespace nameplane::plugins::kubernetes

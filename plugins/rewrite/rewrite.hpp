@@ -12,6 +12,7 @@
 #include <nameplane/setup.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -43,7 +44,8 @@ public:
         bool active = false;  ///< since ask() last began
         std::span<Applied> applied;
         std::size_t applied_count = 0;
-        Reply* before_cname = nullptr;  ///< the answer up to the target that was looked up anew
+        bool followed = false;         ///< CNAMEs have been looked at
+        const Reply* found = nullptr;  ///< what came of a new target
     };
 
 private:
@@ -56,7 +58,10 @@ private:
                         Query& query) const noexcept;
     Outcome change_option(const rewriting::Rule& rule, Query& query) const noexcept;
     Outcome remember(const rewriting::Rule& rule, Query& query) const noexcept;
-    bool follow_cname(Note& note, Query& query, Reply& reply) const noexcept;
+    /// The first CNAME whose target a rule changes becomes the end of the answers, which then stay
+    /// good until the answer is sent. The new target; nothing if there is no such CNAME.
+    static std::optional<dns::NameView> end_at_new_target(std::span<const Applied> applied,
+                                                          Query& query, Reply& reply) noexcept;
     void show_options(std::span<const Applied> changes, Query& query, Reply& reply) const noexcept;
 
     std::vector<rewriting::Rule> rules_;

@@ -192,55 +192,48 @@ Step Rewrite::tell(Query& query, Reply& reply) const noexcept {
         show_options({}, query, reply);
         return Step::done;
     }
-    if (follow_cname(*note, query, reply)) return Step::again;
     const auto applied = note->applied.first(note->applied_count);
+    if (!note->followed) {
+        note->followed = true;
+        const auto target = end_at_new_target(applied, query, reply);
+        if (target && !query.look_up(*target, query.type(), note->found)) return Step::wait;
+    }
     Changer{applied, reply, query.arena()}.change_all();
+    if (note->found != nullptr) {
+        // What it says has been changed by the rules already.
+        for (const dns::Record& record : note->found->answers().records()) reply.answer(record);
+        reply.truncated = note->found->truncated;
+    }
     show_options(applied, query, reply);
     query.ask_instead(note->name, note->type);
     query.set_class(note->klass);
     return Step::done;
 }
 
-// First time: keeps the answer up to the target and asks for the new one; true. Second time: puts
-// both together.
-bool Rewrite::follow_cname(Note& note, Query& query, Reply& reply) const noexcept {
-    if (note.before_cname != nullptr) {
-        Reply whole = *note.before_cname;
-        for (const dns::Record& record : reply.answers().records()) whole.answer(record);
-        whole.truncated = reply.truncated;
-        reply = whole;
-        return false;
-    }
-    const auto applied = note.applied.first(note.applied_count);
+std::optional<dns::NameView> Rewrite::end_at_new_target(std::span<const Applied> applied,
+                                                        Query& query, Reply& reply) noexcept {
+    const auto answers = reply.answers().records();
     for (const Applied& one : applied) {
         if (one.rule->field != Field::cname) continue;
-        const auto answers = reply.answers().records();
         for (std::size_t i = 0; i < answers.size(); ++i) {
             const auto target = new_target(*one.rule, answers[i], query.arena());
             if (!target) continue;
-            void* const memory = query.arena().allocate(sizeof(Reply), alignof(Reply));
-            if (memory == nullptr) {
+            answers[i].data = *target;
+            reply.answers().clear();
+            for (const dns::Record& record : answers.first(i + 1)) {
+                // Onto itself or a place before it.
+                if (record.type == dns::Type::cname) reply.answer(record);
+            }
+            for (Section* section :
+                 {&reply.answers(), &reply.authorities(), &reply.additionals()}) {
+                if (keep(*section, query.arena())) continue;
                 reply.fail();
-                return false;
+                return std::nullopt;
             }
-            note.before_cname = new (memory) Reply{reply};
-            Section& section = note.before_cname->answers();
-            section.clear();
-            for (std::size_t j = 0; j <= i; ++j) {
-                if (answers[j].type != dns::Type::cname) continue;
-                dns::Record record = answers[j];
-                if (j == i) record.data = *target;
-                note.before_cname->answer(record);
-            }
-            if (!keep(section, query.arena())) {
-                reply.fail();
-                return false;
-            }
-            query.ask_instead(*target, query.type());
-            return true;
+            return target;
         }
     }
-    return false;
+    return std::nullopt;
 }
 
 // The answer repeats the options that rules may set, as they are now, less those that a rule with

@@ -60,7 +60,7 @@ Step Template::answer(const Rule& rule, const QueryData& data, Query& query,
         }
     }
     if (!rule.extended_error.empty()) reply.edns_option(extended_error, rule.extended_error);
-    return look_up_target(query, reply) ? Step::next : Step::done;
+    return look_up_target(query, reply);
 }
 
 bool Template::add_records(const Rule& rule, Part part, const QueryData& data, Query& query,
@@ -95,33 +95,26 @@ bool Template::add_records(const Rule& rule, Part part, const QueryData& data, Q
     return true;
 }
 
-// An alias is of little use without its address: those behind are asked for it.
-bool Template::look_up_target(Query& query, Reply& reply) const noexcept {
-    if (query.type() != dns::Type::a && query.type() != dns::Type::aaaa) return false;
+// An alias is of little use without its address: the server is asked for it.
+Step Template::look_up_target(Query& query, Reply& reply) const noexcept {
+    if (query.type() != dns::Type::a && query.type() != dns::Type::aaaa) return Step::done;
     const auto answers = reply.answers().records();
     const auto alias = std::ranges::find(answers, dns::Type::cname, &dns::Record::type);
-    if (alias == answers.end()) return false;
+    if (alias == answers.end()) return Step::done;
     const auto* const target = std::get_if<dns::NameView>(&alias->data);
     const auto lower =
         target == nullptr ? std::nullopt : dns::Name{*target}.lower().view().copy_to(query.arena());
     Note* const note = lower ? query.keep<Note>(this) : nullptr;
-    void* const memory = query.arena().allocate(sizeof(Reply), alignof(Reply));
-    if (note == nullptr || memory == nullptr) return false;
-    *note = {.answer = new (memory) Reply{reply}, .name = query.name()};
-    reply = Reply{query.arena()};
-    query.ask_instead(*lower, query.type());
-    return true;
+    if (note == nullptr) return Step::done;
+    if (!query.look_up(*lower, query.type(), note->found)) return Step::wait;
+    return woken(query, reply);
 }
 
-Step Template::tell(Query& query, Reply& reply) const noexcept {
-    Note* const note = query.kept<Note>(this);
-    if (note == nullptr || note->answer == nullptr) return Step::done;
-    Reply whole = *note->answer;
-    for (const dns::Record& record : reply.answers().records()) whole.answer(record);
-    whole.truncated = reply.truncated;
-    query.ask_instead(note->name, query.type());
-    *note = {};
-    reply = whole;
+Step Template::woken(Query& query, Reply& reply) const noexcept {
+    const Note* const note = query.kept<Note>(this);
+    if (note == nullptr || note->found == nullptr) return Step::done;
+    for (const dns::Record& record : note->found->answers().records()) reply.answer(record);
+    reply.truncated = note->found->truncated;
     return Step::done;
 }
 

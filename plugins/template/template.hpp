@@ -26,13 +26,12 @@ public:
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
-    [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
+    [[nodiscard]] Step woken(Query& query, Reply& reply) const noexcept override;
 
 private:
-    /// Of a query whose answer has a CNAME: the answer so far, while the target is looked up.
+    /// Of a query whose answer has a CNAME: what came of its target.
     struct Note {
-        Reply* answer = nullptr;
-        dns::NameView name;
+        const Reply* found = nullptr;
     };
     Template(std::vector<templating::Rule> rules, metrics::Registry& metrics)
         : rules_{std::move(rules)}, metrics_{&metrics} {}
@@ -40,7 +39,7 @@ private:
                 Reply& reply) const noexcept;
     bool add_records(const templating::Rule& rule, templating::Part part,
                      const templating::QueryData& data, Query& query, Reply& reply) const noexcept;
-    bool look_up_target(Query& query, Reply& reply) const noexcept;
+    Step look_up_target(Query& query, Reply& reply) const noexcept;
     /// Counts a record that could not be made. Not for the usual query.
     void failed(const templating::Rule& rule, const templating::QueryData& data,
                 const templating::RecordTemplate& record, bool unparsable) const noexcept;

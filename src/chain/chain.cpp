@@ -132,6 +132,9 @@ Step Chain::walk_behind(std::size_t place, Query& query, Reply& reply) const noe
 
 Step Chain::resume(Query& query, Reply& reply) const noexcept {
     const std::size_t at = query.at_;
+    if (std::exchange(query.outwards_, false)) {
+        return walk_out({Step::done, at + 1U}, query, reply);
+    }
     const Step step = woken(at, query, reply);
     switch (step) {
     case Step::next: return walk_out(walk_in(at + 1, query, reply), query, reply);
@@ -153,9 +156,7 @@ Step Chain::walk_out(Inwards inwards, Query& query, Reply& reply) const noexcept
         case Step::next:
         case Step::done: break;
         case Step::drop: return Step::drop;
-        case Step::wait:  // too late for that
-            reply.fail();
-            break;
+        case Step::wait: query.outwards_ = true; return Step::wait;
         case Step::again:
             if (query.turns_ == turns_max) {
                 reply.fail();

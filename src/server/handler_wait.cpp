@@ -203,6 +203,7 @@ bool Handler::look_up(Query& asking, dns::NameView name, dns::Type type,
     Query::Parts parts = asking.parts();
     parts.name = parts.asked = name;
     parts.type = type;
+    parts.klass = dns::Class::in;
     parts.edns_options = copied;
     parts.asked_by = &asking;
     parts.inner = memory;

@@ -115,6 +115,15 @@ def _(case):
         (case.ours.flags ^ case.theirs.flags) & ~15 == cd
 
 
+@known("dns64-flags", "rcode", "flags")
+def _(case):
+    """There an answer of dns64's own has neither AA nor RA, and NOERROR."""
+    changed = case.ours.flags ^ case.theirs.flags
+    return "dns64" in case.options and case.question.type == "AAAA" and case.theirs.rcode == "NOERROR" and \
+        not case.theirs.flags & (wire.FLAGS["AA"] | wire.FLAGS["RA"]) and \
+        not changed & ~(wire.FLAGS["AA"] | wire.FLAGS["RA"] | 15)
+
+
 @known("opt-unasked", "opt")
 def _(case):
     """acl there: an OPT with DO, whatever the client said."""
@@ -329,7 +338,7 @@ def _(case):
 # Rules that questions of test_kubernetes.py do not meet.
 ELSEWHERE = {"cd-copied", "opt-unasked", "glue-does-not-cut", "class-in-only", "cached-ttl", "no-ds-proven",
              "closest-name-proven", "wildcard-alias-signed", "wildcard-beside-empty-name",
-             "namespace-labels-and-reverse", "external-host"}
+             "namespace-labels-and-reverse", "external-host", "dns64-flags"}
 
 # "malformed-messages": what raw.MESSAGES get here and there, where it is not the same.
 FORMERR = "FORMERR opcode 0 RD 0/0/0/0"

@@ -95,10 +95,19 @@ class Kubernetes(cluster_test.ClusterTest, peer_test.PeerTest):
         self.addCleanup(server.kill)
         server.start()
         (zones, body) = SETS["kubeadm"]
-        pair = self.pair(self.corefile(zones, body, "forward . 127.0.0.1:%d" % server.port,
-                                       "loadbalance", block=["."]))
+        forward = "forward . 127.0.0.1:%d" % server.port
         asked = [*questions.externals(), *questions.generate(self.api, 77, COUNT)]
-        self.compare(pair, list(dict.fromkeys(asked)), body)
+        for (title, text) in {
+            "in its block": self.corefile(zones, body, forward, "loadbalance", block=["."]),
+            "in another block": self.corefile(zones, body) + servers.block(["."], forward, ready=False),
+        }.items():
+            with self.subTest(title):
+                pair = self.pair(text)
+                try:
+                    self.compare(pair, list(dict.fromkeys(asked)), body)
+                finally:
+                    for one in pair:
+                        one.kill()
 
     def test_messages_that_no_client_should_send(self):
         pair = self.pair(self.corefile(*SETS["plain"]))

@@ -58,6 +58,19 @@ CACHED = {
     "cache with more": [("cache", ["prefetch 2", "serve_stale 1h", "servfail 10s"]), "loadbalance",
                         "minimal"],
 }
+# Of a block of the zone led.test, beside one with hosts and one with the upstream.
+ALIAS = "template ANY ANY {\n match \"^(?P<to>.*)[.]led[.]test[.]$\"\n answer \"{{ .Name }} 60 IN CNAME " \
+    "{{ .Group.to }}.\"\n }"
+LOOK_UPS = {
+    "template": [ALIAS],
+    "template with more in front": ["rewrite name exact short.led.test www.example.test.led.test",
+                                    "loadbalance", "cache", ALIAS],
+    "rewrite cname": ["rewrite cname exact www.example.test. one.hosts.test.", ALIAS],
+    "rewrite cname by the end": ["rewrite cname suffix .wild.example.test. .hosts.test.", ALIAS],
+    "rewrite cname to what is not there": ["rewrite cname exact www.example.test. missing.test.", ALIAS],
+    "dns64": [("dns64", ["allow_ipv4"]), ALIAS],
+    "dns64 of all": [("dns64", ["prefix 64:dead::/96", "allow_ipv4", "translate_all"]), "cache", ALIAS],
+}
 OTHER_NAMES = ["web.other.test", "www.inner.test", "alias3.inner.test", "mail.inner.test",
                "www.re.test", "four.re.test", "www.cut.example.test", "pre-ww.example.test",
                "x.gone.test", "gone.test", "ip-1-2.ip.test", "ip-x.ip.test", "ip.test",
@@ -91,6 +104,19 @@ def generate(seed, count):
     rng.shuffle(table)
     rest = questions.random_questions(names(), max(0, count - len(table)), rng)
     return list(dict.fromkeys([*table, *rest]))
+
+
+def led_questions(seed):
+    led = [labels(name + ".led.test") for name in (
+        "one.hosts.test", "four.hosts.test", "missing.hosts.test", "www.example.test", "alias2.example.test",
+        "four.example.test", "six.example.test", "missing.example.test", "a.wild.example.test",
+        "one.wild.example.test", "away.example.test", "round.example.test", "nowhere.test",
+        "one.hosts.test.led.test", "one.hosts.test.led.test.led.test", "x.led.test", "short")]
+    rng = random.Random(seed)
+    table = [Question(name, TYPES[kind], tcp=tcp, edns=Edns(size=1232)) for name in led
+             for kind in ("A", "AAAA", "MX", "CNAME") for tcp in (False, True)]
+    rng.shuffle(table)
+    return table
 
 
 def fixed(view, address):
@@ -146,6 +172,25 @@ class Plugins(peer_test.PeerTest):
                 try:
                     for _ in range(2):
                         self.compare(pair, found, ["cache"])
+                finally:
+                    for one in pair:
+                        one.kill()
+
+    def test_look_ups(self):
+        """What leads to a name of another block, and what is before the asking plugin in its own."""
+        server = upstream.Upstream(pathlib.Path(tempfile.mkdtemp()))
+        self.addCleanup(server.kill)
+        server.start()
+        others = servers.block(["."], FORWARD, ready=False) + servers.block(
+            ["hosts.test"], ("hosts", ["10.1.1.1 one.hosts.test", "fd00::1 one.hosts.test",
+                                       "10.1.1.4 four.hosts.test"]), ready=False)
+        for (number, (title, plugins)) in enumerate(LOOK_UPS.items()):
+            text = (servers.block(["led.test"], *plugins) + others).replace("UPSTREAM", str(server.port))
+            with self.subTest(title):
+                pair = self.pair(text)
+                try:
+                    self.compare(pair, led_questions(number),
+                                 [line if isinstance(line, str) else line[0] for line in plugins])
                 finally:
                     for one in pair:
                         one.kill()

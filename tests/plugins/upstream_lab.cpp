@@ -30,11 +30,6 @@ std::size_t question_end(const Octets& message) {
     return at + 5;
 }
 
-const services::Snapshot& no_services() {
-    static const std::shared_ptr<const services::Snapshot> empty = services::Snapshot::empty();
-    return *empty;
-}
-
 }  // namespace
 
 ScriptedUpstream::ScriptedUpstream(net::Loop& loop, Script wanted)
@@ -153,23 +148,24 @@ UpstreamLab::~UpstreamLab() {
     for (const auto& tenant : tenants_) tenant->close();
 }
 
-std::shared_ptr<const chain::Chains> UpstreamLab::build(std::vector<conf::PluginConfig> plugins) {
-    const conf::ServerConfig server{.zones = {dns::Name{}}, .plugins = std::move(plugins)};
-    auto built = chain::Chains::build({server}, Setup{.zones = {},
-                                                      .workers = 1,
-                                                      .metrics = metrics,
-                                                      .own_addresses = {},
-                                                      .services_synced = {},
-                                                      .heirlooms = &heirlooms,
-                                                      .clock = &clock});
+void UpstreamLab::serve(const std::vector<conf::ServerConfig>& servers,
+                        std::shared_ptr<const services::Snapshot> snapshot) {
+    auto built = chain::Chains::build(servers, Setup{.zones = {},
+                                                     .workers = 1,
+                                                     .metrics = metrics,
+                                                     .own_addresses = {},
+                                                     .services_synced = [] { return true; },
+                                                     .heirlooms = &heirlooms,
+                                                     .clock = &clock});
     if (!built) FAIL(built.error().text);
-    return *built;
+    chains_.push_back(*built);
+    snapshot_ = std::move(snapshot);
+    chains_.back()->begin(*this);
+    handler_.use(*chains_.back(), services::ServiceView{*snapshot_});
 }
 
 void UpstreamLab::reload(std::vector<conf::PluginConfig> plugins) {
-    chains_.push_back(build(std::move(plugins)));
-    chains_.back()->begin(*this);
-    handler_.use(*chains_.back(), services::ServiceView{no_services()});
+    serve({{.zones = {dns::Name{}}, .plugins = std::move(plugins)}}, services::Snapshot::empty());
 }
 
 void UpstreamLab::hold(const server::Arrival& arrival, server::Return& way) noexcept {

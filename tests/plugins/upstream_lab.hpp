@@ -9,6 +9,7 @@
 #include "net/tcp.hpp"
 #include "server/batches.hpp"
 #include "server/handler.hpp"
+#include "services/snapshot.hpp"
 #include "support/ldns_message.hpp"
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/metrics.hpp>
@@ -126,6 +127,9 @@ public:
     void run_for(std::chrono::milliseconds time);
     /// A reload: the same plugins, or others.
     void reload(std::vector<conf::PluginConfig> plugins);
+    /// The same with any server blocks, and this cluster.
+    void serve(const std::vector<conf::ServerConfig>& servers,
+               std::shared_ptr<const services::Snapshot> snapshot);
     double count(std::string_view name, std::string_view label = {},
                  std::string_view value = {}) const;
     server::Handler& handler() { return handler_; }
@@ -136,10 +140,10 @@ private:
     void keep(std::shared_ptr<Tenant> tenant) override { tenants_.push_back(std::move(tenant)); }
     void hold(const server::Arrival& arrival, server::Return& way) noexcept override;
     void answer(const server::Return& way, std::span<const std::uint8_t> message) noexcept override;
-    std::shared_ptr<const chain::Chains> build(std::vector<conf::PluginConfig> plugins);
 
     server::Oddities oddities_{metrics};
     std::vector<std::shared_ptr<const chain::Chains>> chains_;  // all that ever were
+    std::shared_ptr<const services::Snapshot> snapshot_;
     server::Handler handler_{0, {}, oddities_};
     std::vector<std::shared_ptr<Tenant>> tenants_;
     std::vector<std::optional<Octets>> answers_;
