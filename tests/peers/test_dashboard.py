@@ -53,6 +53,22 @@ def series(page):
     return found
 
 
+def counts(page):
+    """Values of counters (those of histograms by their number), by name and labels, a frozenset."""
+    return {(name, frozenset(re.findall(r'(\w+)="([^"]*)"', text))): float(value) for (name, text, value) in
+            re.findall(r"^(coredns_\w+_(?:total|count))(?:\{(.*)\})? (\S+)$", page, re.M)}
+
+
+def added(before, after, prefix, *by):
+    """How much counters have grown, summed over all labels but `by`; without what has not."""
+    sums = {}
+    for ((name, found), value) in after.items():
+        if name.startswith(prefix):
+            key = (name, *(dict(found).get(label, "") for label in by))
+            sums[key] = sums.get(key, 0) + value - before.get((name, found), 0)
+    return {key: value for (key, value) in sums.items() if value}
+
+
 class Dashboard(peer_test.PeerTest):
     maxDiff = None
 
@@ -87,6 +103,47 @@ class Dashboard(peer_test.PeerTest):
         self.assertEqual(sorted(set(wanted) - set(ours)), [])
         self.assertEqual({name: sorted(ours[name]) for name in wanted},
                          {name: sorted(found) for (name, found) in wanted.items()})
+
+    def test_what_is_counted(self):
+        """One question after the other. Plugins count alike, what they look up for each other, too;
+        coredns_dns_* do not: docs/from-coredns.md, "What holds for all of them"."""
+        server = upstream.Upstream(pathlib.Path(tempfile.mkdtemp()))
+        self.addCleanup(server.kill)
+        server.start()
+        alias = "template ANY ANY {\n match \"^(?P<to>.*)[.]led[.]test[.]$\"\n answer \"{{ .Name }} 60 IN CNAME " \
+            "{{ .Group.to }}.\"\n }"
+        text = servers.block(["led.test"], "errors", "prometheus {$METRICS}", "cache", alias) + \
+            servers.block(["."], "prometheus {$METRICS}", "cache", "dns64 {\n allow_ipv4\n }",
+                          "forward . 127.0.0.1:%d" % server.port, ready=False)
+        pair = self.pair(text)
+        asked = [Question(labels(name), TYPES[kind], tcp=True)
+                 for name in ("www.example.test.led.test", "missing.example.test.led.test", "www.example.test",
+                              "four.example.test") for kind in ("A", "AAAA", "TXT")] * 2
+        pages = []
+        for one in pair:
+            before = counts(one.page())
+            for question in asked:
+                asking.ask_all(one.port, [question])
+            pages.append((before, counts(one.page())))
+        for family in ("coredns_cache_", "coredns_template_", "coredns_dns64_", "coredns_forward_"):
+            (ours, theirs) = (added(*both, family, "zones", "zone", "type", "class", "view") for both in pages)
+            self.assertEqual(ours, theirs)
+            self.assertTrue(ours or family == "coredns_forward_")
+        (ours, theirs) = (added(*both, "coredns_dns_requests_total", "zone") for both in pages)
+        self.assertEqual([ours.pop(("coredns_dns_requests_total", zone)) for zone in ("led.test.", ".")], [12, 12])
+        looked_up = theirs.pop(("coredns_dns_requests_total", ".")) - 12
+        self.assertGreater(looked_up, 0)
+        self.assertEqual(theirs, {("coredns_dns_requests_total", "led.test."): 12})
+        for kind in ("do_requests_total", "request_size_bytes_count", "response_size_bytes_count",
+                     "request_duration_seconds_count"):
+            (ours, theirs) = (added(*both, "coredns_dns_" + kind, "zone").get(("coredns_dns_" + kind, "."), 0)
+                              for both in pages)
+            self.assertEqual(theirs - ours, 0 if kind == "do_requests_total" else looked_up)
+        (ours, theirs) = ({(zone, plugin) for (_, zone, plugin) in
+                           added(*both, "coredns_dns_responses_total", "zone", "plugin")} for both in pages)
+        # There the plugin behind prometheus, whoever answers.
+        self.assertEqual(theirs, {("led.test.", "errors"), (".", "dns64")})
+        self.assertEqual(ours, {("led.test.", "template"), ("led.test.", "cache"), (".", "cache"), (".", "forward")})
 
 
 if __name__ == "__main__":
