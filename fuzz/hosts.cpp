@@ -2,6 +2,7 @@
 // under the name, and what it says of an address under the address.
 
 #include "dns/search_domains.hpp"
+#include "plugins/forward/settings.hpp"
 #include "plugins/hosts/table.hpp"
 #include "plugins/loadbalance/weights.hpp"
 #include <nameplane/base/check.hpp>
@@ -25,5 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     (void)plugins::loadbalancing::Weights::read(text);
     (void)dns::search_domains(text);
+    for (const SocketAddress& server : plugins::forwarding::parse_resolv_conf(text)) {
+        NP_CHECK(server.port == 53, "resolv.conf names no ports");
+    }
     return 0;
 }

@@ -29,7 +29,9 @@ std::string_view trimmed(std::string_view word, std::string_view letters) noexce
 class KeyReader {
 public:
     Result<std::vector<dns::TsigKey>> read(std::string_view text) {
-        for (unsigned number = 1; !text.empty(); ++number) {
+        unsigned number = 0;
+        while (!text.empty()) {
+            ++number;
             const std::size_t end = std::min(text.find('\n'), text.size());
             const auto words = words_of(text.substr(0, end));
             text.remove_prefix(std::min(end + 1, text.size()));
@@ -38,7 +40,7 @@ public:
             if (!took) return at(number, took.error().text);
         }
         if (in_key_) {
-            if (Status ended = end_key(); !ended) return ended.error();
+            if (Status ended = end_key(); !ended) return at(number, ended.error().text);
         }
         return std::move(keys_);
     }
