@@ -93,6 +93,7 @@ private:
     static constexpr std::size_t room_octets = frame_octets_max + (16 << 10);
 
     bool accept(Listening& listening);
+    void stop();
     void admit(net::TcpStream stream, const Place& place);
     void add(net::TcpStream stream, const Place& place);
     bool take_https_place(const Place& place, const Terms& terms);
@@ -150,6 +151,7 @@ private:
     std::unique_ptr<net::Timer> starved_;
     std::function<void()> drained_;
     bool draining_ = false;
+    std::size_t moving_ = 0;  // accepted, and room is being made elsewhere
     // Shared by all connections; what stays of a connection is put away in it.
     std::vector<std::uint8_t> in_;
     std::vector<std::uint8_t> out_;

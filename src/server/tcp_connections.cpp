@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::chrono::milliseconds starved_pause{100};
 constexpr int accepts_in_a_row_max = 64;
+/// So many wait for room that another worker makes; they are in no budget. More are not accepted.
+constexpr std::size_t moving_max = 4;
 /// How often it is looked whose time is over, within an eighth of the time.
 constexpr std::chrono::milliseconds expiry_every_min{10};
 constexpr std::chrono::milliseconds expiry_every_max{1000};
@@ -25,9 +27,7 @@ TcpService::TcpService(net::Loop& loop, Batches& batches, TcpBudget& budget, con
                        PostTo post_to)
     : loop_{&loop}, batches_{&batches}, budget_{&budget}, worker_{options.worker},
       terms_{options.terms}, counts_{&options.counts}, post_to_{std::move(post_to)},
-      expiry_{loop.timer([this] { close_expired(); })}, starved_{loop.timer([this] {
-          for (Listening& listening : listening_) listening.watch->start(true, false);
-      })},
+      expiry_{loop.timer([this] { close_expired(); })}, starved_{loop.timer([this] { start(); })},
       in_(room_octets), out_(room_octets), settle_{loop.soon([this] { settle(); })},
       first_turns_{loop.soon([this] { take_turns(); })}, next_turns_{loop.timer(
                                                              [this] { take_turns(); })} {}
@@ -51,9 +51,17 @@ void TcpService::start() {
     for (Listening& listening : listening_) listening.watch->start(true, false);
 }
 
+void TcpService::stop() {
+    for (Listening& listening : listening_) listening.watch->stop();
+}
+
 /// Whether more may be waiting.
 bool TcpService::accept(Listening& listening) {
     for (int i = 0; i < accepts_in_a_row_max; ++i) {
+        if (moving_ == moving_max) {
+            stop();
+            return false;
+        }
         net::Accepted next = listening.socket.accept();
         switch (next.status) {
         case net::AcceptStatus::none: return false;
@@ -61,7 +69,7 @@ bool TcpService::accept(Listening& listening) {
         case net::AcceptStatus::starved:
             // Who waits keeps the listener readable: make room, or look away for a while.
             if (!hand_over_oldest_idle()) {
-                for (Listening& each : listening_) each.watch->stop();
+                stop();
                 starved_->start(starved_pause);
                 return false;
             }
@@ -87,9 +95,11 @@ void TcpService::make_room_elsewhere(std::size_t worker, net::TcpStream stream,
                                      const Place& place) {
     // Shared only because a posted job is copyable; whoever drops it closes the connection.
     auto waiting = std::make_shared<net::TcpStream>(std::move(stream));
+    ++moving_;
     post_to_(worker, [waiting, place, mine = worker_](TcpService& there) {
         const bool freed = there.hand_over_oldest_idle();
         there.post_to_(mine, [waiting, place, freed](TcpService& here) {
+            if (here.moving_-- == moving_max) here.start();
             if (freed && !here.draining_) return here.add(std::move(*waiting), place);
             if (freed) here.budget_->give_back();
             here.batches_->handler().oddities().tcp_refused.add(here.worker_);

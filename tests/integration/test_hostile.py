@@ -223,14 +223,13 @@ to = ["127.0.0.1:%d"]
     def cpu_s(self):
         return sum(map(int, self.process_file("stat").rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
-    def open_sockets(self):
-        folder = "/proc/%d/fd" % self.agent.process.pid
+    def connections(self):
+        """How many of its clients' connections by TCP the agent has; not those that the kernel holds for
+        it until it takes them, nor those it has closed, which are nobody's (inode 0)."""
         count = 0
-        for one in os.listdir(folder):
-            try:
-                count += os.readlink(os.path.join(folder, one)).startswith("socket:")
-            except FileNotFoundError:
-                continue
+        for line in self.process_file("net/tcp").splitlines()[1:]:
+            (local, state, inode) = (line.split()[place] for place in (1, 3, 9))
+            count += int(local.split(":")[1], 16) == self.agent.ports["dns"] and state != "0A" and inode != "0"
         return count
 
     def check_true(self, name, tcp=False):
@@ -365,7 +364,6 @@ to = ["127.0.0.1:%d"]
         self.begin(Upstream(self, lambda asked, _tcp: [asked.answer()]),
                    dns='tcp_connections_max = %d\ntcp_idle = "2s"' % most)
         self.check_true("good.example")
-        usual = self.open_sockets()
         frame = nameplane.query_bytes("slow.example", "A")
         frame = struct.pack("!H", len(frame)) + frame
         slow = []
@@ -393,13 +391,14 @@ to = ["127.0.0.1:%d"]
                 else:
                     left.append(entry)
             slow = left
-            largest = max(largest, self.open_sockets() - usual)
+            largest = max(largest, self.connections())
             self.check_true("good.example")
             self.check_true("n%d.example" % closed, tcp=True)
             time.sleep(0.02)  # they are slow
         self.assertEqual(closed, clients)
         self.assertGreater(largest, 1)
-        self.assertLessEqual(largest, most + 8)  # some of forward's own
+        # Each thread may have four of which another one makes room, and one that it is just looking at.
+        self.assertLessEqual(largest, most + 2 * 5)
         print("%d connections at most" % largest, flush=True)
 
 
