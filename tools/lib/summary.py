@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Adds up the test logs of build folders: names what failed or was skipped and why, then prints
-"N passed, N failed, N skipped"; exits 1 if anything failed or nothing ran."""
+"""Adds up the test logs of build folders: shows the end of what each failed test said, names what failed or was
+skipped and why, then prints "N passed, N failed, N skipped"; exits 1 if anything failed or nothing ran."""
 import json
 import pathlib
 import sys
@@ -15,14 +15,27 @@ def results(folder):
             yield json.loads(line)
 
 
-def last_line(test):
+def lines_of(test):
     text = (test.get("stdout") or "") + (test.get("stderr") or "")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason given"
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def last_line(test):
+    return (lines_of(test) or ["no reason given"])[-1].strip()
+
+
+def show_ends(failures):
+    """So that whoever has nothing but the end of the output sees why: some lines of each, fewer of many."""
+    most = max(10, 100 // max(len(failures), 1))
+    for name, test in failures[:10]:
+        print(f"-- {name} ended with")
+        for line in lines_of(test)[-most:]:
+            print(f"   {line[:300]}")
 
 
 def main(folders):
-    passed, failed, skipped = 0, 0, 0
+    passed, skipped = 0, 0
+    failures, remarks = [], []
     for folder in folders:
         for test in results(folder):
             name = f"{folder}: {test['name']}"
@@ -30,12 +43,15 @@ def main(folders):
                 passed += 1
             elif test["result"] == "SKIP":
                 skipped += 1
-                print(f"skipped {name}: {last_line(test)}")
+                remarks.append(f"skipped {name}: {last_line(test)}")
             else:
-                failed += 1
-                print(f"failed {name}: {test['result']}")
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed or not passed else 0
+                failures.append((name, test))
+                remarks.append(f"failed {name}: {test['result']}")
+    show_ends(failures)
+    for remark in remarks:
+        print(remark)
+    print(f"{passed} passed, {len(failures)} failed, {skipped} skipped")
+    return 1 if failures or not passed else 0
 
 
 if __name__ == "__main__":
