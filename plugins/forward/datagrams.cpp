@@ -15,8 +15,8 @@ constexpr std::chrono::duration<double> read_by{0.05};
 
 }  // namespace
 
-Outbox::Outbox(net::Loop& loop, std::uint32_t window)
-    : window_{static_cast<double>(window)}, aged_at_{std::chrono::steady_clock::now()},
+Outbox::Outbox(net::Loop& loop, std::uint32_t window, const Clock& clock)
+    : window_{static_cast<double>(window)}, clock_{clock}, aged_at_{clock.now()},
       soon_{loop.soon([this] { flush(); })}, timer_{loop.timer([this] { flush(); })} {
     for (std::size_t i = 0; i < batch_max; ++i) {
         headers_[i].msg_hdr.msg_iov = &vectors_[i];
@@ -42,7 +42,7 @@ void Outbox::answered() noexcept {
 }
 
 void Outbox::age() noexcept {
-    const auto now = std::chrono::steady_clock::now();
+    const Monotonic now = clock_.now();
     const std::chrono::duration<double> passed = now - std::exchange(aged_at_, now);
     pending_ *= 1 - std::min(1.0, passed / read_by);
 }

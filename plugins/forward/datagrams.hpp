@@ -6,6 +6,7 @@
 // others follow as fast as answers come, or as time passes.
 
 #include "net/loop.hpp"
+#include <nameplane/base/clock.hpp>
 
 #include <sys/socket.h>
 
@@ -26,8 +27,8 @@ class Outbox {
 public:
     static constexpr std::size_t batch_max = 64;
 
-    /// `window`: so many may lie in the upstream's socket.
-    Outbox(net::Loop& loop, std::uint32_t window);
+    /// `window`: so many may lie in the upstream's socket. `clock` outlives this.
+    Outbox(net::Loop& loop, std::uint32_t window, const Clock& clock);
 
     /// `message` will be sent over `channel`, in its turn.
     void put(UdpChannel& channel, std::span<const std::uint8_t> message);
@@ -53,7 +54,8 @@ private:
     std::vector<std::uint8_t> octets_;  // of all items, in their order
     double window_;
     double pending_ = 0;  ///< how many lie there, as far as one can tell
-    std::chrono::steady_clock::time_point aged_at_;
+    const Clock& clock_;
+    Monotonic aged_at_;
     std::array<iovec, batch_max> vectors_{};
     std::array<mmsghdr, batch_max> headers_{};
     std::unique_ptr<net::Soon> soon_;

@@ -49,7 +49,9 @@ Channel* Engine::udp_to(std::size_t target) noexcept {
     const std::size_t ports = settings_.max_idle == 0
                                   ? Peer::udp_channels
                                   : std::min(Peer::udp_channels, settings_.max_idle);
-    if (peer.outbox == nullptr) peer.outbox = std::make_unique<Outbox>(*loop_, shared_.window);
+    if (peer.outbox == nullptr) {
+        peer.outbox = std::make_unique<Outbox>(*loop_, shared_.window, shared_.clock);
+    }
     if (inbox_ == nullptr) inbox_ = std::make_unique<Inbox>();
     if (peer.outbox->is_empty()) peer.udp_at = random_.below(static_cast<std::uint32_t>(ports));
     std::unique_ptr<UdpChannel>& slot = peer.udp[peer.udp_at];

@@ -35,7 +35,7 @@ Result<PluginPtr> Forward::make(const Options& given, Setup& setup) {
         tls = std::move(*made);
     }
     auto shared = std::make_shared<Shared>(std::move(*settings), setup.workers, setup.metrics,
-                                           std::move(tls));
+                                           std::move(tls), setup.clock);
     return PluginPtr{new Forward{std::move(shared), setup.workers}};
 }
 

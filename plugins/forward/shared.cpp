@@ -66,8 +66,9 @@ void make_metrics(Upstream& upstream, const std::string& to, metrics::Registry& 
 }  // namespace
 
 Shared::Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics,
-               std::shared_ptr<const net::TlsClient> tls_client)
-    : settings{std::move(wanted)}, window{window_for(workers)}, tls{std::move(tls_client)},
+               std::shared_ptr<const net::TlsClient> tls_client, const Clock* given_clock)
+    : settings{std::move(wanted)}, window{window_for(workers)},
+      clock{given_clock == nullptr ? system_clock : *given_clock}, tls{std::move(tls_client)},
       upstreams(settings.targets.size()),
       broken{metrics.counter("coredns_forward_healthcheck_broken_total",
                              "Counter of the number of complete failures of the healthchecks.")},

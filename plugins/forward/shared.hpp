@@ -5,6 +5,7 @@
 #include "net/tls.hpp"
 #include "plugins/forward/channel.hpp"
 #include "plugins/forward/settings.hpp"
+#include <nameplane/base/clock.hpp>
 #include <nameplane/base/metrics.hpp>
 
 #include <array>
@@ -29,11 +30,14 @@ struct Upstream {
 
 struct Shared {
     Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics,
-           std::shared_ptr<const net::TlsClient> tls_client);
+           std::shared_ptr<const net::TlsClient> tls_client, const Clock* given_clock);
 
     const Settings settings;
     /// Of one worker's Outbox.
     const std::uint32_t window;
+    const SystemClock system_clock;
+    /// By which an Outbox knows that time has passed: the one given, else the machine's.
+    const Clock& clock;
     std::shared_ptr<const net::TlsClient> tls;
     std::vector<Upstream> upstreams;  ///< one for each target, in their order
     std::atomic<std::int64_t> concurrent{0};
