@@ -2,6 +2,7 @@
 
 #include "dns/encode.hpp"
 #include "dns/parse.hpp"
+#include "net/frame_readers.hpp"
 #include <nameplane/heirlooms.hpp>
 #include <nameplane/tap.hpp>
 
@@ -18,28 +19,47 @@ WallTime now() noexcept {
     return std::chrono::system_clock::now();
 }
 
-net::FrameStream::Options stream_options(const tapping::Settings& settings, const Setup& setup) {
-    return {.target = settings.target,
-            .content_type = "protobuf:dnstap.Dnstap",
-            .workers = setup.workers,
-            .queue = settings.queue,
-            .dropped = &setup.metrics.counter(
-                "nameplane_dnstap_dropped_total",
-                "Messages of the plugin dnstap that no receiver was there for, or too slow.",
-                {{"to", settings.label}})};
+constexpr const char* content_type = "protobuf:dnstap.Dnstap";
+
+Result<std::shared_ptr<net::FrameSink>> make_sink(const tapping::Settings& settings,
+                                                  const Setup& setup) {
+    metrics::Counter& dropped = setup.metrics.counter(
+        "nameplane_dnstap_dropped_total",
+        "Messages of the plugin dnstap that no receiver was there for, or too slow.",
+        {{"to", settings.label}});
+    if (settings.listens) {
+        return std::shared_ptr<net::FrameSink>{std::make_shared<net::FrameReaders>(
+            net::FrameReaders::Options{.at = settings.target,
+                                       .tls = settings.tls,
+                                       .content_type = content_type,
+                                       .workers = setup.workers,
+                                       .queue = settings.queue,
+                                       .dropped = &dropped})};
+    }
+    auto stream = net::FrameStream::make({.target = settings.target,
+                                          .incoming = nullptr,
+                                          .content_type = content_type,
+                                          .workers = setup.workers,
+                                          .queue = settings.queue,
+                                          .dropped = &dropped});
+    if (!stream) return std::move(stream).error();
+    return std::shared_ptr<net::FrameSink>{std::move(*stream)};
 }
 
 // What a stream depends on, so that it goes on over a reload that leaves it alone.
 std::string key_of(const tapping::Settings& settings) {
     return "dnstap " + settings.label + ' ' + std::to_string(settings.queue) + ' ' +
            std::to_string(settings.target.send_buffer_octets) +
-           (settings.target.verify ? " verified" : "");
+           (settings.target.verify ? " verified" : "") +
+           (settings.tls ? ' ' + settings.tls->certificate + ' ' + settings.tls->key + ' ' +
+                               settings.tls->authorities
+                         : "");
 }
 
 }  // namespace
 
-Dnstap::Dnstap(tapping::Settings settings, std::shared_ptr<net::FrameStream> stream)
-    : settings_{std::move(settings)}, extra_{settings_.extra}, stream_{std::move(stream)} {}
+Dnstap::Dnstap(tapping::Settings settings, std::shared_ptr<net::FrameSink> sink)
+    : settings_{std::move(settings)}, extra_{settings_.extra}, sink_{std::move(sink)} {}
 
 Result<PluginPtr> Dnstap::make(const Options& given, Setup& setup) {
     Result<tapping::Settings> settings = tapping::read_settings(given);
@@ -47,24 +67,32 @@ Result<PluginPtr> Dnstap::make(const Options& given, Setup& setup) {
     if (settings->target.kind == net::FrameTarget::Kind::unix_socket) {
         settings->target.path = setup.path_of(settings->target.path);
     }
+    if (settings->tls) {
+        for (std::string* const path :
+             {&settings->tls->certificate, &settings->tls->key, &settings->tls->authorities}) {
+            if (!path->empty()) *path = setup.path_of(*path);
+        }
+        const auto proof = net::TlsServer::make(*settings->tls);
+        if (!proof) return given.wrong("tls", proof.error().text);
+    }
     if (setup.heirlooms == nullptr) return PluginPtr{new Dnstap{std::move(*settings), nullptr}};
     std::optional<Error> error;
-    const auto fresh = [&]() -> std::shared_ptr<net::FrameStream> {
-        auto stream = net::FrameStream::make(stream_options(*settings, setup));
-        if (stream) return std::move(*stream);
-        error = stream.error();
+    const auto fresh = [&]() -> std::shared_ptr<net::FrameSink> {
+        auto sink = make_sink(*settings, setup);
+        if (sink) return std::move(*sink);
+        error = sink.error();
         return nullptr;
     };
-    auto stream = setup.heirlooms->get<net::FrameStream>(
-        key_of(*settings), [](const net::FrameStream&) { return true; }, fresh);
+    auto sink = setup.heirlooms->get<net::FrameSink>(
+        key_of(*settings), [](const net::FrameSink&) { return true; }, fresh);
     if (error) return *error;
-    return PluginPtr{new Dnstap{std::move(*settings), std::move(stream)}};
+    return PluginPtr{new Dnstap{std::move(*settings), std::move(sink)}};
 }
 
 bool Dnstap::has_receiver(Query& query) const noexcept {
-    if (stream_ == nullptr) return false;
-    if (stream_->is_connected()) return true;
-    stream_->dropped(query.worker());
+    if (sink_ == nullptr) return false;
+    if (sink_->is_connected()) return true;
+    sink_->dropped(query.worker());
     return false;
 }
 
@@ -86,8 +114,8 @@ void Dnstap::send(Query& query, Event& event) const noexcept {
     event.version = settings_.version;
     event.extra = extra(query);
     tapping::Packed packed = tapping::pack(event);
-    if (packed.frame == nullptr) return stream_->dropped(query.worker());
-    stream_->submit(query.worker(), std::move(packed.frame), packed.octets);
+    if (packed.frame == nullptr) return sink_->dropped(query.worker());
+    sink_->submit(query.worker(), std::move(packed.frame), packed.octets);
 }
 
 Step Dnstap::ask(Query& query, Reply&) const noexcept {

@@ -1,11 +1,12 @@
 #pragma once
-// dnstap: tells a receiver of every query and its answer, and of every question to an upstream, in
+// dnstap: tells receivers of every query and its answer, and of every question to an upstream, in
 // dnstap's format (https://dnstap.info).
 //
 //     settings   where to, and what
 //     message    one event to octets
 //
-// A worker makes the octets and puts them into its queue; net/frame_stream sends them.
+// A worker makes the octets and puts them into its queue; net/frame_stream sends them, or
+// net/frame_readers, to who comes.
 
 #include "plugins/dnstap/message.hpp"
 #include "plugins/dnstap/settings.hpp"
@@ -24,11 +25,12 @@ namespace nameplane::plugins {
 class Dnstap final : public Plugin {
 public:
     static constexpr std::array options{
-        Option{"to", Words{.from = 1}, "the receiver, and perhaps full, write buffer, queue"},
+        Option{"to", Words{.from = 1}, "the receiver or where to listen, and perhaps full, ..."},
         Option{"identity", Text{}, "who we are; unset: the name of the host"},
         Option{"version", Text{}, "what we are; unset: our own version"},
         Option{"extra", Text{}, "more about the query, with placeholders as in log"},
-        Option{"skipverify", Flag{}, "take any receiver behind tls://"}};
+        Option{"skipverify", Flag{}, "take any receiver behind tls://, any reader"},
+        Option{"tls", Words{.from = 2, .to = 3}, "certificate, key and CA, where readers come"}};
     static constexpr Syntax syntax{.positional = {"to..."}, .repeats = true};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
@@ -42,7 +44,7 @@ private:
         tapping::WallTime asked;
         query_format::Asked as_asked;
     };
-    Dnstap(tapping::Settings settings, std::shared_ptr<net::FrameStream> stream);
+    Dnstap(tapping::Settings settings, std::shared_ptr<net::FrameSink> sink);
 
     /// Whether somebody is there to be told; counts it if not.
     bool has_receiver(Query& query) const noexcept;
@@ -52,7 +54,7 @@ private:
 
     tapping::Settings settings_;
     query_format::Format extra_;
-    std::shared_ptr<net::FrameStream> stream_;  // nullptr: nothing runs (`nameplane check`)
+    std::shared_ptr<net::FrameSink> sink_;  // nullptr: nothing runs (`nameplane check`)
 };
 
 }  // namespace nameplane::plugins

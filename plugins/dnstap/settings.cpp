@@ -26,7 +26,7 @@ std::string host_name() {
 std::optional<net::FrameTarget> host_target(std::string_view text, net::FrameTarget::Kind kind) {
     text = text.substr(0, text.find('/'));
     const std::size_t colon = text.rfind(':');
-    if (colon == text.npos || colon == 0 || colon + 1 == text.size()) return std::nullopt;
+    if (colon == text.npos || colon + 1 == text.size()) return std::nullopt;
     std::string_view host = text.substr(0, colon);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     unsigned port = 0;
@@ -60,24 +60,46 @@ std::optional<int> number_to(const std::string& word, int most) {
     return whole && number >= 1 && number <= most ? std::optional{number} : std::nullopt;
 }
 
+Status read_tls(const Options& given, Settings& settings) {
+    const std::vector<std::string>& files = given.words("tls");
+    const bool wanted = settings.listens && settings.target.kind == net::FrameTarget::Kind::tls;
+    if (files.empty() && wanted) return given.wrong("to", "tls:// without a 'tls CERT KEY'");
+    if (files.empty()) return {};
+    if (!wanted) return given.wrong("tls", "certificates, expected 'listen' and tls:// before");
+    using Clients = net::TlsServer::Clients;
+    net::TlsServer::Options& tls =
+        settings.tls.emplace(net::TlsServer::Options{.certificate = files[0], .key = files[1]});
+    if (files.size() < 3) return {};
+    tls.authorities = files[2];
+    tls.clients = given.flag("skipverify") ? Clients::proved_if_shown : Clients::must_prove;
+    return {};
+}
+
 }  // namespace
 
 Result<Settings> read_settings(const Options& given) {
     Settings settings;
-    const std::vector<std::string>& words = given.words("to");
+    std::vector<std::string> words = given.words("to");
     if (words.empty()) return given.wrong("to", "nothing, expected a receiver such as a socket");
-    if (words[0] == "listen") {
-        return given.wrong("to", "'listen', expected a receiver to connect to: none can connect");
+    settings.label = words[0];
+    settings.listens = words[0] == "listen";
+    if (settings.listens) {
+        words.erase(words.begin());
+        if (words.empty()) return given.wrong("to", "'listen', expected an address behind it");
+        settings.label += ' ' + words[0];
     }
     const auto target = target_of(words[0]);
-    if (!target) {
+    const bool has_place =
+        target && (settings.listens || target->kind == net::FrameTarget::Kind::unix_socket ||
+                   !target->host.empty());
+    if (!has_place) {
         return given.wrong("to", "'" + words[0] +
                                      "', expected the path of a socket, tcp://HOST:PORT or "
                                      "tls://HOST:PORT");
     }
     settings.target = *target;
     settings.target.verify = !given.flag("skipverify");
-    settings.label = words[0];
+    if (Status read = read_tls(given, settings); !read) return std::move(read).error();
     settings.full = words.size() > 1 && words[1] == "full";
     if (words.size() > 2) {
         const auto units = number_to(words[2], buffer_units_max);

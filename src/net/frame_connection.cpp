@@ -31,6 +31,24 @@ bool is_address(const std::string& host) noexcept {
 
 }  // namespace
 
+bool FrameStream::Incoming::offer(Reader& reader) {
+    const std::lock_guard lock{mutex_};
+    if (busy_) return false;
+    busy_ = true;
+    offered_ = std::move(reader);
+    return true;
+}
+
+std::optional<FrameStream::Incoming::Reader> FrameStream::Incoming::take() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(offered_, std::nullopt);
+}
+
+void FrameStream::Incoming::gone() {
+    const std::lock_guard lock{mutex_};
+    busy_ = false;
+}
+
 FrameStream::Connection::~Connection() {
     close();
 }
@@ -40,21 +58,42 @@ void FrameStream::Connection::close() noexcept {
     if (session_ != nullptr) SSL_shutdown(session_.get());
     session_ = nullptr;
     socket_ = UniqueFd{};
+    if (std::exchange(has_reader_, false)) incoming_->gone();
 }
 
 bool FrameStream::Connection::open() noexcept {
-    bool connected = false;
-    switch (target_.kind) {
-    case FrameTarget::Kind::unix_socket: connected = connect_unix(); break;
-    case FrameTarget::Kind::tcp: connected = connect_host(); break;
-    case FrameTarget::Kind::tls: connected = connect_host() && begin_tls(); break;
-    }
+    // The library does not close what it could not agree with.
+    close();
+    const bool connected = incoming_ != nullptr ? take_reader() : connect();
     if (!connected) {
         close();
         return false;
     }
     open_.store(true, std::memory_order_relaxed);
     return true;
+}
+
+bool FrameStream::Connection::connect() noexcept {
+    switch (target_.kind) {
+    case FrameTarget::Kind::unix_socket: return connect_unix();
+    case FrameTarget::Kind::tcp: return connect_host();
+    case FrameTarget::Kind::tls: break;
+    }
+    return connect_host() && begin_tls();
+}
+
+bool FrameStream::Connection::take_reader() noexcept {
+    std::optional<Incoming::Reader> reader = incoming_->take();
+    if (!reader) return false;
+    has_reader_ = true;
+    socket_ = std::move(reader->socket);
+    set_patience(socket_.get());
+    server_ = std::move(reader->tls);
+    if (server_ == nullptr) return true;
+    session_.reset(SSL_new(server_->context()));
+    SSL* const session = session_.get();
+    return session != nullptr && SSL_set_fd(session, socket_.get()) == 1 &&
+           SSL_accept(session) == 1;
 }
 
 bool FrameStream::Connection::connect_unix() noexcept {

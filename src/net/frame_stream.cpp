@@ -95,7 +95,8 @@ struct FrameStream::State {
     }
 
     fstrm_writer* make_writer(const Options& options) {
-        connection = new Connection{options.target};
+        connection = options.incoming != nullptr ? new Connection{options.incoming}
+                                                 : new Connection{options.target};
         fstrm_rdwr* stream = fstrm_rdwr_init(connection);
         fstrm_rdwr_set_destroy(stream, destroy);
         fstrm_rdwr_set_open(stream, open);

@@ -31,6 +31,10 @@ struct FreeSession {
 
 Error tls_error(const std::string& what) {
     const unsigned long code = ERR_get_error();
+    if (ERR_SYSTEM_ERROR(code)) {
+        ERR_clear_error();
+        return errno_error(ERR_GET_REASON(code), what);
+    }
     const char* const reason = ERR_reason_error_string(code);
     std::array<char, 256> text{};
     ERR_error_string_n(code, text.data(), text.size());
@@ -163,6 +167,10 @@ struct TlsServer::State {
 
 TlsServer::TlsServer(std::unique_ptr<State> state) : state_{std::move(state)} {}
 TlsServer::~TlsServer() = default;
+
+ssl_ctx_st* TlsServer::context() const noexcept {
+    return state_->context.get();
+}
 
 Result<std::shared_ptr<const TlsServer>> TlsServer::make(const Options& options) {
     auto state = std::make_unique<State>();

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+struct ssl_ctx_st;
+
 namespace nameplane::net {
 
 /// Who we are and whom we trust. Any thread once made.
@@ -61,6 +63,9 @@ public:
     ~TlsServer();
     TlsServer(const TlsServer&) = delete;
     TlsServer& operator=(const TlsServer&) = delete;
+
+    /// For sessions of OpenSSL over a socket that may block; as long as this object.
+    ssl_ctx_st* context() const noexcept;
 
 private:
     friend class TlsStream;

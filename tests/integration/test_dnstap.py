@@ -216,11 +216,207 @@ class Dnstap(nameplane.AgentTest):
             agent.udp("untold.example")
             self.assertGreaterEqual(self.dropped(agent), 1)
 
+    # Readers that come to us.
+
+    def certificate(self, name):
+        (certificate, key) = (os.path.join(self.folder, name + end) for end in (".pem", ".key"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        return (certificate, key)
+
+    def listening(self, where, more="", block=""):
+        agent = self.agent("dnstap listen %s full %s\n%s\nwhoami" % (where, block, more))
+        line = agent.wait_for(r"dnstap\.listening at=", seen=True)
+        return (agent, line.rsplit("at=", 1)[1].strip())
+
+    def reader(self, stream, name="probe"):
+        """Takes frames from a connection in a thread; the list of them, and the thread."""
+        stream.settimeout(nameplane.WAIT_S)
+        self.addCleanup(stream.close)
+        frames = []
+        taker = threading.Thread(target=take_frames, args=(stream, frames), daemon=True, name=name)
+        taker.start()
+        return (frames, taker)
+
+    def tcp(self, at):
+        (host, port) = at.rsplit(":", 1)
+        return socket.create_connection((host.strip("[]"), int(port)), timeout=nameplane.WAIT_S)
+
+    def unix(self):
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.connect(self.socket)
+        return stream
+
+    def ask_until_seen(self, agent, frames, name):
+        """Until the reader has a question for it; its answer comes behind it."""
+        def seen():
+            agent.udp(name + ".example")
+            return asked(frames, name) >= 2
+        eventually("a reader hears of " + name, seen)
+
+    def test_readers_come_to_us(self):
+        (agent, at) = self.listening(self.socket)
+        self.assertEqual(at, self.socket)
+        agent.udp("nobody.example")
+        self.assertEqual(self.dropped(agent), 2)
+        (first, taker) = self.reader(self.unix())
+        self.ask_until_seen(agent, first, "one")
+        (second, other) = self.reader(self.unix())
+        self.ask_until_seen(agent, second, "two")
+        agent.udp("both.example")
+        self.assertEqual(agent.stop(), 0)
+        for each in (taker, other):
+            each.join(nameplane.WAIT_S)
+            self.assertFalse(each.is_alive())
+        self.assertEqual([asked(frames, "both") for frames in (first, second)], [2, 2])
+        self.assertEqual(asked(first, "nobody") + asked(second, "one"), 0)
+        self.assertFalse(os.path.exists(self.socket))
+
+    def test_the_tools_of_others_read_it(self):
+        (agent, _) = self.listening("unix://" + self.socket)
+        captured = os.path.join(self.folder, "captured.sock")
+        receiver = self.capture("-u", captured)
+        eventually("the socket is there", lambda: os.path.exists(captured))
+        # fstrm_capture connects to nobody: it is brought together with us.
+        ours = self.unix()
+        theirs = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        theirs.connect(captured)
+        pumps = [threading.Thread(target=pump, args=ends, daemon=True)
+                 for ends in ((ours, theirs), (theirs, ours))]
+        for each in pumps:
+            each.start()
+        eventually("an event is counted as sent", lambda: self.is_taken(agent))
+        agent.tcp("tool.example", "AAAA")
+        agent.stop()
+        for each in pumps:
+            each.join(nameplane.WAIT_S)
+        events = [event["text"] for event in self.read(receiver) if "tool.example" in event["text"]]
+        self.assertEqual(["type: CLIENT_QUERY" in text for text in events], [True, False])
+
+    def is_taken(self, agent):
+        before = self.dropped(agent)
+        agent.udp("probe.example")
+        return self.dropped(agent) == before
+
+    def test_a_reader_that_takes_nothing_disturbs_nobody(self):
+        (agent, at) = self.listening("tcp://127.0.0.1:0")
+        with self.tcp(at) as deaf, self.tcp(at) as silent:
+            deaf.settimeout(nameplane.WAIT_S)
+            (frames, taker) = self.reader(self.tcp(at))
+            self.ask_until_seen(agent, frames, "first")
+            for i in range(300):
+                self.assertEqual(agent.udp("n%d.example" % i).rcode, "NOERROR")
+            eventually("the other one has all", lambda: asked(frames, "n299") == 2)
+            self.assertEqual(silent.recv(4), b"\0\0\0\0")  # READY: it is our turn to speak
+            self.assertEqual(agent.stop(), 0)
+            taker.join(nameplane.WAIT_S)
+
+    def test_more_readers_than_places_wait_for_one(self):
+        (agent, at) = self.listening("tcp://127.0.0.1:0")
+        readers = [self.tcp(at) for _ in range(9)]
+        taken = [self.reader(stream) for stream in readers]
+        for (frames, _) in taken[:8]:
+            self.ask_until_seen(agent, frames, "eight")
+        self.assertEqual(taken[8][0], [])
+        readers[0].shutdown(socket.SHUT_RDWR)
+        self.ask_until_seen(agent, taken[8][0], "ninth")
+        self.assertEqual(agent.stop(), 0)
+
+    def test_readers_by_tls(self):
+        ours = self.certificate("ours")
+        theirs = self.certificate("theirs")
+        block = "{\n tls %s %s %s\n}" % (*ours, theirs[0])
+        (agent, at) = self.listening("tls://127.0.0.1:0", block=block)
+        context = ssl.create_default_context(cafile=ours[0])
+        with self.tcp(at) as plain:
+            with self.assertRaises((ssl.SSLError, OSError)):  # shows no certificate
+                with context.wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+                    if not stream.recv(1):
+                        raise OSError("closed")
+        context.load_cert_chain(*theirs)
+        (frames, _) = self.reader(context.wrap_socket(self.tcp(at), server_hostname="127.0.0.1"))
+        self.ask_until_seen(agent, frames, "proved")
+        # Files that were renewed are used from the next reader on.
+        renewed = self.certificate("renewed")
+        os.rename(renewed[1], ours[1])
+        os.rename(renewed[0], ours[0])
+        context = ssl.create_default_context(cafile=ours[0])
+        context.load_cert_chain(*theirs)
+        (frames, _) = self.reader(context.wrap_socket(self.tcp(at), server_hostname="127.0.0.1"))
+        self.ask_until_seen(agent, frames, "renewed")
+        self.assertEqual(agent.stop(), 0)
+
+    def test_readers_that_need_not_prove_who_they_are(self):
+        ours = self.certificate("ours")
+        block = "{\n tls %s %s %s\n skipverify\n}" % (*ours, ours[0])
+        (agent, at) = self.listening("tls://127.0.0.1:0", block=block)
+        context = ssl.create_default_context(cafile=ours[0])
+        (frames, _) = self.reader(context.wrap_socket(self.tcp(at), server_hostname="127.0.0.1"))
+        self.ask_until_seen(agent, frames, "anybody")
+        self.assertEqual(agent.stop(), 0)
+
+    def test_an_address_that_is_taken_is_tried_again(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+            other.bind(self.socket)
+            other.listen(1)
+            agent = self.agent("dnstap listen %s\nwhoami" % self.socket)
+            agent.wait_for(r"dnstap\.cannot_listen .*Address already in use", seen=True)
+            self.assertEqual(agent.udp("meanwhile.example").rcode, "NOERROR")
+        # Nobody listens there any more, but its name is left.
+        self.assertTrue(os.path.exists(self.socket))
+        agent.wait_for(r"dnstap\.listening", seen=True)
+        (frames, _) = self.reader(self.unix())
+        def heard():
+            agent.udp("later.example")
+            return len(frames) >= 2
+        eventually("a reader hears", heard)
+
+    def test_readers_stay_over_a_reload(self):
+        (agent, at) = self.listening("tcp://127.0.0.1:0")
+        (frames, _) = self.reader(self.tcp(at))
+        self.ask_until_seen(agent, frames, "before")
+        path = os.path.join(self.folder, "Corefile")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.write("Corefile", text.replace("whoami", "nsid other\nwhoami"))
+        agent.process.send_signal(signal.SIGUSR1)
+        agent.wait_for(r"reload\.done", seen=True)
+        agent.udp("after.example")
+        eventually("the same reader hears", lambda: asked(frames, "after") == 2)
+
+    def test_what_makes_no_sense_is_refused(self):
+        for (line, said) in (
+                ("dnstap listen", "'listen', expected an address behind it"),
+                ("dnstap listen tls://127.0.0.1:0", "tls:// without a 'tls CERT KEY'"),
+                ("dnstap listen tcp://127.0.0.1:0 {\n tls a b\n}", "expected 'listen' and tls://"),
+                ("dnstap tls://127.0.0.1:1 {\n tls a b\n}", "expected 'listen' and tls://"),
+                ("dnstap listen tls://127.0.0.1:0 {\n tls a b\n}", "certificate a: No such file"),
+                ("dnstap tcp://:1", "expected the path of a socket")):
+            (code, _, error) = self.run_command("check", self.write("Corefile", ". {\n%s\n}\n" % line))
+            self.assertEqual((code, said in error), (2, True), error)
+
     @staticmethod
     def free_port():
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             return one.getsockname()[1]
+
+
+def asked(frames, name):
+    """How many of the frames have a message about NAME.example."""
+    wire = bytes([len(name)]) + name.encode("ascii") + b"\x07example\0"
+    return sum(wire in frame for frame in list(frames))
+
+
+def pump(source, sink):
+    """Octets from one to the other, and the end."""
+    try:
+        while octets := source.recv(65536):
+            sink.sendall(octets)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
 
 
 def take_frames(stream, frames):
