@@ -1,32 +1,35 @@
 #pragma once
 // Channels: sockets towards one upstream, of one worker. What comes and what breaks is told to the
-// engine that owns them; a channel must not be destroyed while it does so.
+// engine that owns them; a channel must not be destroyed while it does so. Those that are
+// connections are in connection.hpp.
 
 #include "base/fd.hpp"
 #include "net/loop.hpp"
-#include "net/tcp.hpp"
-#include "net/tls.hpp"
 #include "plugins/forward/datagrams.hpp"
 #include "plugins/forward/settings.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
-#include <vector>
+#include <utility>
 
 namespace nameplane::plugins::forwarding {
 
 using Time = std::chrono::steady_clock::time_point;
 
-enum class Proto : std::uint8_t { udp, tcp, tls };
+/// How an upstream is asked.
+enum class Proto : std::uint8_t { udp, tcp, tls, https };
+inline constexpr std::size_t protos_count = 4;
 
 class Channel;
 
 class ChannelUser {
 public:
-    virtual void received(Channel& channel, std::span<const std::uint8_t> message) noexcept = 0;
+    /// False: it is the answer to nothing that was asked.
+    virtual bool received(Channel& channel, std::span<const std::uint8_t> message) noexcept = 0;
+    /// The question with that id gets no answer; `untouched`: the upstream has not even looked.
+    virtual void lost(Channel& channel, std::uint16_t id, bool untouched) noexcept = 0;
     /// Nothing comes over it any more, or (UDP) nobody was there.
     virtual void broken(Channel& channel) noexcept = 0;
 
@@ -44,6 +47,14 @@ public:
 
     /// False: it cannot; the channel is of no more use.
     [[nodiscard]] virtual bool send(std::span<const std::uint8_t> message) noexcept = 0;
+    /// Nobody waits for the answer to the question with that id any more.
+    virtual void give_up(std::uint16_t /*id*/) noexcept {}
+    /// With so many questions under way another channel is the better one.
+    virtual std::size_t room() const noexcept { return room_max; }
+    /// Whether further questions must go elsewhere.
+    virtual bool is_closing() const noexcept { return false; }
+
+    static constexpr std::size_t room_max = 128;
 
     std::uint32_t number() const noexcept { return number_; }
     /// Queries that have no answer yet.
@@ -53,10 +64,15 @@ public:
     Time born() const noexcept { return born_; }
     Time used_at() const noexcept { return used_at_; }
     bool is_broken() const noexcept { return broken_; }
+    /// Whether nothing at all has come for `time` since a question was sent.
+    bool is_silent(Time now, std::chrono::milliseconds time) const noexcept {
+        return waiting_ && now - waiting_since_ > time;
+    }
     void sent(Time now) noexcept {
         ++in_flight_;
         ++queries_;
         used_at_ = now;
+        if (!std::exchange(waiting_, true)) waiting_since_ = now;
     }
     void settled(bool answered) noexcept {
         --in_flight_;
@@ -64,7 +80,11 @@ public:
     }
 
 protected:
-    void tell(std::span<const std::uint8_t> message) noexcept { user_->received(*this, message); }
+    bool tell(std::span<const std::uint8_t> message) noexcept {
+        return user_->received(*this, message);
+    }
+    void tell_lost(std::uint16_t id, bool untouched) noexcept { user_->lost(*this, id, untouched); }
+    void heard() noexcept { waiting_ = false; }
     void tell_broken() noexcept {
         broken_ = true;
         user_->broken(*this);
@@ -78,6 +98,8 @@ private:
     std::size_t answers_ = 0;
     Time born_;
     Time used_at_;
+    Time waiting_since_;
+    bool waiting_ = false;
     bool broken_ = false;
 };
 
@@ -99,38 +121,6 @@ private:
     UniqueFd fd_;
     Outbox* outbox_;
     Inbox* inbox_;
-    std::unique_ptr<net::FdWatch> watch_;
-};
-
-/// A TCP or TLS connection with many queries under way.
-class StreamChannel final : public Channel {
-public:
-    struct Security {
-        std::shared_ptr<const net::TlsClient> client;
-        std::string server_name;
-    };
-    /// `fd`: a connection that has been begun. Without `security`: TCP.
-    StreamChannel(ChannelUser& user, std::uint32_t number, Time now, net::Loop& loop, UniqueFd fd,
-                  const SocketAddress& peer, std::optional<Security> security);
-    bool send(std::span<const std::uint8_t> message) noexcept override;
-
-private:
-    enum class Stage : std::uint8_t { connecting, proving, open };
-
-    void ready(bool readable, bool writable) noexcept;
-    bool begin() noexcept;
-    bool read() noexcept;
-    bool take_frames() noexcept;
-    bool write_out() noexcept;
-    net::IoResult read_some(std::span<std::uint8_t> room) noexcept;
-    void watch() noexcept;
-
-    Stage stage_ = Stage::connecting;
-    std::optional<Security> security_;
-    std::optional<net::TcpStream> tcp_;
-    std::optional<net::TlsStream> tls_;
-    std::vector<std::uint8_t> out_;  // frames that were not written yet
-    std::vector<std::uint8_t> in_;   // frames that are not whole yet
     std::unique_ptr<net::FdWatch> watch_;
 };
 

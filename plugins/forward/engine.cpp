@@ -160,7 +160,11 @@ int Engine::pick(Exchange& exchange) noexcept {
 }
 
 Proto Engine::proto_for(const Exchange& exchange, std::size_t target) const noexcept {
-    if (settings_.targets[target].tls) return Proto::tls;
+    switch (settings_.targets[target].scheme) {
+    case Scheme::tls: return Proto::tls;
+    case Scheme::https: return Proto::https;
+    case Scheme::dns: break;
+    }
     if (settings_.force_tcp) return Proto::tcp;
     return exchange.question.tcp && !settings_.prefer_udp ? Proto::tcp : Proto::udp;
 }
@@ -235,7 +239,23 @@ void Engine::end(Attempt& attempt, bool answered) noexcept {
     if (attempt.channel == nullptr) return;
     unlink(attempt);
     attempt.channel->settled(answered);
+    if (!answered) attempt.channel->give_up(attempt.id);
     attempt.channel = nullptr;
+}
+
+/// The same upstream, over another connection if need be. That is no failure, but must end: false
+/// if it has been tried too often, or cannot be sent.
+bool Engine::ask_again(Exchange& exchange, Attempt& attempt) noexcept {
+    constexpr unsigned again_max = 3;
+    if (exchange.again == again_max) return false;
+    ++exchange.again;
+    const std::size_t target = attempt.target;
+    const Proto proto = attempt.proto;
+    end(attempt, false);
+    if (start(exchange, target, proto)) return true;
+    // As if it had been under way, for failed() to go on from there.
+    attempt.target = target;
+    return false;
 }
 
 void Engine::failed(Exchange& exchange, Attempt& attempt) noexcept {
@@ -251,10 +271,13 @@ void Engine::failed(Exchange& exchange, Attempt& attempt) noexcept {
     try_next(exchange);
 }
 
-void Engine::received(Channel& channel, std::span<const std::uint8_t> message) noexcept {
+bool Engine::received(Channel& channel, std::span<const std::uint8_t> message) noexcept {
     const std::optional<dns::AnswerHead> head = dns::read_answer_head(message);
     Attempt* const attempt = head ? attempt_of(channel, head->id) : nullptr;
-    if (attempt == nullptr) return shared_.strays.add(worker_);
+    if (attempt == nullptr) {
+        shared_.strays.add(worker_);
+        return false;
+    }
     Exchange& exchange = *attempt->exchange;
     const Question& question = exchange.question;
     bool ours = head->type == question.type && head->klass == question.klass &&
@@ -267,8 +290,19 @@ void Engine::received(Channel& channel, std::span<const std::uint8_t> message) n
         ours = std::memcmp(asked.data(), head->name.data(), name.size()) == 0;
     }
     // Somebody guesses: the true answer may still come.
-    if (!ours) return shared_.strays.add(worker_);
+    if (!ours) {
+        shared_.strays.add(worker_);
+        return false;
+    }
     answered(exchange, *attempt, message);
+    return true;
+}
+
+void Engine::lost(Channel& channel, std::uint16_t id, bool untouched) noexcept {
+    Attempt* const attempt = attempt_of(channel, id);
+    if (attempt == nullptr) return;
+    Exchange& exchange = *attempt->exchange;
+    if (!untouched || !ask_again(exchange, *attempt)) failed(exchange, *attempt);
 }
 
 void Engine::answered(Exchange& exchange, Attempt& attempt,

@@ -49,7 +49,8 @@ public:
     bool is_closed() const noexcept { return closed_; }
     std::size_t under_way() const noexcept { return active_.size(); }
 
-    void received(Channel& channel, std::span<const std::uint8_t> message) noexcept override;
+    bool received(Channel& channel, std::span<const std::uint8_t> message) noexcept override;
+    void lost(Channel& channel, std::uint16_t id, bool untouched) noexcept override;
     void broken(Channel& channel) noexcept override;
 
 private:
@@ -69,6 +70,7 @@ private:
     Proto proto_for(const Exchange& exchange, std::size_t target) const noexcept;
     void hedge(Exchange& exchange) noexcept;
     void end(Attempt& attempt, bool answered) noexcept;
+    bool ask_again(Exchange& exchange, Attempt& attempt) noexcept;
     void failed(Exchange& exchange, Attempt& attempt) noexcept;
     void answered(Exchange& exchange, Attempt& attempt,
                   std::span<const std::uint8_t> message) noexcept;
@@ -78,6 +80,7 @@ private:
     Channel* channel_to(std::size_t target, Proto proto) noexcept;
     Channel* udp_to(std::size_t target) noexcept;
     Channel* stream_to(std::size_t target, Proto proto) noexcept;
+    std::unique_ptr<Channel> connect(std::size_t target, Proto proto, Time now);
     bool is_worn(const Channel& channel, Time now) const noexcept;
     void count_channel(std::size_t target, Proto proto, bool kept) noexcept;
     void drop_channels(Time now) noexcept;

@@ -3,6 +3,7 @@
 #include "net/connect.hpp"
 #include "plugins/forward/engine.hpp"
 #include "plugins/forward/exchange.hpp"
+#include "plugins/forward/https.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -17,6 +18,8 @@ constexpr std::size_t retired_max = 256;
 constexpr std::chrono::milliseconds tick_busy{10};
 constexpr std::chrono::milliseconds tick_idle{1000};
 constexpr std::chrono::milliseconds probe_timeout{1000};
+/// A connection over which nothing comes for so long, with questions waiting, leads nowhere.
+constexpr std::chrono::milliseconds silence_least{3000};
 
 Time now_of_clock() noexcept {
     return std::chrono::steady_clock::now();
@@ -30,7 +33,7 @@ Channel* Engine::channel_to(std::size_t target, Proto proto) noexcept {
 }
 
 bool Engine::is_worn(const Channel& channel, Time now) const noexcept {
-    if (channel.is_broken()) return true;
+    if (channel.is_broken() || channel.is_closing()) return true;
     if (settings_.max_age.count() != 0 && now - channel.born() > settings_.max_age) return true;
     return channel.in_flight() == 0 && now - channel.used_at() > settings_.expire;
 }
@@ -72,26 +75,40 @@ Channel* Engine::udp_to(std::size_t target) noexcept {
 Channel* Engine::stream_to(std::size_t target, Proto proto) noexcept {
     const Time now = now_of_clock();
     Peer& peer = peers_[target];
+    const auto silence_max = std::max(silence_least, 2 * settings_.read_timeout);
     for (auto& stream : peer.streams) {
-        if (is_worn(*stream, now)) retired_.push_back(std::move(stream));
+        if (is_worn(*stream, now) || stream->is_silent(now, silence_max)) {
+            retired_.push_back(std::move(stream));
+        }
     }
     std::erase(peer.streams, nullptr);
-    StreamChannel* least = nullptr;
+    Channel* least = nullptr;
     for (const auto& stream : peer.streams) {
         if (least == nullptr || stream->in_flight() < least->in_flight()) least = stream.get();
     }
-    const bool enough = least != nullptr && (least->in_flight() < Peer::stream_queries ||
+    const bool enough = least != nullptr && (least->in_flight() < least->room() ||
                                              peer.streams.size() == Peer::streams_max);
     count_channel(target, proto, enough);
     if (enough) return least;
+    std::unique_ptr<Channel> channel = connect(target, proto, now);
+    if (channel == nullptr) return nullptr;
+    peer.streams.push_back(std::move(channel));
+    return peer.streams.back().get();
+}
+
+std::unique_ptr<Channel> Engine::connect(std::size_t target, Proto proto, Time now) {
     const Target& to = settings_.targets[target];
     Result<UniqueFd> fd = net::begin_tcp(to.address, settings_.source);
     if (!fd) return nullptr;
-    std::optional<StreamChannel::Security> security;
-    if (proto == Proto::tls) security.emplace(shared_.tls, to.server_name);
-    peer.streams.push_back(std::make_unique<StreamChannel>(
-        *this, next_channel_++, now, *loop_, std::move(*fd), to.address, std::move(security)));
-    return peer.streams.back().get();
+    ConnectionChannel::Begun begun{std::move(*fd), to.address, {}};
+    const std::uint32_t number = next_channel_++;
+    if (proto == Proto::https) {
+        begun.security = {shared_.https, to.server_name};
+        return std::make_unique<HttpsChannel>(*this, number, now, *loop_, std::move(begun), to,
+                                              settings_.doh_get);
+    }
+    if (proto == Proto::tls) begun.security = {shared_.tls, to.server_name};
+    return std::make_unique<StreamChannel>(*this, number, now, *loop_, std::move(begun));
 }
 
 /// What was under way on it is lost. A connection that served before was merely closed for being
@@ -109,15 +126,8 @@ void Engine::broken(Channel& channel) noexcept {
         if (exchange->serial != serial) continue;
         for (Attempt& attempt : exchange->attempts) {
             if (attempt.channel != &channel) continue;
-            const std::size_t target = attempt.target;
-            const Proto proto = attempt.proto;
-            if (served && proto != Proto::udp) {
-                end(attempt, false);
-                if (start(*exchange, target, proto)) break;
-                // As if it had been under way, for failed() to go on from there.
-                attempt.target = target;
-            }
-            failed(*exchange, attempt);
+            const bool merely_old = served && attempt.proto != Proto::udp;
+            if (!merely_old || !ask_again(*exchange, attempt)) failed(*exchange, attempt);
             break;
         }
     }

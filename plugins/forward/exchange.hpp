@@ -33,7 +33,8 @@ struct Engine::Exchange {
     std::size_t skipped = 0;  ///< those that were down, this time round
     std::uint32_t failures = 0;
     std::size_t failovers = 0;
-    int probe_of = -1;  ///< a health check of that target
+    unsigned again = 0;  ///< how often one upstream was asked once more without a failure
+    int probe_of = -1;   ///< a health check of that target
     // How.
     bool edns = true;
     std::uint32_t case_bits = 0;
@@ -51,13 +52,11 @@ struct Engine::Exchange {
 struct Engine::Peer {
     static constexpr std::size_t udp_channels = 8;
     static constexpr std::size_t streams_max = 8;
-    /// More on one connection are better off on another one.
-    static constexpr std::size_t stream_queries = 128;
 
     std::unique_ptr<Outbox> outbox;  // made when it is first needed
     std::array<std::unique_ptr<UdpChannel>, udp_channels> udp;
-    std::size_t udp_at = 0;  // the port of what lies in the outbox
-    std::vector<std::unique_ptr<StreamChannel>> streams;
+    std::size_t udp_at = 0;                         // the port of what lies in the outbox
+    std::vector<std::unique_ptr<Channel>> streams;  // connections
     // Smoothed, as TCP does it (RFC 6298).
     double rtt_ms = 0;
     double rtt_variance_ms = 0;

@@ -1,9 +1,11 @@
 #include "plugins/forward/forward.hpp"
 
 #include "dns/parse_answer.hpp"
+#include "plugins/forward/host_lookup.hpp"
 #include <nameplane/tap.hpp>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace nameplane::plugins {
@@ -21,21 +23,46 @@ struct Forward::Note {
     std::span<const std::uint8_t> put_aside;
 };
 
+namespace {
+
+/// What only those need that are asked over TLS or HTTPS.
+Result<forwarding::TlsClients> tls_clients(const Options& given, const Settings& settings) {
+    using forwarding::Scheme;
+    forwarding::TlsClients clients;
+    for (const auto& [scheme, inside, place] :
+         {std::tuple{Scheme::tls, "dot", &clients.tls}, {Scheme::https, "h2", &clients.https}}) {
+        const bool wanted =
+            std::ranges::find(settings.targets, scheme, &forwarding::Target::scheme) !=
+            settings.targets.end();
+        if (!wanted) continue;
+        auto made = net::TlsClient::make({.certificate = settings.tls_certificate,
+                                          .key = settings.tls_key,
+                                          .authorities = settings.tls_authorities,
+                                          .inside = inside});
+        if (!made) return given.wrong("tls", made.error().text + ", expected PEM files");
+        *place = std::move(*made);
+    }
+    return clients;
+}
+
+}  // namespace
+
 Result<PluginPtr> Forward::make(const Options& given, Setup& setup) {
     Result<Settings> settings = forwarding::read_settings(given);
     if (!settings) return settings.error();
-    std::shared_ptr<const net::TlsClient> tls;
-    const bool wanted = std::ranges::any_of(settings->targets, &forwarding::Target::tls);
-    if (wanted) {
-        Result<std::shared_ptr<const net::TlsClient>> made =
-            net::TlsClient::make({.certificate = settings->tls_certificate,
-                                  .key = settings->tls_key,
-                                  .authorities = settings->tls_authorities});
-        if (!made) return given.wrong("tls", made.error().text + ", expected PEM files");
-        tls = std::move(*made);
+    Result<forwarding::TlsClients> clients = tls_clients(given, *settings);
+    if (!clients) return clients.error();
+    // `nameplane check` runs where those names may mean nothing.
+    if (setup.background != nullptr) {
+        const std::vector<SocketAddress>& resolvers = settings->resolvers;
+        const Status found =
+            forwarding::look_up_targets(given, *settings, [&](const std::string& host) {
+                return forwarding::look_up_host(host, resolvers);
+            });
+        if (!found) return found.error();
     }
     auto shared = std::make_shared<Shared>(std::move(*settings), setup.workers, setup.metrics,
-                                           std::move(tls), setup.clock);
+                                           std::move(*clients), setup.clock);
     return PluginPtr{new Forward{std::move(shared), setup.workers}};
 }
 

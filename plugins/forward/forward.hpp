@@ -21,8 +21,9 @@ public:
     static constexpr std::array options{
         Option{"from", Zones{}, "names under this zone are passed on"},
         Option{"to", Words{.from = 1},
-               "upstreams: ADDRESS[:PORT], dns://..., tls://ADDRESS[%NAME][:PORT], or a file with "
-               "nameservers as /etc/resolv.conf; at most 15"},
+               "upstreams: HOST[:PORT], dns://..., tls://HOST[%NAME][:PORT], "
+               "https://HOST[%NAME][:PORT][/PATH], or a file with nameservers as /etc/resolv.conf; "
+               "at most 15"},
         Option{"except", Zones{}, "zones that are not passed on"},
         Option{"force_tcp", Flag{}, "ask over TCP, however the query came"},
         Option{"prefer_udp", Flag{}, "ask over UDP first, also when the query came over TCP"},
@@ -40,9 +41,10 @@ public:
             "max_connect_attempts", Integer{.from = 0, .to = 4'294'967'295, .unset = 0},
             "how often one question may fail; 0: no limit; unset: twice the number of upstreams"},
         Option{"doh_method", OneOf{{"POST", "GET"}, "POST"},
-               "without effect: upstreams are not asked over HTTPS"},
+               "how upstreams with https:// are asked"},
         Option{"tls", Words{.to = 3}, "[CA], CERT KEY, or CERT KEY CA: PEM files"},
-        Option{"tls_servername", Text{}, "the name that upstreams with tls:// must prove"},
+        Option{"tls_servername", Text{},
+               "the name that upstreams with tls:// or https:// must prove"},
         Option{"policy", OneOf{{"random", "round_robin", "sequential"}, "random"},
                "which upstream is asked first"},
         Option{"health_check", Words{.from = 1, .to = 4},
@@ -56,7 +58,9 @@ public:
                "SERVFAIL at once when all upstreams are down, instead of trying one"},
         Option{"failover", Words{.from = 1}, "rcodes that let the next upstream try"},
         Option{"source_address", Addresses{}, "the address questions are sent from"},
-        Option{"resolver", Words{}, "without effect: upstreams are named by address"},
+        Option{
+            "resolver", Words{.from = 1},
+            "ADDRESS[:PORT]: who is asked for the addresses of upstreams that are named by host"},
         Option{"randomize_case", Flag{}, "ask in mixed case and check that it comes back (0x20)"},
         Option{"hedge", Flag{.unset = true}, "ask a second time when an answer is late"}};
     static constexpr Syntax syntax{.positional = {"from", "to..."}, .repeats = true};

@@ -16,6 +16,16 @@ namespace {
 
 constexpr std::uint16_t dns_port = 53;
 constexpr std::uint16_t tls_port = 853;
+constexpr std::uint16_t https_port = 443;
+
+std::uint16_t port_of(Scheme scheme) noexcept {
+    switch (scheme) {
+    case Scheme::dns: return dns_port;
+    case Scheme::tls: return tls_port;
+    case Scheme::https: return https_port;
+    }
+    return dns_port;
+}
 
 std::optional<std::string> content_of(const std::string& path) {
     std::error_code error;
@@ -50,6 +60,71 @@ std::string take_server_name(std::string& host) {
     return name;
 }
 
+bool is_label(std::string_view text) noexcept {
+    constexpr std::size_t label_octets_max = 63;
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_';
+    };
+    return !text.empty() && text.size() <= label_octets_max && std::ranges::all_of(text, fits);
+}
+
+/// Whether `name`, without a dot at its end, can be that of a host. One that ends with a number is
+/// an address that was mistyped.
+bool is_host(std::string_view name) noexcept {
+    constexpr std::size_t name_size_max = 253;
+    if (name.empty() || name.size() > name_size_max || name.back() == '.') return false;
+    const std::string_view last = name.substr(name.rfind('.') + 1);
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (std::ranges::all_of(last, is_digit)) return false;
+    while (!name.empty()) {
+        const std::size_t end = std::min(name.find('.'), name.size());
+        if (!is_label(name.substr(0, end))) return false;
+        name.remove_prefix(std::min(end + 1, name.size()));
+    }
+    return true;
+}
+
+/// "name", "name:port": to the two of `target`. False: not that.
+bool take_host(std::string_view text, Target& target) {
+    if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
+        const std::string_view digits = text.substr(colon + 1);
+        const char* const end = digits.data() + digits.size();
+        const auto [at, error] = std::from_chars(digits.data(), end, target.address.port);
+        if (error != std::errc{} || at != end || target.address.port == 0) return false;
+        text = text.substr(0, colon);
+    }
+    if (text.ends_with('.')) text.remove_suffix(1);
+    if (!is_host(text)) return false;
+    target.host = text;
+    return true;
+}
+
+/// Takes the path off "host/path". False: it is none that can be asked.
+bool take_path(std::string& host, std::string& path) {
+    constexpr std::string_view template_end = "{?dns}";
+    path = "/dns-query";
+    const std::size_t slash = host.find('/');
+    if (slash == std::string::npos) return true;
+    path = host.substr(slash);
+    host.resize(slash);
+    // As RFC 8484 writes the templates that servers publish.
+    if (path.ends_with(template_end)) path.resize(path.size() - template_end.size());
+    const auto fits = [](char c) {
+        return c > ' ' && c < 0x7f && c != '?' && c != '#' && c != '{' && c != '}';
+    };
+    return path.size() > 1 && std::ranges::all_of(path, fits);
+}
+
+/// One server counts once, however it was named.
+void add(std::vector<Target>& targets, Target target) {
+    const auto is_same = [&target](const Target& other) {
+        return other.address == target.address && other.scheme == target.scheme &&
+               other.host == target.host;
+    };
+    if (std::ranges::none_of(targets, is_same)) targets.push_back(std::move(target));
+}
+
 /// Collects settings and what is wrong with them.
 class Reading {
 public:
@@ -64,6 +139,7 @@ public:
         rcodes("next", settings_.next);
         rcodes("failover", settings_.failover);
         tls();
+        resolvers();
         if (mistakes_.any()) return mistakes_.to_error();
         return std::move(settings_);
     }
@@ -86,28 +162,30 @@ private:
     }
 
     void to() {
-        for (const std::string& word : given_.words("to")) {
+        const std::vector<std::string>& all = given_.words("to");
+        if (all.size() > words_max) {
+            return wrong("to", std::to_string(all.size()) + " upstreams, expected at most " +
+                                   std::to_string(words_max));
+        }
+        bool good = true;
+        for (const std::string& word : all) {
             if (const auto text = content_of(word)) {
-                const std::vector<SocketAddress> servers = parse_resolv_conf(*text);
-                if (servers.empty()) {
-                    wrong("to", "'" + word + "' has no nameserver, expected one at least");
+                for (const SocketAddress& each : parse_resolv_conf(*text)) {
+                    add(settings_.targets, {.address = each});
                 }
-                for (const SocketAddress& each : servers) add({each, false, {}});
             } else if (Result<Target> target = parse_target(word)) {
-                add(std::move(*target));
+                add(settings_.targets, std::move(*target));
             } else {
+                good = false;
                 wrong("to", target.error().text);
             }
         }
-        if (settings_.targets.size() > targets_max) {
-            wrong("to", std::to_string(settings_.targets.size()) + " upstreams, expected at most " +
-                            std::to_string(targets_max));
+        if (good && settings_.targets.empty()) {
+            wrong("to", "'" + all.front() + "' has no nameserver, expected one at least");
         }
-    }
-
-    void add(Target target) {
-        if (std::ranges::find(settings_.targets, target) == settings_.targets.end()) {
-            settings_.targets.push_back(std::move(target));
+        if (settings_.targets.size() > targets_max) {
+            wrong("to", std::to_string(settings_.targets.size()) +
+                            " nameservers, expected at most " + std::to_string(targets_max));
         }
     }
 
@@ -122,11 +200,12 @@ private:
         settings_.max_concurrent = given_.integer("max_concurrent");
         settings_.next_on_nodata = given_.flag("next_on_nodata");
         settings_.failfast = given_.flag("failfast_all_unhealthy_upstreams");
+        settings_.doh_get = given_.word("doh_method") == "GET";
         const std::vector<IpAddress>& source = given_.addresses("source_address");
         if (source.size() > 1) wrong("source_address", "several addresses, expected one");
         if (source.size() == 1) settings_.source = source.front();
         for (const Target& target : settings_.targets) {
-            if (!settings_.source) break;
+            if (!settings_.source || !target.host.empty()) continue;
             if (settings_.source->family() != target.address.address.family()) {
                 wrong("source_address", "'" + settings_.source->to_string() + "' cannot reach " +
                                             target.label() +
@@ -210,12 +289,24 @@ private:
         if (files.size() == 3) settings_.tls_authorities = files[2];
         const std::string& name = given_.text("tls_servername");
         for (Target& target : settings_.targets) {
-            if (!target.tls || name.empty()) continue;
-            if (!target.server_name.empty()) {
+            if (target.scheme == Scheme::dns) continue;
+            if (!target.server_name.empty() && !name.empty()) {
                 wrong("tls_servername", "'" + name + "' beside '" + target.server_name +
                                             "' in the upstream, expected one of them");
             }
-            target.server_name = name;
+            if (!name.empty()) target.server_name = name;
+            if (target.server_name.empty()) target.server_name = target.host;
+        }
+    }
+
+    void resolvers() {
+        for (const std::string& word : given_.words("resolver")) {
+            const auto address = address_of(word, dns_port);
+            if (!address) {
+                wrong("resolver", "'" + word + "', expected an address, with a port or without");
+            } else {
+                settings_.resolvers.push_back(*address);
+            }
         }
     }
 
@@ -226,30 +317,43 @@ private:
 
 }  // namespace
 
+std::string Target::authority() const {
+    std::string text = server_name;
+    if (text.empty()) {
+        text = address.address.to_string();
+        if (address.address.is_v6()) text = '[' + text + ']';
+    }
+    return address.port == https_port ? text : text + ':' + std::to_string(address.port);
+}
+
 Result<Target> parse_target(std::string_view word) {
+    const auto wrong = [word](const char* expected) {
+        return Error{Errc::invalid, "'" + std::string{word} + "', expected " + expected};
+    };
     std::string host{word};
-    bool tls = false;
+    Target target;
     if (const std::size_t end = word.find("://"); end != std::string_view::npos) {
         const std::string_view scheme = word.substr(0, end);
         host = word.substr(end + 3);
-        if (scheme == "https") {
-            return Error{Errc::unsupported, "'" + std::string{word} +
-                                                "': upstreams are not asked over HTTPS, expected "
-                                                "dns:// or tls://"};
+        if (scheme == "tls") {
+            target.scheme = Scheme::tls;
+        } else if (scheme == "https") {
+            target.scheme = Scheme::https;
+        } else if (scheme != "dns") {
+            return wrong("dns://, tls:// or https://");
         }
-        if (scheme != "dns" && scheme != "tls") {
-            return Error{Errc::invalid, "'" + std::string{word} + "', expected dns:// or tls://"};
-        }
-        tls = scheme == "tls";
     }
-    Target target{.address = {}, .tls = tls, .server_name = take_server_name(host)};
-    const auto address = address_of(host, tls ? tls_port : dns_port);
-    if (!address) {
-        return Error{Errc::invalid,
-                     "'" + std::string{word} + "', expected an address or a file with nameservers"};
+    if (target.scheme == Scheme::https && !take_path(host, target.path)) {
+        return wrong("no path, or one as /dns-query, without a query part");
     }
-    target.address = *address;
-    return target;
+    target.server_name = take_server_name(host);
+    if (const auto address = address_of(host, port_of(target.scheme))) {
+        target.address = *address;
+        return target;
+    }
+    target.address.port = port_of(target.scheme);
+    if (take_host(host, target)) return target;
+    return wrong("an address, the name of a host or a file with nameservers");
 }
 
 std::vector<SocketAddress> parse_resolv_conf(std::string_view text) {
@@ -269,6 +373,42 @@ std::vector<SocketAddress> parse_resolv_conf(std::string_view text) {
 
 Result<Settings> read_settings(const Options& given) {
     return Reading{given}.all();
+}
+
+Status look_up_targets(const Options& given, Settings& settings, const LookUp& look_up) {
+    Mistakes mistakes;
+    std::vector<Target> all;
+    for (const Target& target : settings.targets) {
+        if (target.host.empty()) {
+            add(all, target);
+            continue;
+        }
+        const Result<std::vector<IpAddress>> addresses = look_up(target.host);
+        std::size_t usable = 0;
+        for (const IpAddress& address : addresses ? *addresses : std::vector<IpAddress>{}) {
+            if (settings.source && settings.source->family() != address.family()) continue;
+            if (++usable > addresses_per_host_max) break;
+            Target one = target;
+            one.host.clear();
+            one.address.address = address;
+            add(all, std::move(one));
+        }
+        if (usable != 0) continue;
+        const std::string why =
+            addresses ? "no address of source_address' family" : addresses.error().text;
+        mistakes.add(given.wrong("to", "no upstream called '" + target.host + "': " + why));
+    }
+    if (all.size() > targets_max) {
+        mistakes.add(given.wrong("to", std::to_string(all.size()) +
+                                           " addresses, expected at most " +
+                                           std::to_string(targets_max)));
+    }
+    if (mistakes.any()) return mistakes.to_error();
+    settings.targets = std::move(all);
+    if (!given.given("max_connect_attempts")) {
+        settings.attempts_max = static_cast<std::uint32_t>(2 * settings.targets.size());
+    }
+    return {};
 }
 
 }  // namespace nameplane::plugins::forwarding

@@ -10,7 +10,7 @@ namespace nameplane::plugins::forwarding {
 
 namespace {
 
-constexpr std::array<const char*, 3> protos{"udp", "tcp", "tcp-tls"};
+constexpr std::array<const char*, protos_count> protos{"udp", "tcp", "tcp-tls", "https"};
 constexpr std::array rcodes{dns::Rcode::no_error,  dns::Rcode::form_err, dns::Rcode::serv_fail,
                             dns::Rcode::nx_domain, dns::Rcode::not_imp,  dns::Rcode::refused,
                             dns::Rcode::not_auth,  dns::Rcode::not_zone, dns::Rcode::bad_vers,
@@ -65,10 +65,12 @@ void make_metrics(Upstream& upstream, const std::string& to, metrics::Registry& 
 
 }  // namespace
 
-Shared::Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics,
-               std::shared_ptr<const net::TlsClient> tls_client, const Clock* given_clock)
-    : settings{std::move(wanted)}, window{window_for(workers)},
-      clock{given_clock == nullptr ? system_clock : *given_clock}, tls{std::move(tls_client)},
+Shared::Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics, TlsClients clients,
+               const Clock* given_clock)
+    : settings{std::move(wanted)}, window{window_for(workers)}, clock{given_clock == nullptr
+                                                                          ? system_clock
+                                                                          : *given_clock},
+      tls{std::move(clients.tls)}, https{std::move(clients.https)},
       upstreams(settings.targets.size()),
       broken{metrics.counter("coredns_forward_healthcheck_broken_total",
                              "Counter of the number of complete failures of the healthchecks.")},

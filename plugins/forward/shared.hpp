@@ -24,13 +24,19 @@ struct Upstream {
     // Of metrics, under CoreDNS' names.
     std::array<metrics::Histogram*, 12> durations{};  ///< by rcode; the last one: all others
     metrics::Counter* check_failures = nullptr;
-    std::array<metrics::Counter*, 3> hits{};  ///< by Proto
-    std::array<metrics::Counter*, 3> misses{};
+    std::array<metrics::Counter*, protos_count> hits{};  ///< by Proto
+    std::array<metrics::Counter*, protos_count> misses{};
+};
+
+/// Who we are and whom we trust; nullptr where nobody is asked so.
+struct TlsClients {
+    std::shared_ptr<const net::TlsClient> tls;
+    std::shared_ptr<const net::TlsClient> https;
 };
 
 struct Shared {
-    Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics,
-           std::shared_ptr<const net::TlsClient> tls_client, const Clock* given_clock);
+    Shared(Settings wanted, std::size_t workers, metrics::Registry& metrics, TlsClients clients,
+           const Clock* given_clock);
 
     const Settings settings;
     /// Of one worker's Outbox.
@@ -38,7 +44,8 @@ struct Shared {
     const SystemClock system_clock;
     /// By which an Outbox knows that time has passed: the one given, else the machine's.
     const Clock& clock;
-    std::shared_ptr<const net::TlsClient> tls;
+    const std::shared_ptr<const net::TlsClient> tls;
+    const std::shared_ptr<const net::TlsClient> https;
     std::vector<Upstream> upstreams;  ///< one for each target, in their order
     std::atomic<std::int64_t> concurrent{0};
     std::atomic<std::uint32_t> turn{0};  ///< of round_robin

@@ -17,8 +17,6 @@
 using namespace nameplane;
 using namespace nameplane::test;
 using namespace std::chrono_literals;
-using plugins::forwarding::parse_resolv_conf;
-using plugins::forwarding::parse_target;
 
 namespace {
 
@@ -545,49 +543,4 @@ TEST_CASE("a query under way keeps to the upstreams it began with") {
     CHECK(addresses_of(world.lab->ask("www.example.")) == std::vector<std::string>{"192.0.2.2"});
     CHECK_FALSE(world.lab->is_answered(number));
     (void)old;
-}
-
-TEST_CASE("upstreams as they are written") {
-    struct Row {
-        const char* word;
-        const char* address;
-        bool tls;
-        const char* name;
-    };
-    const Row rows[] = {
-        {"10.0.0.1", "10.0.0.1:53", false, ""},
-        {"10.0.0.1:5353", "10.0.0.1:5353", false, ""},
-        {"dns://10.0.0.1", "10.0.0.1:53", false, ""},
-        {"2001:db8::1", "[2001:db8::1]:53", false, ""},
-        {"[2001:db8::1]", "[2001:db8::1]:53", false, ""},
-        {"[2001:db8::1]:99", "[2001:db8::1]:99", false, ""},
-        {"tls://9.9.9.9", "9.9.9.9:853", true, ""},
-        {"tls://9.9.9.9%dns.quad9.net", "9.9.9.9:853", true, "dns.quad9.net"},
-        {"tls://9.9.9.9%dns.quad9.net:10853", "9.9.9.9:10853", true, "dns.quad9.net"},
-        {"tls://[2620:fe::fe%dns.quad9.net]:8853", "[2620:fe::fe]:8853", true, "dns.quad9.net"},
-    };
-    for (const Row& row : rows) {
-        INFO(row.word);
-        const auto target = parse_target(row.word);
-        REQUIRE(target);
-        CHECK(target->address.to_string() == row.address);
-        CHECK(target->tls == row.tls);
-        CHECK(target->server_name == row.name);
-    }
-    for (const char* wrong : {"", "example", "https://9.9.9.9", "grpc://9.9.9.9", "10.0.0.1:x",
-                              "10.0.0.256", "tls://", "[::1"}) {
-        INFO(wrong);
-        CHECK_FALSE(parse_target(wrong));
-    }
-    CHECK(parse_target("https://9.9.9.9").error().text.find("not asked over HTTPS") !=
-          std::string::npos);
-}
-
-TEST_CASE("resolv.conf") {
-    const auto servers = parse_resolv_conf("# comment\nsearch example\nnameserver 10.0.0.1\n"
-                                           "nameserver\t2001:db8::1\nnameserver fe80::1%eth0\n"
-                                           "nameserver nonsense\noptions ndots:5\n");
-    REQUIRE(servers.size() == 3);
-    CHECK(servers[0].to_string() == "10.0.0.1:53");
-    CHECK(servers[1].to_string() == "[2001:db8::1]:53");
 }
