@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text{reinterpret_cast<const char*>(data), size};
     kube::ApiDecoder decoder;
     for (const Kind kind : {Kind::service, Kind::endpoint_slice, Kind::pod, Kind::node,
-                            Kind::namespace_, Kind::service_import})
+                            Kind::namespace_, Kind::service_import, Kind::service_cidr})
         run(decoder, kind, text);
     static_cast<void>(decoder.list_metadata(text));
     return 0;

@@ -52,6 +52,9 @@ kube::ApiSourceOptions source_options(const conf::Config& config) {
     // Only rules depend on the Node; who serves names alone needs no right to read it.
     if (config.start.rules.mode != conf::RulesMode::off)
         options.node_name = local_node_name(config.start.node);
+    // Those of iptables know no ServiceCIDR, nor do kube-proxy's.
+    options.service_cidrs = config.start.rules.mode == conf::RulesMode::nftables ||
+                            config.start.rules.mode == conf::RulesMode::automatic;
     const StoreNeeds needs = store_needs(config.runtime);
     options.pods = needs.pods;
     options.imports = needs.imports;

@@ -32,12 +32,24 @@ private:
     std::set<services::ObjectKey> keys_;
 };
 
+/// Kinds that a server need not have.
+bool is_optional(Kind kind) noexcept {
+    return kind == Kind::service_import || kind == Kind::service_cidr;
+}
+
+/// What is not so while an optional kind cannot be listed.
+std::string_view effect_without(Kind kind) noexcept {
+    return kind == Kind::service_cidr
+               ? "packets to service addresses that no Service has go on, as with iptables"
+               : "the rest goes on";
+}
+
 /// How all kinds are doing, for other threads.
 class Healths {
 public:
     std::size_t add(Kind kind) {
         const std::lock_guard lock{mutex_};
-        healths_.push_back({.kind = kind, .optional = kind == Kind::service_import});
+        healths_.push_back({.kind = kind, .optional = is_optional(kind)});
         return healths_.size() - 1;
     }
     template <class F> void change(std::size_t index, F change) {
@@ -183,6 +195,9 @@ void KindPart::trouble(const std::string& error) {
     if (!trouble_since_) trouble_since_ = shared_.clock.now();
     if (listed_)
         NP_LOG_WARNING("api.watch_lost", "kind", services::to_string(kind_), "error", error);
+    else if (is_optional(kind_))
+        NP_LOG_WARNING("api.optional_list_failed", "kind", services::to_string(kind_), "error",
+                       error, "effect", effect_without(kind_));
     else
         NP_LOG_WARNING("api.list_failed", "kind", services::to_string(kind_), "error", error);
 }
@@ -202,6 +217,7 @@ Resource resource_of(Kind kind) {
     case Kind::namespace_: return {"/api/v1/namespaces", "namespaces"};
     case Kind::service_import:
         return {"/apis/multicluster.x-k8s.io/v1alpha1/serviceimports", "serviceimports"};
+    case Kind::service_cidr: return {"/apis/networking.k8s.io/v1/servicecidrs", "servicecidrs"};
     }
     return {};
 }
@@ -226,7 +242,8 @@ std::string selectors_of(Kind kind, const ApiSourceOptions& options) {
         return "fieldSelector=" + escaped("status.phase!=Succeeded,status.phase!=Failed");
     case Kind::node: return "fieldSelector=" + escaped("metadata.name=" + options.node_name);
     case Kind::namespace_:
-    case Kind::service_import: break;
+    case Kind::service_import:
+    case Kind::service_cidr: break;
     }
     return {};
 }
@@ -267,6 +284,7 @@ ApiSource::ApiSource(ApiSourceOptions options, Api& api, net::Loop& loop,
     if (!options.node_name.empty()) kinds.push_back(Kind::node);
     if (options.pods) kinds.push_back(Kind::pod);
     if (options.imports) kinds.push_back(Kind::service_import);
+    if (options.service_cidrs) kinds.push_back(Kind::service_cidr);
     const auto make_timer = [&loop](std::function<void()> fire) {
         return loop.timer(std::move(fire));
     };
@@ -278,6 +296,8 @@ ApiSource::ApiSource(ApiSourceOptions options, Api& api, net::Loop& loop,
                                  .selectors = selectors_of(kind, options),
                                  .stream_lists = options.stream_lists,
                                  .known_before = options.known_before};
+        // A server learns of these by an upgrade only.
+        if (kind == Kind::service_cidr) of_kind.absent_pause = std::chrono::minutes{5};
         auto part = std::make_unique<KindPart>(kind, state_->shared);
         auto reflector = std::make_unique<Reflector>(
             std::move(of_kind), api, state_->shared.decoder, make_timer, clock, next_number, *part);

@@ -23,6 +23,7 @@ struct ApiSourceOptions {
     bool namespaces = true;       ///< false: only rules are made, which need none
     bool pods = false;            ///< Pods are needed by `pods verified` only
     bool imports = false;         ///< ServiceImports are needed by `multicluster` only
+    bool service_cidrs = false;   ///< ServiceCIDRs are needed by rules of nftables only
     bool headless_slices = true;  ///< false: slices of headless Services are not sent to us
     /// False: nor what carries service.kubernetes.io/service-proxy-name.
     bool foreign_proxy = true;

@@ -19,6 +19,7 @@ using services::ObjectKey;
 using services::Pod;
 using services::Remove;
 using services::Service;
+using services::ServiceCidr;
 using services::ServiceImport;
 
 constexpr std::string_view zone_label = "topology.kubernetes.io/zone";
@@ -45,6 +46,7 @@ struct Completer::State {
     std::map<std::string, Node, std::less<>> nodes;
     std::map<std::string, Namespace, std::less<>> namespaces;  ///< written by hand
     std::map<ObjectKey, ServiceImport> imports;
+    std::map<ObjectKey, ServiceCidr> service_cidrs;
     std::map<std::string, std::size_t, std::less<>> objects_in;
     std::map<ObjectKey, SliceMaker::Count> counts;
     std::set<ObjectKey> assumed_ready;
@@ -83,12 +85,14 @@ struct Completer::State {
     void put(Node node);
     void put(Namespace ns);
     void put(ServiceImport import);
+    void put(ServiceCidr cidr);
     void remove_service(const ObjectKey& key);
     void remove_slice(const ObjectKey& key);
     void remove_pod(const ObjectKey& key);
     void remove_node(const ObjectKey& key);
     void remove_namespace(const ObjectKey& key);
     void remove_import(const ObjectKey& key);
+    void remove_service_cidr(const ObjectKey& key);
     void belong(const EndpointSlice& slice, bool comes);
 
     void settle_services(bool forget, Outcome& outcome);
@@ -219,6 +223,18 @@ void Completer::State::remove_import(const ObjectKey& key) {
     leave(key.ns);
 }
 
+void Completer::State::put(ServiceCidr cidr) {
+    const ObjectKey key = cidr.key;
+    const auto [at, fresh] = service_cidrs.try_emplace(key);
+    if (!fresh && at->second == cidr) return;
+    touch(Kind::service_cidr, key, !fresh);
+    at->second = std::move(cidr);
+}
+
+void Completer::State::remove_service_cidr(const ObjectKey& key) {
+    if (service_cidrs.erase(key) > 0) touch(Kind::service_cidr, key, true);
+}
+
 void Completer::State::put_completed(const ObjectKey& key, Service service) {
     const auto [at, fresh] = completed.try_emplace(key);
     if (!fresh && at->second == service) return;
@@ -294,6 +310,7 @@ std::optional<Event> Completer::State::now(const ObjectId& id) const {
     case Kind::pod: return in(pods, id.key);
     case Kind::node: return in(nodes, id.key.name);
     case Kind::service_import: return in(imports, id.key);
+    case Kind::service_cidr: return in(service_cidrs, id.key);
     case Kind::namespace_: break;
     }
     const auto written = namespaces.find(id.key.name);
@@ -337,6 +354,7 @@ void Completer::remove(const ObjectId& id) {
     case Kind::node: return state_->remove_node(id.key);
     case Kind::namespace_: return state_->remove_namespace(id.key);
     case Kind::service_import: return state_->remove_import(id.key);
+    case Kind::service_cidr: return state_->remove_service_cidr(id.key);
     }
 }
 

@@ -28,6 +28,7 @@ constexpr std::array known_kinds{
     KnownKind{"Node", "", Kind::node, false},
     KnownKind{"Namespace", "", Kind::namespace_, false},
     KnownKind{"ServiceImport", "multicluster.x-k8s.io", Kind::service_import, true},
+    KnownKind{"ServiceCIDR", "networking.k8s.io", Kind::service_cidr, false},
 };
 
 /// A Knative Service is not ours: the API group decides. Without apiVersion the kind alone does.
@@ -125,6 +126,7 @@ private:
         case Kind::node: return decode_node(read_, root, key);
         case Kind::namespace_: return decode_namespace(read_, root, key);
         case Kind::service_import: return decode_import(read_, root, key);
+        case Kind::service_cidr: return decode_service_cidr(read_, root, key);
         }
         return std::nullopt;
     }
@@ -187,6 +189,9 @@ ObjectId id_of(const Source& source) {
         }
         ObjectId operator()(const services::ServiceImport& s) const {
             return {Kind::service_import, s.key};
+        }
+        ObjectId operator()(const services::ServiceCidr& s) const {
+            return {Kind::service_cidr, s.key};
         }
     };
     return std::visit(Visit{}, source);

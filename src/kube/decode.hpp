@@ -38,5 +38,8 @@ services::Namespace decode_namespace(BasicFieldReader<V>& read, const BasicField
 template <class V>
 services::ServiceImport decode_import(BasicFieldReader<V>& read, const BasicField<V>& root,
                                       services::ObjectKey key);
+template <class V>
+services::ServiceCidr decode_service_cidr(BasicFieldReader<V>& read, const BasicField<V>& root,
+                                          services::ObjectKey key);
 
 }  // namespace nameplane::kube

@@ -26,10 +26,6 @@ constexpr std::string_view over_long = "is longer than 8 MiB";
 constexpr std::array<std::string_view, 5> event_words{"ADDED", "MODIFIED", "DELETED", "BOOKMARK",
                                                       "ERROR"};
 
-bool is_namespaced(Kind kind) noexcept {
-    return kind != Kind::node && kind != Kind::namespace_;
-}
-
 // What a broken object says of itself goes into messages and is kept for a while.
 
 std::string shortened_name(std::string_view name) {
@@ -78,6 +74,7 @@ std::optional<Event> decode(JsonFieldReader& read, const JsonField& root, Kind k
     case Kind::node: return decode_node(read, root, std::move(key));
     case Kind::namespace_: return decode_namespace(read, root, std::move(key));
     case Kind::service_import: return decode_import(read, root, std::move(key));
+    case Kind::service_cidr: return decode_service_cidr(read, root, std::move(key));
     }
     return std::nullopt;
 }

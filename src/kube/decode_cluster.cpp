@@ -1,4 +1,4 @@
-// Pods, Nodes and Namespaces.
+// Pods, Nodes, Namespaces and ServiceCIDRs.
 #include "kube/decode.hpp"
 #include "kube/json_value.hpp"
 
@@ -133,6 +133,18 @@ services::Namespace decode_namespace(BasicFieldReader<V>& read, const BasicField
     return {.key = std::move(key), .labels = read.labels(read.map(metadata, "labels"))};
 }
 
+template <class V>
+services::ServiceCidr decode_service_cidr(BasicFieldReader<V>& read, const BasicField<V>& root,
+                                          services::ObjectKey key) {
+    services::ServiceCidr object{.key = std::move(key), .cidrs = {}};
+    const BasicField<V> spec = read.map(root, "spec");
+    read.each(read.list(spec, "cidrs"), read.limits().addresses_max,
+              [&](const BasicField<V>& item) {
+                  if (const auto cidr = read.cidr(item)) object.cidrs.push_back(*cidr);
+              });
+    return object;
+}
+
 // The two kinds of documents.
 template PodSource decode_pod(BasicFieldReader<Value>&, const BasicField<Value>&,
                               services::ObjectKey);
@@ -145,5 +157,10 @@ template services::Namespace decode_namespace(BasicFieldReader<Value>&, const Ba
                                               services::ObjectKey);
 template services::Namespace decode_namespace(BasicFieldReader<JsonValue>&,
                                               const BasicField<JsonValue>&, services::ObjectKey);
+template services::ServiceCidr decode_service_cidr(BasicFieldReader<Value>&,
+                                                   const BasicField<Value>&, services::ObjectKey);
+template services::ServiceCidr decode_service_cidr(BasicFieldReader<JsonValue>&,
+                                                   const BasicField<JsonValue>&,
+                                                   services::ObjectKey);
 
 }  // namespace nameplane::kube

@@ -35,6 +35,9 @@ std::optional<Kind> kind_of(const Event& event) {
         std::optional<Kind> operator()(const services::ServiceImport&) const {
             return Kind::service_import;
         }
+        std::optional<Kind> operator()(const services::ServiceCidr&) const {
+            return Kind::service_cidr;
+        }
     };
     return std::visit(Visit{}, event);
 }
@@ -163,8 +166,9 @@ Status ManifestSource::State::start() {
 
 /// At the start there is nothing to remove, so the events are the lists.
 void ManifestSource::State::emit_lists(std::vector<Event> events) {
-    constexpr std::array kinds{Kind::namespace_, Kind::node,           Kind::pod,
-                               Kind::service,    Kind::endpoint_slice, Kind::service_import};
+    constexpr std::array kinds{Kind::namespace_,  Kind::node,           Kind::pod,
+                               Kind::service,     Kind::endpoint_slice, Kind::service_import,
+                               Kind::service_cidr};
     for (const Kind kind : kinds) {
         sink(services::BeginList{kind});
         for (Event& event : events)

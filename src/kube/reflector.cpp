@@ -21,6 +21,7 @@ constexpr std::chrono::seconds watch_time_extra{60};
 constexpr std::chrono::seconds watch_life_min{1};
 
 constexpr int expired = 410;
+constexpr int absent = 404;
 
 /// Whether the answer may mean "sendInitialEvents: what is that".
 bool refuses_parameter(int status) noexcept {
@@ -248,7 +249,7 @@ void Reflector::on_stream_end(const ApiEnd& end) {
     if (answered && ++streams_failed_ == streams_failed_max) pages_only_ = true;
     retry(&Reflector::list,
           end.ok ? within("the server ended it before the list was whole") : end.error,
-          end.retry_after);
+          pause_after(end));
 }
 
 void Reflector::on_page_end(const ApiEnd& end) {
@@ -256,7 +257,7 @@ void Reflector::on_page_end(const ApiEnd& end) {
         // As client-go does: begin again, and without pages, which might expire once more.
         whole_page_ = end.status == expired && !continue_token_.empty();
         if (whole_page_) return list();
-        return retry(&Reflector::list, end.error, end.retry_after);
+        return retry(&Reflector::list, end.error, pause_after(end));
     }
     const auto metadata = decoder_.list_metadata(items_->metadata());
     if (!items_->whole() || !items_->has_items() || !metadata || metadata->resource_version.empty())
@@ -463,6 +464,12 @@ void Reflector::finish_list(ListHow how) {
 }
 
 // Failures.
+
+std::optional<std::chrono::seconds> Reflector::pause_after(const ApiEnd& end) const {
+    const bool pauses = end.status == absent && options_.absent_pause > std::chrono::seconds{0};
+    return pauses ? std::max(options_.absent_pause, end.retry_after.value_or(options_.absent_pause))
+                  : end.retry_after;
+}
 
 void Reflector::wait(void (Reflector::*attempt)(),
                      std::optional<std::chrono::seconds> retry_after) {

@@ -38,6 +38,8 @@ struct ReflectorOptions {
     bool stream_lists = true;
     /// Something is known from an earlier life, so that not even the first list may be an old one.
     bool known_before = false;
+    /// The least pause after a server said that it knows no such path (404).
+    std::chrono::seconds absent_pause{0};
 };
 
 enum class ListHow : std::uint8_t { streamed, paged };
@@ -141,6 +143,7 @@ private:
     bool take(ApiObject item);
     bool is_of_use(const ApiObject& object);
     void tell(ApiObject object);
+    std::optional<std::chrono::seconds> pause_after(const ApiEnd& end) const;
     void open_list();
     void finish_list(ListHow how);
     void begin_watching();

@@ -100,6 +100,10 @@ template <class Codec, either<services::ServiceImport> T> void fields(Codec& cod
     auto& [key, headless, ips, ports] = object;
     codec(key, headless, ips, ports);
 }
+template <class Codec, either<services::ServiceCidr> T> void fields(Codec& codec, T& object) {
+    auto& [key, cidrs] = object;
+    codec(key, cidrs);
+}
 
 // How many values an enumeration has; the decoder refuses others.
 constexpr std::uint8_t values_of(services::Protocol) {

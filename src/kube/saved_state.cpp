@@ -29,7 +29,7 @@ using saved::Encoder;
 
 constexpr std::string_view magic{"nameplane state\n"};
 /// Goes up with every change of what stands in a file or of what it means.
-constexpr std::uint64_t format = 2;
+constexpr std::uint64_t format = 3;
 constexpr std::size_t checksum_octets = 32;
 constexpr std::size_t chunk_octets = 1 << 16;
 
@@ -42,6 +42,7 @@ template <> constexpr Kind kind_of<Pod> = Kind::pod;
 template <> constexpr Kind kind_of<Node> = Kind::node;
 template <> constexpr Kind kind_of<Namespace> = Kind::namespace_;
 template <> constexpr Kind kind_of<ServiceImport> = Kind::service_import;
+template <> constexpr Kind kind_of<ServiceCidr> = Kind::service_cidr;
 
 std::uint8_t record(Record what, Kind kind) noexcept {
     return static_cast<std::uint8_t>(what + static_cast<std::uint8_t>(kind));
@@ -226,6 +227,7 @@ private:
         case Kind::node: return read(node_);
         case Kind::namespace_: return read(ns_);
         case Kind::service_import: return read(import_);
+        case Kind::service_cidr: return read(service_cidr_);
         }
         return damaged("an unknown record");
     }
@@ -265,6 +267,7 @@ private:
     Node node_;
     Namespace ns_;
     ServiceImport import_;
+    ServiceCidr service_cidr_;
 };
 
 Result<std::string> read_all(int fd, std::size_t size) {

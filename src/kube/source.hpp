@@ -40,7 +40,7 @@ struct PodSource {
 };
 
 using Source = std::variant<ServiceSource, services::EndpointSlice, PodSource, services::Node,
-                            services::Namespace, services::ServiceImport>;
+                            services::Namespace, services::ServiceImport, services::ServiceCidr>;
 ObjectId id_of(const Source& source);
 
 /// What a file (or a document) says.

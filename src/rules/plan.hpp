@@ -111,6 +111,9 @@ struct Plan {
     /// Sorted by namespace and name; Services without a port in this family are left out.
     std::vector<std::shared_ptr<const ServicePlan>> services;
     std::size_t endpoint_count = 0;
+    /// Networks of Services in this family, sorted, none within another: what is sent to an address
+    /// of them that no Service has is dropped, by writers that can (nftables).
+    std::vector<Cidr> service_ranges;
 };
 
 /// More endpoints than this, and rules are written without the comments that cost memory.

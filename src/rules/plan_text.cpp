@@ -56,6 +56,10 @@ void add_settings(Lines& lines, const Plan& plan) {
     lines.add("node ports: {}, localhost {}", node_port_text(settings),
               yes_no(settings.localhost_node_ports && settings.family == Family::ipv4));
     lines.add("drop invalid: {}", yes_no(settings.drop_invalid));
+    std::string ranges;
+    for (const Cidr& range : plan.service_ranges) ranges += " " + range.to_string();
+    if (!ranges.empty())
+        lines.add("service addresses without a Service: dropped in{} (nftables only)", ranges);
     lines.add("endpoints: {}{}", plan.endpoint_count,
               plan.endpoint_count > large_cluster_endpoints ? " (large cluster)" : "");
 }

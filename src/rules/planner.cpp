@@ -34,6 +34,16 @@ std::shared_ptr<const ServicePlan> keep_if_equal(std::shared_ptr<const ServicePl
 
 }  // namespace
 
+std::vector<Cidr> outermost(std::span<const Cidr> sorted, Family family) {
+    std::vector<Cidr> ranges;
+    for (const Cidr& cidr : sorted) {
+        if (cidr.family() != family) continue;
+        // What contains it begins no later and, if at the same address, is shorter: it came before.
+        if (ranges.empty() || !ranges.back().contains(cidr.address())) ranges.push_back(cidr);
+    }
+    return ranges;
+}
+
 struct Planner::State {
     PlanSettings settings;
     bool stale = true;  ///< nothing planned so far holds: settings or facts are new
@@ -100,6 +110,7 @@ void Planner::State::merge(std::vector<Change> changes) {
 
 Plan Planner::State::result() const {
     Plan plan{.version = planned_from->version(), .settings = settings};
+    plan.service_ranges = outermost(planned_from->service_cidrs(), settings.family);
     plan.services.reserve(services.size());
     for (const Planned& item : services) {
         plan.services.push_back(item.plan);

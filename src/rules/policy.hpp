@@ -8,7 +8,9 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace nameplane::rules {
 
@@ -17,6 +19,9 @@ namespace nameplane::rules {
 std::shared_ptr<const ServicePlan> plan_service(const services::ServiceEntry& entry,
                                                 const NodeFacts& node,
                                                 const PlanSettings& settings);
+
+/// Those of `family` that lie in no other one of them, sorted.
+std::vector<Cidr> outermost(std::span<const Cidr> sorted, Family family);
 
 /// Keeps the plan of one family and remakes only what changed in the snapshot. One thread.
 class Planner {

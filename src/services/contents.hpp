@@ -32,6 +32,7 @@ struct Contents {
     std::vector<std::shared_ptr<const Node>> nodes;
     std::vector<Pod> pods;
     std::vector<Namespace> namespaces;
+    std::vector<std::shared_ptr<const ServiceCidr>> service_cidrs;
 
     bool has(Kind kind) const noexcept { return std::ranges::find(lists, kind) != lists.end(); }
     /// Calls `visit` with what a source would say to bring an empty store here: BeginList, objects
@@ -75,6 +76,9 @@ private:
                                     .ips = import->cluster_ips,
                                     .ports = import->ports});
             }
+            break;
+        case Kind::service_cidr:
+            for (const auto& cidr : service_cidrs) visit(*cidr);
             break;
         }
     }

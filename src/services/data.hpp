@@ -171,6 +171,8 @@ struct Snapshot::Data : Directory {
     Table<NamespaceRecord, 4> namespaces;
     Table<PodRecord, 8> pods;
     Table<NodeRecord, 5> nodes;
+    /// Those of all ServiceCIDRs, sorted, each once; nullptr: none.
+    std::shared_ptr<const std::vector<Cidr>> service_cidrs;
 
     /// Puts `changes`, at most one for a slot, into slots, tables and counts.
     void apply(std::span<const EntryChange> changes);

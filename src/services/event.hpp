@@ -29,6 +29,6 @@ struct Keep {
 };
 /// Put an object: new, changed or the same as before.
 using Event = std::variant<BeginList, EndList, Remove, Keep, Service, EndpointSlice, Pod, Node,
-                           Namespace, ServiceImport>;
+                           Namespace, ServiceImport, ServiceCidr>;
 
 }  // namespace nameplane::services

@@ -16,10 +16,6 @@ bool too_long(const std::string& name) noexcept {
     return name.size() > name_octets_max;
 }
 
-bool is_namespaced(Kind kind) noexcept {
-    return kind != Kind::node && kind != Kind::namespace_;
-}
-
 Status check_key(Kind kind, const ObjectKey& key) {
     if (key.name.empty()) return refusal(kind, key, "has no name");
     if (is_namespaced(kind) && key.ns.empty()) return refusal(kind, key, "has no namespace");
@@ -109,6 +105,9 @@ Status check_limits(const ServiceImport& import) {
         return refusal(kind, import.key, "port name longer than 253 octets");
     }
     return {};
+}
+Status check_limits(const ServiceCidr& cidr) {
+    return check_key(Kind::service_cidr, cidr.key);
 }
 
 }  // namespace nameplane::services

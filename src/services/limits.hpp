@@ -27,6 +27,7 @@ Status check_limits(const Pod& pod);
 Status check_limits(const Node& node);
 Status check_limits(const Namespace& ns);
 Status check_limits(const ServiceImport& import);
+Status check_limits(const ServiceCidr& cidr);
 
 /// "kind ns/name: what", code invalid; long names are cut.
 Error refusal(Kind kind, const ObjectKey& key, std::string_view what);

@@ -19,6 +19,7 @@ std::string_view to_string(Kind kind) noexcept {
     case Kind::node: return "Node";
     case Kind::namespace_: return "Namespace";
     case Kind::service_import: return "ServiceImport";
+    case Kind::service_cidr: return "ServiceCIDR";
     }
     return "Service";
 }

@@ -174,9 +174,29 @@ struct ServiceImport {
     friend bool operator==(const ServiceImport&, const ServiceImport&) = default;
 };
 
-enum class Kind : std::uint8_t { service, endpoint_slice, pod, node, namespace_, service_import };
-inline constexpr std::size_t kind_count = 6;
-/// "Service", "EndpointSlice", "Pod", "Node", "Namespace", "ServiceImport".
+/// networking.k8s.io/v1: networks that cluster IPs come from. What of them no Service has is
+/// dropped by rules that can.
+struct ServiceCidr {
+    ObjectKey key;  ///< the namespace part is empty
+    std::vector<Cidr> cidrs;
+    friend bool operator==(const ServiceCidr&, const ServiceCidr&) = default;
+};
+
+enum class Kind : std::uint8_t {
+    service,
+    endpoint_slice,
+    pod,
+    node,
+    namespace_,
+    service_import,
+    service_cidr,
+};
+inline constexpr std::size_t kind_count = 7;
+/// Whether objects of that kind have a namespace.
+constexpr bool is_namespaced(Kind kind) noexcept {
+    return kind != Kind::node && kind != Kind::namespace_ && kind != Kind::service_cidr;
+}
+/// "Service", "EndpointSlice", "Pod", "Node", "Namespace", "ServiceImport", "ServiceCIDR".
 std::string_view to_string(Kind kind) noexcept;
 
 }  // namespace nameplane::services

@@ -38,6 +38,11 @@ const Node* Snapshot::node(std::string_view name) const noexcept {
     return nullptr;
 }
 
+std::span<const Cidr> Snapshot::service_cidrs() const noexcept {
+    return data_->service_cidrs ? std::span<const Cidr>{*data_->service_cidrs}
+                                : std::span<const Cidr>{};
+}
+
 namespace {
 
 std::size_t octets_of(const ServiceEntry& entry) {
@@ -62,6 +67,7 @@ std::size_t Snapshot::memory_octets() const noexcept {
     octets += data_->imports.names.memory_octets();
     octets += data_->endpoints.memory_octets() + data_->namespaces.memory_octets();
     octets += data_->pods.memory_octets() + data_->nodes.memory_octets();
+    octets += service_cidrs().size() * sizeof(Cidr);
     for (std::size_t slot = 0; slot < data_->slots.size(); ++slot) {
         if (const ServiceEntry* entry = data_->slots.at(slot); entry != nullptr)
             octets += octets_of(*entry);

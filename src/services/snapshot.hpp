@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace nameplane::services {
 
@@ -32,6 +33,8 @@ public:
     void for_each(const std::function<void(const ServiceEntry&)>& visit) const;
     /// The Node of that name, or nullptr.
     const Node* node(std::string_view name) const noexcept;
+    /// The networks of all ServiceCIDRs, sorted, each once; they may lie in one another.
+    std::span<const Cidr> service_cidrs() const noexcept;
     /// Octets reachable from here, shared with other snapshots or not, without allocator overhead.
     /// Walks everything: for benchmarks and explanations.
     std::size_t memory_octets() const noexcept;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <set>
 
 namespace nameplane::services {
 
@@ -67,6 +68,7 @@ struct Store::State {
     Status apply(Node&& node);
     Status apply(const Namespace& ns);
     Status apply(ServiceImport&& import);
+    Status apply(ServiceCidr&& cidr);
 
     Listing& listing(Kind kind) noexcept { return listings[static_cast<std::size_t>(kind)]; }
     std::uint32_t round(Kind kind) noexcept { return listing(kind).round; }
@@ -81,6 +83,7 @@ struct Store::State {
     bool publish_namespaces(Snapshot::Data& data);
     bool publish_pods(Snapshot::Data& data);
     bool publish_nodes(Snapshot::Data& data);
+    bool publish_service_cidrs(Snapshot::Data& data);
 
     StoreOptions options;
     const Clock* clock;
@@ -90,6 +93,7 @@ struct Store::State {
     Shelf<NamespaceFacts> namespaces;
     Shelf<LivePod> pods;
     Shelf<Node> nodes;
+    Shelf<ServiceCidr> service_cidrs;
     std::uint32_t changed_at_s = 0;  ///< Unix time of the newest change that may be seen
     /// What snapshot() gave last.
     std::shared_ptr<const Snapshot> newest = Snapshot::empty();
@@ -148,6 +152,7 @@ bool Store::State::remove_unnamed(Kind kind) {
     case Kind::pod: return pods.remove_unnamed(round(kind));
     case Kind::node: return nodes.remove_unnamed(round(kind));
     case Kind::namespace_: return namespaces.remove_unnamed(round(kind));
+    case Kind::service_cidr: return service_cidrs.remove_unnamed(round(kind));
     }
     return false;
 }
@@ -163,6 +168,7 @@ Status Store::State::apply(const Remove& event) {
     case Kind::pod: note(pods.remove(event.key)); break;
     case Kind::node: note(nodes.remove(event.key)); break;
     case Kind::namespace_: note(namespaces.remove(event.key)); break;
+    case Kind::service_cidr: note(service_cidrs.remove(event.key)); break;
     }
     return {};
 }
@@ -179,6 +185,7 @@ Status Store::State::apply(const Keep& event) {
     case Kind::pod: pods.keep(event.key, at); break;
     case Kind::node: nodes.keep(event.key, at); break;
     case Kind::namespace_: namespaces.keep(event.key, at); break;
+    case Kind::service_cidr: service_cidrs.keep(event.key, at); break;
     }
     return {};
 }
@@ -253,9 +260,16 @@ Status Store::State::apply(const Namespace& ns) {
     return {};
 }
 
+Status Store::State::apply(ServiceCidr&& cidr) {
+    if (Status status = check_limits(cidr); !status) return status;
+    const ObjectKey key = cidr.key;
+    note(service_cidrs.put(key, std::move(cidr), round(Kind::service_cidr)));
+    return {};
+}
+
 bool Store::State::changed() const noexcept {
     return catalog.changed() || imports.changed() || namespaces.changed() || pods.changed() ||
-           nodes.changed();
+           nodes.changed() || service_cidrs.changed();
 }
 
 bool Store::State::publish(Snapshot::Data& data) {
@@ -267,6 +281,7 @@ bool Store::State::publish(Snapshot::Data& data) {
     any |= publish_namespaces(data);
     any |= publish_pods(data);
     any |= publish_nodes(data);
+    any |= publish_service_cidrs(data);
     const bool was_synced = std::exchange(data.synced, synced());
     const bool were_imports = std::exchange(data.imports_synced, imports_synced());
     return any || was_synced != data.synced || were_imports != data.imports_synced;
@@ -317,6 +332,20 @@ bool Store::State::publish_nodes(Snapshot::Data& data) {
     return !removed.empty() || !added.empty();
 }
 
+bool Store::State::publish_service_cidrs(Snapshot::Data& data) {
+    bool any = false;
+    service_cidrs.publish([&](const auto&...) { any = true; });
+    if (!any) return false;
+    std::set<Cidr> all;
+    service_cidrs.for_each([&](const ObjectKey&, const auto& object) {
+        all.insert(object->cidrs.begin(), object->cidrs.end());
+    });
+    auto list = std::make_shared<const std::vector<Cidr>>(all.begin(), all.end());
+    const bool same = data.service_cidrs ? *data.service_cidrs == *list : list->empty();
+    if (!same) data.service_cidrs = std::move(list);
+    return !same;
+}
+
 Contents Store::contents() const {
     const State& state = *state_;
     Contents all;
@@ -348,6 +377,10 @@ Contents Store::contents() const {
     const bool slices = add_list(Kind::endpoint_slice);
     if (services || slices) state.catalog.add_to(all);
     if (add_list(Kind::service_import)) state.imports.add_imports_to(all);
+    if (add_list(Kind::service_cidr)) {
+        state.service_cidrs.for_each(
+            [&](const ObjectKey&, const auto& cidr) { all.service_cidrs.push_back(cidr); });
+    }
     return all;
 }
 

@@ -14,6 +14,7 @@ GROUPS = {
     "rbac.authorization.k8s.io/v1": "/apis/rbac.authorization.k8s.io/v1",
     "apiextensions.k8s.io/v1": "/apis/apiextensions.k8s.io/v1",
     "multicluster.x-k8s.io/v1alpha1": "/apis/multicluster.x-k8s.io/v1alpha1",
+    "networking.k8s.io/v1": "/apis/networking.k8s.io/v1",
 }
 PLURALS = {
     "Service": "services", "EndpointSlice": "endpointslices", "Namespace": "namespaces",
@@ -21,6 +22,7 @@ PLURALS = {
     "ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings",
     "DaemonSet": "daemonsets", "ConfigMap": "configmaps", "Secret": "secrets",
     "CustomResourceDefinition": "customresourcedefinitions", "ServiceImport": "serviceimports",
+    "ServiceCIDR": "servicecidrs",
 }
 VERSIONS = {
     "Deployment": "apps/v1", "DaemonSet": "apps/v1", "EndpointSlice": "discovery.k8s.io/v1",
@@ -28,9 +30,10 @@ VERSIONS = {
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
     "ServiceImport": "multicluster.x-k8s.io/v1alpha1",
+    "ServiceCIDR": "networking.k8s.io/v1",
 }
 CLUSTER_WIDE = {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding",
-                "CustomResourceDefinition"}
+                "CustomResourceDefinition", "ServiceCIDR"}
 MERGE = "application/merge-patch+json"
 # What a request meets while the server is away or has just come back.
 AWAY = (OSError, http.client.HTTPException)

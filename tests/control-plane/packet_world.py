@@ -21,7 +21,9 @@ from cluster_test import run
 
 ENDS = str(pathlib.Path(__file__).resolve().parent / "packet_ends.py")
 BALANCERS = ("203.0.113.0/24", "198.51.100.0/24", "2001:db8::/48", "2001:db8:1::/48")
-CLUSTER_IPS = ("10.96.0.0/12", "fd00:10:96::/112")
+CLUSTER_IPS = ("10.96.0.0/12", "fd00:10:96::/112",
+               # Where a second ServiceCIDR lies, and where none does.
+               "10.119.0.0/16", "10.120.0.0/16", "fd00:10:119::/112", "fd00:10:120::/112")
 PODS_HERE = ("10.244.1.0/24", "fd00:244::/64")
 PODS_AWAY = ("10.244.0.0/16", "10.250.0.0/16", "fd00:244:2::/48", "fd00:250::/64")
 BRIDGE = "02:00:00:00:00:01"

@@ -125,6 +125,14 @@ def start_agent(node, folder, mode, rules):
         tempfile.mkdtemp(dir=folder), node.enter())
 
 
+def start_in_its_place(node, folder, mode, flags):
+    """Ours on `node`, told what start_kube_proxy() tells the other one."""
+    return nameplane.Agent(
+        ["--proxy-mode=" + mode, "--kubeconfig=" + node.kubeconfig,
+         "--hostname-override=" + cluster_test.NODE, "--state-file", "", *QUIET, *flags],
+        tempfile.mkdtemp(dir=folder), node.enter())
+
+
 class Pair:
     """Both proxies; `flags` are kube-proxy's, `rules` the same as lines of [rules]."""
 

@@ -1,7 +1,6 @@
 """What becomes of packets, beside a real kube-proxy in both of its modes: the same Services on the same API
 server, each proxy on a node of its own (packet_world.py). Every probe must meet the same fate: answered by
-the same endpoints, which see the same source, refused in the same way, dropped, or left alone. What may
-differ stands in KNOWN and in docs/from-kube-proxy.md."""
+the same endpoints, which see the same source, refused in the same way, dropped, or left alone."""
 
 import collections
 import concurrent.futures
@@ -16,7 +15,6 @@ import service_cases
 from cluster_test import await_true
 
 CIDRS = "10.244.0.0/16,fd00:244::/32"
-PROXY_NAME = "service.kubernetes.io/service-proxy-name"
 MODES = ("iptables", "nftables")
 TABLES = {True: "nameplane", False: "kube-proxy"}
 ROUNDS = 4  # of all probes; those that still differ are sent again and again
@@ -25,11 +23,13 @@ AFRESH = 3  # times that all is forgotten of what differs: a proxy may have been
 FEW = 4     # of that many endpoints each is met in time
 CHANGES = "an_endpoint_begins_to_terminate"  # the first case that changes what others made
 
-# (what is different, whether a probe of a mode belongs to it); docs/from-kube-proxy.md has the reasons.
-KNOWN = (
-    ("nftables: packets to clusterIPs of no Service of ours go on",
-     lambda mode, one: mode == "nftables" and one.is_unserved),
-)
+# A ServiceCIDR beside the one that the API server makes of its flag, and addresses that no Service has: in
+# either of the two, and beside them.
+MORE_CIDRS = {"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "more"},
+              "spec": {"cidrs": ["10.120.7.0/24", "fd00:10:120::/112"]}}
+UNUSED = ("10.111.255.77", "fd00:10:96::fe77", "10.120.7.77", "fd00:10:120::77", "10.119.0.77",
+          "fd00:10:119::77")
+NO_SERVICE = {"metadata": {"name": "no Service"}, "spec": {"sessionAffinity": "None"}}
 
 Probe = collections.namedtuple("Probe", "service sender protocol address port")
 
@@ -71,13 +71,19 @@ def probes_of(service):
                 yield Probe(name, "node", protocol, address, port["nodePort"])
 
 
+def probes_of_none():
+    for address in UNUSED:
+        for protocol in ("TCP", "UDP", "SCTP"):
+            for sender in ("pod", "node", "outside", "pod elsewhere"):
+                yield Probe(NO_SERVICE["metadata"]["name"], sender, protocol, address, 1)
+
+
 class Comparison:
     """Fates of one probe with both proxies, gathered until they are equal."""
 
     def __init__(self, probe, service, endpoints):
         (self.probe, self.is_many) = (probe, endpoints > FEW)
         self.is_sticky = service["spec"]["sessionAffinity"] == "ClientIP"
-        self.is_unserved = PROXY_NAME in service["metadata"].get("labels", {})
         self.fates = (set(), set())
 
     def _shown(self, fates):
@@ -116,15 +122,8 @@ class Packets(proxy_pair.NodesTest):
                 self.addCleanup(world.stop)
                 found[mode].append(world)
                 folder = tempfile.mkdtemp(dir=self.folder)
-                if is_ours:
-                    networks = ", ".join('"%s"' % word for word in CIDRS.split(","))
-                    more = '\nnode_port_addresses = ["primary"]' if mode == "nftables" else ""
-                    proxy = proxy_pair.start_agent(
-                        world.node, folder, mode,
-                        'detect_local_mode = "cluster_cidr"\ncluster_cidr = [%s]' % networks + more)
-                else:
-                    proxy = proxy_pair.start_kube_proxy(world.node, folder, mode,
-                                                        ["--cluster-cidr=" + CIDRS])
+                start = proxy_pair.start_in_its_place if is_ours else proxy_pair.start_kube_proxy
+                proxy = start(world.node, folder, mode, ["--cluster-cidr=" + CIDRS])
                 self.addCleanup(proxy.kill)
         return found
 
@@ -162,10 +161,9 @@ class Packets(proxy_pair.NodesTest):
                 continue
             comparisons += [Comparison(probe, service, counts[name])
                             for probe in probes_of(service)]
+        comparisons += [Comparison(probe, NO_SERVICE, 0) for probe in probes_of_none()]
         self.gather(pair, comparisons, ROUNDS)
         differing = [one for one in comparisons if not one.is_equal()]
-        known = [one for one in differing if any(belongs(mode, one) for (_, belongs) in KNOWN)]
-        differing = [one for one in differing if one not in known]
         for _ in range(AFRESH):
             for _ in range(MORE_ROUNDS):
                 if differing:
@@ -178,15 +176,19 @@ class Packets(proxy_pair.NodesTest):
             differing = [one for one in again if not one.is_equal()]
         services_seen = {one.probe.service for one in comparisons}
         kinds = collections.Counter(fate.split()[0] for one in comparisons for fate in one.fates[1])
-        print("%s: %d probes of %d Services, fates %s, %d differ, %d as known" % (
-            mode, len(comparisons), len(services_seen), dict(kinds), len(differing), len(known)),
-              flush=True)
+        print("%s: %d probes of %d Services, fates %s, %d differ" % (
+            mode, len(comparisons), len(services_seen), dict(kinds), len(differing)), flush=True)
         self.assertGreaterEqual(len(services_seen), 60)
         for kind in ("ok", "silent", "icmp"):
             self.assertGreater(kinds[kind], 20, kind)
         answered = {(one.probe.protocol, ":" in one.probe.address) for one in comparisons
                     if any(fate.startswith("ok") for fate in one.fates[1])}
         self.assertEqual(len(answered), 6, answered)  # three protocols, two families
+        for one in comparisons:  # which of those without a Service are dropped, whatever the other does
+            if one.probe.service == NO_SERVICE["metadata"]["name"]:
+                in_cidr = ":119::" not in one.probe.address and ".119." not in one.probe.address
+                is_dropped = one.fates[1] <= {"silent", "forbidden"}
+                self.assertEqual(is_dropped, in_cidr and mode == "nftables", one.text(mode))
         return [one.text(mode) for one in differing]
 
     def gather(self, pair, comparisons, rounds):
@@ -213,6 +215,7 @@ class Packets(proxy_pair.NodesTest):
         first_change = names.index(CHANGES)
         for (_, case) in service_cases.CASES[:first_change]:
             case(self.cluster)
+        self.api.create(MORE_CIDRS)
         (services, _) = self.api.list("Service", service_cases.NAMESPACE)
         (slices, _) = self.api.list("EndpointSlice", service_cases.NAMESPACE)
         worlds = self.worlds(ports_of(services, slices) | {8443, 30010, 30011, 30012, 30020})
@@ -224,6 +227,16 @@ class Packets(proxy_pair.NodesTest):
         self.await_seen(worlds)
         with self.subTest(after="changes"):
             self.assert_equal_fates(worlds)
+        self.service_cidrs_count_at_once(worlds["nftables"][1])
+
+    def service_cidrs_count_at_once(self, world):
+        """Ours; kube-proxy tells its own rules of a change within an hour."""
+        probe = ("pod", "TCP", UNUSED[2], 1)
+        self.assertEqual(world.send([probe]), ["silent"])
+        self.api.delete("ServiceCIDR", None, "more")
+        await_true("packets to 10.120.7.77 go on", lambda: world.send([probe]) != ["silent"])
+        self.api.create(MORE_CIDRS)
+        await_true("packets to 10.120.7.77 are dropped", lambda: world.send([probe]) == ["silent"])
 
 
 if __name__ == "__main__":

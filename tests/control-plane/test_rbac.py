@@ -51,10 +51,10 @@ class Rbac(cluster_test.ClusterTest):
         finally:
             connection.close()
 
-    def agent_of(self, account, **options):
+    def agent_of(self, account, *arguments, **options):
         token = self.write("token-" + account, self.api.token("kube-system", account))
         kubeconfig = self.plane.kubeconfig(account + ".kubeconfig", {"tokenFile": token})
-        return self.start_agent(kubeconfig=kubeconfig, **options).started()
+        return self.start_agent(*arguments, kubeconfig=kubeconfig, **options).started()
 
     def without(self, role, resource):
         """Takes one resource out of a role until the end of the test."""
@@ -89,6 +89,12 @@ class Rbac(cluster_test.ClusterTest):
         self.await_equal(agent)
         self.assertNotIn("(403)", "\n".join(agent.read_lines()))
         self.assertEqual(agent.stop(), 0)
+        agent = self.agent_of("nameplane-node", "--rules", "nftables")
+        self.await_ready(agent)
+        await_true("ServiceCIDRs are listed", lambda: any(
+            "api.listed" in line and "ServiceCIDR" in line for line in agent.read_lines()))
+        self.assertNotIn("(403)", "\n".join(agent.read_lines()))
+        self.assertEqual(agent.stop(), 0)
 
     def test_without_services(self):
         self.without("nameplane", "services")
@@ -105,6 +111,20 @@ class Rbac(cluster_test.ClusterTest):
     def test_without_nodes(self):
         self.without("nameplane-node", "nodes")
         self.lacks("nameplane-node", "nodes", "")
+
+    def test_without_service_cidrs(self):
+        """Only rules of nftables want them, and do without."""
+        self.without("nameplane-node", "servicecidrs")
+        agent = self.agent_of("nameplane-node", "--rules", "nftables")
+        self.await_ready(agent)
+        await_true("the log names servicecidrs", lambda: any(
+            "api.optional_list_failed" in line and "servicecidrs" in line and "(403)" in line
+            for line in agent.read_lines()))
+        (status, body) = agent.get("ready")
+        self.assertEqual(status, 200)
+        self.assertIn("servicecidrs", body)
+        self.await_name(agent, "kubernetes")
+        self.assertEqual(agent.stop(), 0)
 
     def test_pods_only_where_they_are_needed(self):
         more = '[[server]]\nzones = ["cluster.local"]\n[server.kubernetes]\npods = "verified"\n'

@@ -126,7 +126,10 @@ rules::Plan plan_of_everything(Family family) {
     auto settings = settings_of(family);
     settings.detector = rules::LocalDetector::source_cidr;
     settings.detector_cidr = *Cidr::parse(v4 ? "10.244.0.0/16" : "fd00:244::/64");
-    return plan_of(std::move(ports), std::move(settings));
+    auto plan = plan_of(std::move(ports), std::move(settings));
+    plan.service_ranges = {*Cidr::parse(v4 ? "10.96.0.0/20" : "fd00:96::/112"),
+                           *Cidr::parse(v4 ? "10.99.0.0/16" : "fd00:99::/48")};
+    return plan;
 }
 
 std::string own_lock_path() {

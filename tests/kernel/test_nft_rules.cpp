@@ -17,7 +17,7 @@ namespace {
 rules::Plan readable_plan(Family family) {
     rules::Plan plan = plan_of_everything(family);
     if (family == Family::ipv4) return plan;
-    rules::Plan some{.settings = plan.settings};
+    rules::Plan some{.settings = plan.settings, .service_ranges = plan.service_ranges};
     for (const auto& service : plan.services) {
         if (service->ports[0].affinity_timeout_s == 0) some.services.push_back(service);
     }
@@ -177,6 +177,37 @@ TEST_CASE("settings that change, change their chains") {
             CHECK(listed(netns, family) == listed(fresh, family));
             CHECK_FALSE(must(writer.apply(changed, true)).wrote);
         }
+    }
+}
+
+TEST_CASE("networks of Services that change, change their chain and nothing else") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const bool v4 = family == Family::ipv4;
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("nftranges");
+        NetnsWriter writer{netns, make_nftables_writer(family)};
+        must(writer.apply(plan));
+        const std::string before = listed(netns, family);
+        for (const std::vector<std::string>& ranges :
+             {std::vector<std::string>{v4 ? "10.96.0.0/12" : "fd00::/16"}, {}}) {
+            rules::Plan changed = plan;
+            changed.service_ranges.clear();
+            for (const std::string& range : ranges)
+                changed.service_ranges.push_back(*Cidr::parse(range));
+            const auto applied = must(writer.apply(changed));
+            CHECK(applied.wrote);
+            CHECK(applied.rules_written == 0);
+            CHECK(applied.chains_written == 0);
+            const Netns fresh = Netns::make("nftfresh");
+            NetnsWriter other{fresh, make_nftables_writer(family)};
+            must(other.apply(changed));
+            CHECK(listed(netns, family) == listed(fresh, family));
+            CHECK(listed(netns, family) != before);
+            CHECK_FALSE(must(writer.apply(changed, true)).wrote);
+        }
+        must(writer.apply(plan));
+        CHECK(listed(netns, family) == before);
     }
 }
 

@@ -247,6 +247,32 @@ TEST_CASE("without endpoints a connection is refused at once") {
     }
 }
 
+TEST_CASE("what is in a network of Services and no Service's is dropped, by nftables") {
+    if (!with_nftables) return;
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const bool v4 = family == Family::ipv4;
+        Rules rules{family, {service(family, 1, {0})}};
+        rules::Plan plan = rules.plan;
+        // An address that would answer otherwise.
+        const SocketAddress to = at(Lab::pod_address(family, 3), 8080);
+        CHECK(Lab::connect(lab().client(), to).pod == "pod-3");
+        plan.service_ranges = {*Cidr::make(ip(Lab::cluster_ip(family, 1)), v4 ? 24 : 112),
+                               *Cidr::make(to.address, v4 ? 32 : 128)};
+        rules.apply(plan);
+        for (const Netns* from : {&lab().client(), &lab().node()}) {
+            CAPTURE(from->name());
+            CHECK(Lab::connect(*from, to, 300).error == ETIMEDOUT);
+        }
+        CHECK(Lab::connect(lab().client(), at(Lab::cluster_ip(family, 1), 80)).pod == "pod-0");
+        CHECK(Lab::connect(lab().client(), at(Lab::cluster_ip(family, 1), 81)).error ==
+              ECONNREFUSED);
+        plan.service_ranges.pop_back();
+        rules.apply(plan);
+        CHECK(Lab::connect(lab().client(), to).pod == "pod-3");
+    }
+}
+
 TEST_CASE("the last endpoint gone, and come back") {
     for (const Family family : families) {
         CAPTURE(to_string(family));

@@ -256,7 +256,7 @@ NftTracer::NftTracer(rules::Plan plan, std::set<IpAddress> local)
         CHECK(elements_.emplace(Id{element.map, bytes(element.key)}, element).second);
     });
     for (const Pick& pick : usage.picks()) chains_[chain_name(pick)] = render_pick(pick);
-    for (Chain& chain : render_base(plan_.settings, usage.timeouts())) {
+    for (Chain& chain : render_base(plan_, usage.timeouts())) {
         const std::string name = chain.name;
         CHECK(chains_.emplace(name, std::move(chain)).second);
     }

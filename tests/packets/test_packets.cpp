@@ -184,9 +184,11 @@ rules::Plan in_a_tree(rules::Plan plan) {
     return plan;
 }
 
-Tracers tracer_for(const std::vector<Given>& items, const rules::PlanSettings& settings) {
+Tracers tracer_for(const std::vector<Given>& items, const rules::PlanSettings& settings,
+                   const std::vector<services::ServiceCidr>& cidrs = {}) {
     Cluster cluster;
     for (const Given& item : items) put(cluster, item);
+    for (const services::ServiceCidr& each : cidrs) cluster.put(each);
     const rules::Plan plan = rules::Planner{settings}.plan(cluster.snapshot(), here());
     const std::set<IpAddress> local{ip("192.168.0.2"), ip("2001:db8::2")};
     return {trace_iptables(plan, local), trace_iptables(in_a_tree(plan), local),
@@ -504,6 +506,49 @@ TEST_CASE("node ports on chosen addresses and without localhost", "[packets]") {
         check(tracer, {"", node("127.0.0.1", 30080), untouched()});
         check(tracer, {"", outside("192.168.0.2", 30080), masqueraded(all_three)});
     }
+}
+
+TEST_CASE("service addresses that no Service has", "[packets]") {
+    Given other = given("other-proxy", "10.96.0.50", three);
+    other.service.foreign_proxy = true;
+    const std::vector<services::ServiceCidr> cidrs{
+        {.key = {"", "kubernetes"}, .cidrs = {cidr("10.96.0.0/16"), cidr("fd00:10:96::/112")}},
+        {.key = {"", "within"}, .cidrs = {cidr("10.96.7.0/24")}},
+        {.key = {"", "more"}, .cidrs = {cidr("10.98.0.0/20")}}};
+    const std::vector<Given> items{with_ways_in(given("web", "10.96.0.10", three), 30080, 1),
+                                   given("idle", "10.96.0.12", {}), other};
+    Tracers tracer = tracer_for(items, pods_by_source(), cidrs);
+    const std::vector<Row> rows{
+        {"from a pod", pod("10.96.0.99", 80), untouched(), dropped()},
+        {"UDP", pod("10.96.0.99", 53, Protocol::udp), untouched(), dropped()},
+        {"SCTP", pod("10.96.0.99", 80, Protocol::sctp), untouched(), dropped()},
+        {"from the node", node("10.96.0.99", 80), untouched(), dropped()},
+        {"from outside", outside("10.96.0.99", 80), untouched(), dropped()},
+        {"in a network within another", pod("10.96.7.1", 80), untouched(), dropped()},
+        {"in another one", pod("10.98.15.255", 80), untouched(), dropped()},
+        {"of another proxy", pod("10.96.0.50", 80), untouched(), dropped()},
+        {"beside them", pod("10.98.16.0", 80), untouched()},
+        {"beside them, from outside", outside("10.97.0.1", 80), untouched()},
+        {"another port of a Service is refused", pod("10.96.0.10", 81), untouched(), refused()},
+        {"no endpoint is refused", pod("10.96.0.12", 80), refused()},
+        {"a Service is reached", pod("10.96.0.10", 80), plain(all_three)},
+        {"by its node port, too", outside("192.168.0.2", 30080), masqueraded(all_three)},
+        {"and by its load balancer", outside("198.18.0.1", 80), masqueraded(all_three)},
+        {"a pod is reached", pod("10.244.2.1", 8080), untouched()},
+    };
+    for (const Row& row : rows) check(tracer, row);
+
+    rules::PlanSettings six = pods_by_source();
+    six.family = Family::ipv6;
+    six.detector_cidr = cidr("fd00:244::/32");
+    Tracers tracer6 =
+        tracer_for({given("web", "fd00:10:96::a", {ready("fd00:244:1::1", "here")})}, six, cidrs);
+    const auto pod6 = [](const char* to, std::uint16_t port) {
+        return packet(From::pod, "fd00:244:1::99", "cali1", to, port, Protocol::tcp);
+    };
+    check(tracer6, {"IPv6", pod6("fd00:10:96::99", 80), untouched(), dropped()});
+    check(tracer6, {"", pod6("fd00:10:96::1:0", 80), untouched()});
+    check(tracer6, {"", pod6("fd00:10:96::a", 81), untouched(), refused()});
 }
 
 TEST_CASE("Services without rules leave packets alone", "[packets]") {

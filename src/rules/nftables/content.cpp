@@ -56,10 +56,10 @@ Timeouts Usage::timeouts() const {
     return used;
 }
 
-std::vector<Chain> chains_for(const PlanSettings& settings, const Usage& usage) {
+std::vector<Chain> chains_for(const Plan& plan, const Usage& usage) {
     std::vector<Chain> chains;
     for (const Pick& pick : usage.picks()) chains.push_back(render_pick(pick));
-    for (Chain& chain : render_base(settings, usage.timeouts())) chains.push_back(std::move(chain));
+    for (Chain& chain : render_base(plan, usage.timeouts())) chains.push_back(std::move(chain));
     return chains;
 }
 

@@ -101,8 +101,8 @@ private:
     std::uint32_t pass_ = 0;
 };
 
-/// All chains that a table with such elements needs.
-std::vector<Chain> chains_for(const PlanSettings& settings, const Usage& usage);
+/// All chains that a table of `plan` needs whose elements have such a usage.
+std::vector<Chain> chains_for(const Plan& plan, const Usage& usage);
 
 /// Every element of a plan, in the plan's order.
 void for_each_element(const Plan& plan, Content& content, const ElementSink& sink);

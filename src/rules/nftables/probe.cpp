@@ -57,7 +57,7 @@ Status probe_nftables(Family family) {
     Batch batch{probe_name};
     add_table(batch, family);
     for (const MapInfo& map : all_maps()) add_map(batch, family, map);
-    const std::vector<Chain> chains = chains_for(plan.settings, usage);
+    const std::vector<Chain> chains = chains_for(plan, usage);
     for (const Chain& chain : chains) add_chain(batch, family, chain);
     for (const Chain& chain : chains) add_rules(batch, family, chain);
     elements.move_to(batch);

@@ -20,8 +20,9 @@ namespace nameplane::rules::nftables {
 using Timeouts = std::set<std::uint32_t>;
 
 /// The chains that do not depend on any Service, called ones before those that call them.
-/// `timeouts`: of Services with session affinity; without any, nothing is remembered.
-std::vector<Chain> render_base(const PlanSettings& settings, const Timeouts& timeouts);
+/// Of the plan they show all but its Services. `timeouts`: of Services with session affinity;
+/// without any, nothing is remembered.
+std::vector<Chain> render_base(const Plan& plan, const Timeouts& timeouts);
 Chain render_pick(const Pick& pick);
 
 /// How somebody gets at a Service port: by address, or by node port (no address).

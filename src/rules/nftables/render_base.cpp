@@ -171,6 +171,22 @@ Chain remember_for(std::uint32_t timeout_s) {
     return made;
 }
 
+/// What is still for an address of Services after DNAT: the address of a Service that does not have
+/// this port, or one that no Service has.
+Chain cluster_ips_check(const std::vector<Cidr>& service_ranges) {
+    Chain made{std::string{chain::cluster_ips_check},
+               {},
+               {with_comment(
+                   rule(InSet{{{Field::destination}, 1, 0}, MapId::cluster_ips, false}, Reject{}),
+                   "reject traffic to undefined ports of cluster IPs")}};
+    for (const Cidr& range : service_ranges) {
+        made.rules.push_back(
+            with_comment(rule(AddressMatch{.source = false, .range = range}, drop()),
+                         "drop traffic to service addresses that no Service has"));
+    }
+    return made;
+}
+
 Chain base(std::string_view name, Base where, std::vector<Rule> rules) {
     return {std::string{name}, where, std::move(rules)};
 }
@@ -215,7 +231,8 @@ Chain postrouting(const PlanSettings& settings) {
 
 }  // namespace
 
-std::vector<Chain> render_base(const PlanSettings& settings, const Timeouts& timeouts) {
+std::vector<Chain> render_base(const Plan& plan, const Timeouts& timeouts) {
+    const PlanSettings& settings = plan.settings;
     std::vector<Chain> chains;
     chains.push_back({std::string{chain::refuse}, {}, {rule(Reject{})}});
     chains.push_back(firewall());
@@ -228,12 +245,7 @@ std::vector<Chain> render_base(const PlanSettings& settings, const Timeouts& tim
                       {},
                       {rule(VerdictMap{service_key, MapId::no_endpoint_services})}});
     chains.push_back(node_port_endpoints_check(settings));
-    chains.push_back(
-        {std::string{chain::cluster_ips_check},
-         {},
-         {with_comment(
-             rule(InSet{{{Field::destination}, 1, 0}, MapId::cluster_ips, false}, Reject{}),
-             "reject traffic to undefined ports of cluster IPs")}});
+    chains.push_back(cluster_ips_check(plan.service_ranges));
     for (const std::uint32_t timeout : timeouts) chains.push_back(remember_for(timeout));
     if (!timeouts.empty()) chains.push_back(remember());
     chains.push_back(base("filter-prerouting", {false, Hook::prerouting, before_dnat},

@@ -321,7 +321,7 @@ std::string to_nft_text(const Plan& plan) {
         text += map_text(map, family, elements[static_cast<std::size_t>(map.id)]);
     }
     for (const Pick& pick : usage.picks()) add_chain(text, render_pick(pick), family);
-    for (const Chain& chain : render_base(plan.settings, usage.timeouts())) {
+    for (const Chain& chain : render_base(plan, usage.timeouts())) {
         add_chain(text, chain, family);
     }
     return text + "}\n";

@@ -107,15 +107,17 @@ bool loses_sticky(const std::optional<Claim>& before, const std::optional<Claim>
 }
 
 /// The chains that differ, by what they hold.
-void change_chains(Update& update, const PlanSettings& settings, const Usage& before,
+void change_chains(Update& update, const Plan& old_plan, const Usage& before, const Plan& plan,
                    const Usage& after) {
-    if (before.picks() == after.picks() && before.timeouts() == after.timeouts()) return;
-    const Family family = settings.family;
+    if (old_plan.service_ranges == plan.service_ranges && before.picks() == after.picks() &&
+        before.timeouts() == after.timeouts())
+        return;
+    const Family family = plan.settings.family;
     std::map<std::string, Chain> old;
-    for (Chain& chain : chains_for(settings, before)) old.emplace(chain.name, std::move(chain));
+    for (Chain& chain : chains_for(old_plan, before)) old.emplace(chain.name, std::move(chain));
     std::vector<Chain> fresh;
     std::vector<Chain> changed;
-    for (Chain& chain : chains_for(settings, after)) {
+    for (Chain& chain : chains_for(plan, after)) {
         const auto found = old.find(chain.name);
         if (found == old.end()) {
             fresh.push_back(std::move(chain));
@@ -309,7 +311,7 @@ Update update_changes(const Plan& before, const Plan& after, Content& content, U
         change_shared(update, MapId::hairpin_connections, address, shared,
                       content.has_hairpin(address));
     }
-    change_chains(update, after.settings, usage_before, usage);
+    change_chains(update, before, usage_before, after, usage);
     return update;
 }
 
@@ -319,7 +321,7 @@ Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content
     Update update{family};
     usage = {};
     for_each_element(plan, content, [&](const Element& element) { usage.count(element, 1); });
-    const std::vector<Chain> chains = chains_for(plan.settings, usage);
+    const std::vector<Chain> chains = chains_for(plan, usage);
     if (can_stay(table, chains, family)) {
         change_sets(update, table, family);
         change_chains(update, chains, table, family);

@@ -1,6 +1,7 @@
 // The source as a whole: what it asks for, how healthy it says it is, what it counts.
 #include "kube/api_source.hpp"
 #include "support/fake_api.hpp"
+#include "support/stderr_of.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -126,6 +127,25 @@ TEST_CASE("ServiceImports are asked for only with the option, and need not be th
         "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports?watch=1"));
     CHECK(world.health(Kind::service_import).optional);
     CHECK_FALSE(world.health(Kind::service).optional);
+}
+
+TEST_CASE("ServiceCIDRs are asked for where rules want them; a server without them is told once") {
+    CHECK(World{{}}.api.calls().size() == 3);
+    World world{{.service_cidrs = true}};
+    REQUIRE(world.api.calls().size() == 4);
+    const std::string path = "/apis/networking.k8s.io/v1/servicecidrs";
+    CHECK(world.call("/servicecidrs")->request.target.starts_with(path + "?watch=1"));
+    CHECK(world.health(Kind::service_cidr).optional);
+    const std::string printed =
+        test::stderr_of([&] { world.api.fail(world.call("/servicecidrs"), 404); });
+    const std::size_t at = printed.find("api.optional_list_failed");
+    REQUIRE(at != std::string::npos);
+    CHECK(printed.find("api.", at + 1) == std::string::npos);
+    CHECK(printed.find("ServiceCIDR") != std::string::npos);
+    CHECK_FALSE(world.health(Kind::service_cidr).error.empty());
+    // The others go on.
+    CHECK(world.health(Kind::service).error.empty());
+    CHECK(world.api.calls().size() == 3);
 }
 
 TEST_CASE("the jitter of several kinds comes from one sequence") {

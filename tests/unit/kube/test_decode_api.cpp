@@ -153,6 +153,7 @@ TEST_CASE("an object means the same in a manifest and in the API") {
         services::Event operator()(const Node& n) const { return n; }
         services::Event operator()(const Namespace& n) const { return n; }
         services::Event operator()(const services::ServiceImport& i) const { return i; }
+        services::Event operator()(const services::ServiceCidr& c) const { return c; }
     };
     const services::Event of_manifest = std::visit(Plain{}, decoded.objects[0]);
     const ApiObject of_api = item(kind, text);
@@ -203,6 +204,21 @@ TEST_CASE("a Pod, a Node and a Namespace of the API") {
         Kind::namespace_,
         R"({"metadata":{"name":"shop","labels":{"a":"b"}},"spec":{"finalizers":["kubernetes"]},"status":{"phase":"Active"}})");
     CHECK(ns.key == services::ObjectKey{"", "shop"});
+}
+
+TEST_CASE("a ServiceCIDR of the API") {
+    const auto cidr = read<services::ServiceCidr>(
+        Kind::service_cidr,
+        R"({"apiVersion":"networking.k8s.io/v1","kind":"ServiceCIDR","metadata":{"name":"kubernetes"},)"
+        R"("spec":{"cidrs":["10.96.0.0/16","fd00:10:96::/112"]},)"
+        R"("status":{"conditions":[{"type":"Ready","status":"True"}]}})");
+    CHECK(cidr.key == services::ObjectKey{"", "kubernetes"});
+    CHECK(cidr.cidrs ==
+          std::vector{*Cidr::parse("10.96.0.0/16"), *Cidr::parse("fd00:10:96::/112")});
+    CHECK(read<services::ServiceCidr>(Kind::service_cidr, R"({"metadata":{"name":"a"}})")
+              .cidrs.empty());
+    CHECK(item(Kind::service_cidr, R"({"metadata":{"name":"a"},"spec":{"cidrs":["10.96.0.0/33"]}})")
+              .reason.starts_with("spec.cidrs[0] is the text '10.96.0.0/33', expected"));
 }
 
 TEST_CASE("a ServiceImport of the API, and a slice of it") {

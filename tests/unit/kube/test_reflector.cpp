@@ -90,12 +90,13 @@ std::string list(std::string_view version, const Lines& names, std::string_view 
 /// A reflector of Namespaces with everything it needs.
 struct World {
     explicit World(bool stream_lists = true, bool known_before = false,
-                   Kind kind = Kind::namespace_)
+                   Kind kind = Kind::namespace_, std::chrono::seconds absent_pause = {})
         : reflector{{.kind = kind,
                      .path = "/api/v1/namespaces",
                      .resource = "namespaces",
                      .stream_lists = stream_lists,
-                     .known_before = known_before},
+                     .known_before = known_before,
+                     .absent_pause = absent_pause},
                     api,
                     decoder,
                     [this](std::function<void()> fire) { return time.timer(std::move(fire)); },
@@ -446,6 +447,24 @@ TEST_CASE("Retry-After is a minimum, and bounded") {
         world.api.fail(world.call(), 429, 1'000'000s);
         CHECK(world.wait_for_attempt() == 600'250ms);
     }
+}
+
+TEST_CASE("who does not know a path is asked rarely, where that is wanted") {
+    World eager;
+    eager.api.fail(eager.call(), 404);
+    CHECK(eager.wait_for_attempt() == 250ms);
+
+    World world{true, false, Kind::service_cidr, 5min};
+    world.api.fail(world.call(), 404);
+    CHECK(world.wait_for_attempt() == 5min + 250ms);
+    world.api.fail(world.call(), 404, 700s);
+    CHECK(world.wait_for_attempt() == 600s + 500ms);
+    world.api.fail(world.call(), 503);
+    CHECK(world.wait_for_attempt() == 1s);
+    // By pages, too.
+    World pages{false, false, Kind::service_cidr, 5min};
+    pages.api.fail(pages.call(), 404);
+    CHECK(pages.wait_for_attempt() == 5min + 250ms);
 }
 
 TEST_CASE("streams that fail twice give way to pages") {

@@ -117,6 +117,11 @@ Node node_a() {
     return node;
 }
 
+ServiceCidr service_cidr() {
+    return {.key = {"", "kubernetes"},
+            .cidrs = {*Cidr::parse("10.96.0.0/16"), *Cidr::parse("fd00:96::/112")}};
+}
+
 /// What an API server lists: Services of some kinds, slices with what they may carry.
 void list_cluster(Store& store) {
     list(store, Kind::namespace_, {test::name_space("ns")});
@@ -135,6 +140,7 @@ void list_cluster(Store& store) {
     of_db.change_trigger_ns = 1'700'000'000'000'000'000;
     list(store, Kind::endpoint_slice,
          {test::slice("ns", "web", "web-1", {test::endpoint("10.0.0.1")}), of_db});
+    list(store, Kind::service_cidr, {service_cidr()});
 }
 
 /// One object of each kind that is saved, so that the file is always the same.
@@ -148,6 +154,7 @@ void list_little(Store& store) {
     pod.key = {"ns", "web-0"};
     pod.ips = {test::ip("10.0.0.1")};
     list(store, Kind::pod, {pod});
+    list(store, Kind::service_cidr, {service_cidr()});
 }
 
 const SavedHead head{"https://api.example:6443", WallTime{std::chrono::seconds{1'700'000'000}}};
@@ -189,6 +196,7 @@ TEST_CASE("objects of every kind come back with every field", "[saved]") {
         check_round_trip<Node>(seed);
         check_round_trip<Namespace>(seed);
         check_round_trip<ServiceImport>(seed);
+        check_round_trip<ServiceCidr>(seed);
     }
 }
 
@@ -200,7 +208,7 @@ TEST_CASE("a saved state fills an empty store, and the API's list then changes n
     const auto saved =
         SavedState::check(saved_octets(head, before.contents()).value(), head.fingerprint);
     REQUIRE(saved);
-    CHECK(saved->objects() == 6);
+    CHECK(saved->objects() == 7);
     CHECK(saved->contact() == head.contact);
 
     Store store{{}, clock};
@@ -211,6 +219,7 @@ TEST_CASE("a saved state fills an empty store, and the API's list then changes n
     CHECK(view.has_namespace("ns"));
     REQUIRE(warm->node("node-a") != nullptr);
     CHECK(*warm->node("node-a") == node_a());
+    CHECK(std::ranges::equal(warm->service_cidrs(), service_cidr().cidrs));
     const ServiceEntry* web = view.find("ns", "web");
     const ServiceEntry* db = view.find("ns", "db");
     REQUIRE(web != nullptr);
@@ -282,7 +291,7 @@ TEST_CASE("what is wrong inside of a sound checksum is refused as well", "[saved
         {"not ours", "something else" + body, "not a saved state"},
         {"more behind the end", body + "x", "damaged: more or less than it says"},
         {"unknown record", start + "\x40", "damaged: an unknown record"},
-        {"unknown kind", start + "\x16", "damaged: an unknown record"},
+        {"unknown kind", start + "\x17", "damaged: an unknown record"},
         {"object outside", start + "\x20", "damaged: an object outside of its list"},
         {"end without begin", start + "\x30", "damaged: the end of a list that did not begin"},
         {"list in a list", start + "\x10\x11", "damaged: a list within a list, or twice"},
@@ -315,9 +324,9 @@ TEST_CASE("another cluster and another format are told apart from damage", "[sav
           "https://other.example:6443");
     std::string body = file.substr(0, file.size() - 32);
     const std::size_t format_at = std::string_view{"nameplane state\n"}.size();
-    REQUIRE(body[format_at] == 2);
+    REQUIRE(body[format_at] == 3);
     body[format_at] = 1;
-    CHECK(refusal_of(with_checksum(body)) == "format 1, expected 2");
+    CHECK(refusal_of(with_checksum(body)) == "format 1, expected 3");
 }
 
 TEST_CASE("the format is the one that is numbered 2", "[saved]") {
@@ -362,10 +371,10 @@ TEST_CASE("a file is written for its owner only and replaces the old one", "[sav
     struct stat facts {};
     REQUIRE(::stat(path.c_str(), &facts) == 0);
     CHECK((facts.st_mode & 07777U) == 0600U);
-    CHECK(SavedState::read(path, head.fingerprint).value().objects() == 6);
+    CHECK(SavedState::read(path, head.fingerprint).value().objects() == 7);
     REQUIRE(store.apply(Remove{Kind::service, {"ns", "web"}}));
     REQUIRE(write_saved_state(path, head, store.contents()));
-    CHECK(SavedState::read(path, head.fingerprint).value().objects() == 5);
+    CHECK(SavedState::read(path, head.fingerprint).value().objects() == 6);
     CHECK(names_in(folder.path()) == std::vector<std::string>{"state"});
 }
 

@@ -395,3 +395,33 @@ TEST_CASE("Namespaces are there with their objects, and four always") {
     completer.remove({Kind::namespace_, {"", "default"}});
     CHECK(names() == Names{"default"});
 }
+
+TEST_CASE("ServiceCIDRs of manifests come, change and go") {
+    Completer completer{options_of(), {}};
+    const auto told = [&] {
+        std::vector<std::string> seen;
+        for (const Event& event : completer.settle(true).events) {
+            if (const auto* cidr = std::get_if<services::ServiceCidr>(&event))
+                seen.push_back(cidr->key.name + " " + cidr->cidrs.at(0).to_string());
+            if (const auto* gone = std::get_if<Remove>(&event);
+                gone && gone->kind == Kind::service_cidr)
+                seen.push_back("-" + gone->key.name);
+        }
+        return seen;
+    };
+    using Told = std::vector<std::string>;
+    const auto object = [](const char* network) {
+        return services::ServiceCidr{.key = {"", "more"}, .cidrs = {*Cidr::parse(network)}};
+    };
+    CHECK(told().empty());
+    completer.put(object("10.97.0.0/16"));
+    CHECK(told() == Told{"more 10.97.0.0/16"});
+    completer.put(object("10.97.0.0/16"));
+    CHECK(told().empty());
+    completer.put(object("10.98.0.0/16"));
+    CHECK(told() == Told{"more 10.98.0.0/16"});
+    completer.remove({Kind::service_cidr, {"", "more"}});
+    CHECK(told() == Told{"-more"});
+    completer.remove({Kind::service_cidr, {"", "more"}});
+    CHECK(told().empty());
+}

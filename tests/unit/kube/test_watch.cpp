@@ -158,7 +158,8 @@ TEST_CASE("the start gives whole lists of every kind, in order, and one settled(
         }
     }
     CHECK(begun == std::vector<Kind>{Kind::namespace_, Kind::node, Kind::pod, Kind::service,
-                                     Kind::endpoint_slice, Kind::service_import});
+                                     Kind::endpoint_slice, Kind::service_import,
+                                     Kind::service_cidr});
     CHECK(ended == begun);
 }
 

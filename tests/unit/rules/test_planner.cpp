@@ -56,6 +56,34 @@ TEST_CASE("only what changed is planned anew", "[rules][planner]") {
     CHECK(planner.plan(cluster.snapshot(), here()).services == second.services);
 }
 
+TEST_CASE("service ranges are those of the family that lie in no other", "[rules][planner]") {
+    Cluster cluster;
+    const auto object = [](const char* name, std::vector<Cidr> cidrs) {
+        return services::ServiceCidr{.key = {"", name}, .cidrs = std::move(cidrs)};
+    };
+    cluster.put(service_named("web", "10.96.0.1"));
+    cluster.put(object("kubernetes", {cidr("10.96.0.0/16"), cidr("fd00:96::/112")}));
+    cluster.put(object("more", {cidr("10.96.3.0/24"), cidr("10.90.0.0/24"), cidr("10.96.0.0/20")}));
+    cluster.put(object("same", {cidr("10.96.0.0/16"), cidr("10.97.0.0/16")}));
+    Planner four{{}};
+    Planner six{{.family = Family::ipv6}};
+    const Plan first = four.plan(cluster.snapshot(), here());
+    CHECK(first.service_ranges ==
+          std::vector{cidr("10.90.0.0/24"), cidr("10.96.0.0/16"), cidr("10.97.0.0/16")});
+    CHECK(six.plan(cluster.snapshot(), here()).service_ranges ==
+          std::vector{cidr("fd00:96::/112")});
+
+    // One of two that name a network goes: the network stays. What lay within one comes out with
+    // it.
+    cluster.put(services::Remove{Kind::service_cidr, {"", "kubernetes"}});
+    CHECK(four.plan(cluster.snapshot(), here()).service_ranges == first.service_ranges);
+    cluster.put(services::Remove{Kind::service_cidr, {"", "same"}});
+    const Plan last = four.plan(cluster.snapshot(), here());
+    CHECK(last.service_ranges == std::vector{cidr("10.90.0.0/24"), cidr("10.96.0.0/20")});
+    CHECK(last.services == first.services);
+    CHECK(last.version > first.version);
+}
+
 TEST_CASE("Services come, go and come back", "[rules][planner]") {
     Cluster cluster;
     Planner planner{{}};

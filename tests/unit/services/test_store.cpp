@@ -259,5 +259,39 @@ TEST_CASE("nodes are found by name with what they have", "[services]") {
     CHECK(f.store.snapshot()->node("a") == nullptr);
 }
 
+TEST_CASE("networks of ServiceCIDRs, each once", "[services]") {
+    Fixture f;
+    const auto object = [](const char* name, std::vector<Cidr> cidrs) {
+        return ServiceCidr{.key = {"", name}, .cidrs = std::move(cidrs)};
+    };
+    const Cidr a = *Cidr::parse("10.96.0.0/16");
+    const Cidr b = *Cidr::parse("fd00:96::/112");
+    const Cidr c = *Cidr::parse("10.97.0.0/24");
+    const auto cidrs = [&] {
+        const auto all = f.store.snapshot()->service_cidrs();
+        return std::vector<Cidr>{all.begin(), all.end()};
+    };
+    CHECK(cidrs().empty());
+    f.put(object("kubernetes", {b, a}));
+    CHECK(cidrs() == std::vector{a, b});
+    const auto before = f.store.snapshot();
+    // What changes no network is no news: nobody is woken.
+    f.put(object("more", {a}));
+    CHECK(f.store.snapshot() == before);
+    f.put(object("more", {a, c}));
+    CHECK(cidrs() == std::vector{a, c, b});
+    f.put(Remove{Kind::service_cidr, {"", "kubernetes"}});
+    CHECK(cidrs() == std::vector{a, c});
+    // A list takes away what it does not name, but for what could not be read.
+    f.put(BeginList{Kind::service_cidr});
+    f.put(Keep{Kind::service_cidr, {"", "more"}});
+    f.put(EndList{Kind::service_cidr});
+    CHECK(cidrs() == std::vector{a, c});
+    f.put(BeginList{Kind::service_cidr});
+    f.put(EndList{Kind::service_cidr});
+    CHECK(cidrs().empty());
+    CHECK_FALSE(f.store.apply(object("", {a})));
+}
+
 }  // namespace
 }  // namespace nameplane::services
