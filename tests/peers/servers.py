@@ -4,6 +4,7 @@ import http.client
 import os
 import pathlib
 import socket
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -104,3 +105,11 @@ def dns_answer(port):
             return client.recv(65535)
         except OSError:
             return b""
+
+
+def certificate(folder):
+    """key.pem and cert.pem, which vouches for itself: of dns.example at 127.0.0.1."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", "/CN=dns.example", "-addext",
+                    "subjectAltName=DNS:dns.example,IP:127.0.0.1", "-keyout", folder / "key.pem", "-out",
+                    folder / "cert.pem"], check=True, capture_output=True)

@@ -6,7 +6,6 @@ import pathlib
 import socket
 import ssl
 import struct
-import subprocess
 import tempfile
 
 import peer_test  # finds the folders of the others
@@ -53,17 +52,10 @@ def questions():
             for edns in (None, Edns())]
 
 
-def certificate(folder):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                    "-nodes", "-days", "2", "-subj", "/CN=dns.example", "-addext",
-                    "subjectAltName=DNS:dns.example", "-keyout", folder / "key.pem", "-out",
-                    folder / "cert.pem"], check=True, capture_output=True)
-
-
 class Encrypted(peer_test.PeerTest):
     def setUp(self):
         folder = pathlib.Path(tempfile.mkdtemp())
-        certificate(folder)
+        servers.certificate(folder)
         self.context = ssl.create_default_context(cafile=folder / "cert.pem")
         self.pair = []
         for kind in (servers.Nameplane, servers.CoreDns):
