@@ -26,8 +26,12 @@ constexpr const char* events = "nameplane_forward_events_total";
 using Answers = std::vector<Octets>;
 using Values = std::vector<std::pair<std::string, Options::Value>>;
 
+/// Asks nobody twice for being late, which on a busy machine everybody is, unless `more` says so.
 conf::PluginConfig forward_to(const std::vector<std::string>& to, const Values& more = {}) {
-    Values values{{"from", std::vector<dns::Name>{dns::Name{}}}, {"to", to}};
+    Values values{{"from", std::vector<dns::Name>{dns::Name{}}},
+                  {"to", to},
+                  {"hedge", false},
+                  {"read_timeout", std::uint64_t{60'000}}};
     values.insert(values.end(), more.begin(), more.end());
     return plugin_with("forward", values);
 }
@@ -61,6 +65,31 @@ ScriptedUpstream::Script says(const Saying& saying) {
 std::vector<Octets> silence(const ScriptedUpstream::Question&) {
     return {};
 }
+
+/// An address at which nobody listens, and nobody else can as long as this lives.
+class Nobody {
+public:
+    Nobody() {
+        for (const UniqueFd* each : {&udp_, &tcp_}) {
+            sockaddr_storage storage{};
+            const SocketAddress wanted{IpAddress::v4(127, 0, 0, 1), local_.port};
+            const unsigned size = wanted.to_sockaddr(storage);
+            const auto* const raw = reinterpret_cast<const sockaddr*>(&storage);
+            REQUIRE(::bind(each->get(), raw, size) == 0);
+            local_ = net::local_address(each->get());
+        }
+        // What others than itself send to it is refused then.
+        sockaddr_storage storage{};
+        const unsigned size = local_.to_sockaddr(storage);
+        REQUIRE(::connect(udp_.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0);
+    }
+    std::string address() const { return local_.to_string(); }
+
+private:
+    UniqueFd udp_{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    UniqueFd tcp_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    SocketAddress local_;
+};
 
 }  // namespace
 
@@ -106,8 +135,7 @@ TEST_CASE("what is no answer to our question is passed over until the true one c
     });
     world.start();
     CHECK(addresses_of(world.lab->ask("www.example.")) == std::vector<std::string>{"192.0.2.1"});
-    world.lab->run_for(20ms);
-    CHECK(world.lab->count(events, "event", "stray") >= 8);
+    CHECK(world.lab->run_until([&] { return world.lab->count(events, "event", "stray") >= 8; }));
 }
 
 TEST_CASE("nobody but the upstream itself can answer") {
@@ -181,7 +209,7 @@ TEST_CASE("when an answer is late the next upstream is asked, too") {
     World world;
     auto& silent = world.upstream(silence);
     auto& good = world.upstream(says({.addresses = {"192.0.2.2"}}));
-    world.start({{"policy", std::string{"sequential"}}, {"read_timeout", std::uint64_t{60'000}}});
+    world.start({{"policy", std::string{"sequential"}}, {"hedge", true}});
     CHECK(addresses_of(world.lab->ask("www.example.")) == std::vector<std::string>{"192.0.2.2"});
     CHECK(silent.asked() == 1);
     CHECK(good.asked() == 1);
@@ -196,11 +224,11 @@ TEST_CASE("a lost datagram is sent again to the only upstream; not without hedgi
             return Answers{answer_to(question, {.addresses = {"192.0.2.1"}})};
         });
         world.start({{"hedge", hedge},
-                     {"read_timeout", std::uint64_t{hedge ? 60'000U : 50U}},
+                     {"read_timeout", std::uint64_t{hedge ? 60'000U : 300U}},
                      {"max_fails", std::int64_t{0}}});
         CHECK(addresses_of(world.lab->ask("www.example.")) ==
               std::vector<std::string>{"192.0.2.1"});
-        CHECK(upstream.asked() == 2);
+        CHECK(upstream.asked() >= 2);  // again and again if it needs longer than the time-out
         CHECK(world.lab->count(events, "event", "hedged") == (hedge ? 1 : 0));
     }
 }
@@ -208,7 +236,8 @@ TEST_CASE("a lost datagram is sent again to the only upstream; not without hedgi
 TEST_CASE("hedges are bounded") {
     World world;
     auto& upstream = world.upstream(silence);
-    world.start({{"max_connect_attempts", std::int64_t{1}},
+    world.start({{"hedge", true},
+                 {"max_connect_attempts", std::int64_t{1}},
                  {"max_fails", std::int64_t{0}},
                  {"read_timeout", std::uint64_t{400}}});
     std::vector<std::size_t> numbers;
@@ -229,15 +258,15 @@ TEST_CASE("hedges that were worth it make room for others: much loss costs no ti
         if (++seen[name] == 1) return Answers{};
         return Answers{answer_to(question, {.addresses = {"192.0.2.1"}})};
     });
-    world.start({{"read_timeout", std::uint64_t{60'000}}});
+    world.start({{"hedge", true}});
     std::vector<std::size_t> numbers;
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 60; ++i) {
         numbers.push_back(world.lab->begin("n" + std::to_string(i) + ".example."));
     }
     for (const std::size_t number : numbers) {
         CHECK((world.lab->await(number)[3] & 15) == 0);
     }
-    CHECK(upstream.asked() == 400);
+    CHECK(upstream.asked() == 120);
 }
 
 TEST_CASE("no more lies in an upstream's socket than it holds, and time makes room") {
@@ -248,9 +277,7 @@ TEST_CASE("no more lies in an upstream's socket than it holds, and time makes ro
     const unsigned size = any.to_sockaddr(storage);
     REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0);
     world.lab->reload({forward_to({net::local_address(socket.get()).to_string()},
-                                  {{"hedge", false},
-                                   {"max_fails", std::int64_t{0}},
-                                   {"read_timeout", std::uint64_t{60'000}}})});
+                                  {{"max_fails", std::int64_t{0}}})});
     const auto come = [&] {
         std::size_t count = 0;
         std::array<std::uint8_t, 512> room;
@@ -278,24 +305,20 @@ TEST_CASE("silence ends in SERVFAIL after the attempts that are allowed") {
     auto& upstream = world.upstream(silence);
     world.start({{"max_connect_attempts", std::int64_t{3}},
                  {"read_timeout", std::uint64_t{30}},
-                 {"max_fails", std::int64_t{0}},
-                 {"hedge", false}});
+                 {"max_fails", std::int64_t{0}}});
     CHECK(world.lab->ask("www.example.").rcode == 2);
+    CHECK(world.lab->run_until([&] { return upstream.asked() >= 3; }));
     CHECK(upstream.asked() == 3);
 }
 
 TEST_CASE("where nobody listens the next upstream is asked at once") {
     World world;
-    auto gone = std::make_unique<ScriptedUpstream>(world.lab->events, silence);
-    const std::string nobody = gone->address();
-    gone.reset();
+    const Nobody nobody;
     world.upstream(says({.addresses = {"192.0.2.2"}}));
     for (const bool tcp : {false, true}) {
-        world.lab->reload({forward_to({nobody, world.upstreams[0]->address()},
-                                      {{"policy", std::string{"sequential"}},
-                                       {"force_tcp", tcp},
-                                       {"hedge", false},
-                                       {"read_timeout", std::uint64_t{60'000}}})});
+        world.lab->reload(
+            {forward_to({nobody.address(), world.upstreams[0]->address()},
+                        {{"policy", std::string{"sequential"}}, {"force_tcp", tcp}})});
         CHECK(addresses_of(world.lab->ask("www.example.")) ==
               std::vector<std::string>{"192.0.2.2"});
     }
@@ -374,12 +397,14 @@ TEST_CASE("an upstream that fails its health checks is left out until it passes 
     REQUIRE(world.lab->run_until([&] { return sick.asked() > before + 1; }));
     CHECK(seen_check);
     sick.script = says({.addresses = {"192.0.2.1"}});
-    // It is asked again as soon as it has passed a check.
+    // It is asked again as soon as it has passed a check; that under way has a second to fail.
+    const std::vector<std::string> well{"192.0.2.1"};
+    const auto end = std::chrono::steady_clock::now() + 1min;
     std::vector<std::string> first;
-    for (int i = 0; i < 1000 && first != std::vector<std::string>{"192.0.2.1"}; ++i) {
+    for (int i = 0; first != well && std::chrono::steady_clock::now() < end; ++i) {
         first = addresses_of(world.lab->ask("back" + std::to_string(i) + ".example."));
     }
-    CHECK(first == std::vector<std::string>{"192.0.2.1"});
+    CHECK(first == well);
 }
 
 TEST_CASE("when all are down: a random one, or with failfast SERVFAIL at once") {
@@ -401,7 +426,11 @@ TEST_CASE("when all are down: a random one, or with failfast SERVFAIL at once") 
             return Answers{};
         };
         CHECK(world.lab->ask("second.example.").rcode == 2);
-        CHECK(asked != failfast);
+        if (failfast) {
+            CHECK_FALSE(asked);
+        } else {
+            CHECK(world.lab->run_until([&] { return asked; }));
+        }
         CHECK(world.lab->count("coredns_forward_healthcheck_broken_total") >= 1);
     }
 }
@@ -416,7 +445,7 @@ TEST_CASE("TCP: many questions on one connection, answered in any order") {
         std::reverse(kept.begin(), kept.end());
         return std::exchange(kept, {});
     });
-    world.start({{"force_tcp", true}, {"hedge", false}});
+    world.start({{"force_tcp", true}});
     std::vector<std::size_t> numbers;
     for (int i = 0; i < 100; ++i) {
         numbers.push_back(world.lab->begin("n" + std::to_string(i) + ".example."));
@@ -484,6 +513,7 @@ TEST_CASE("with mixed case, an answer in another case is not ours") {
     CHECK(world.lab->ask("a-long-name-with-many-letters.example.").rcode == 2);
     CHECK(mixed);
     lower = false;
+    world.start({{"randomize_case", true}});
     const LdnsMessage answer = world.lab->ask("a-long-name-with-many-letters.example.");
     CHECK(answer.answers ==
           std::vector<std::string>{"a-long-name-with-many-letters.example. 300 IN A 192.0.2.1"});
@@ -535,7 +565,7 @@ TEST_CASE("a query under way keeps to the upstreams it began with") {
         questions.push_back(question);
         return Answers{};
     });
-    world.start({{"hedge", false}});
+    world.start();
     const std::size_t number = world.lab->begin("www.example.");
     REQUIRE(world.lab->run_until([&] { return !questions.empty(); }));
     auto& other = world.upstream(says({.addresses = {"192.0.2.2"}}));

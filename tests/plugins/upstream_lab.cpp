@@ -211,18 +211,16 @@ std::size_t UpstreamLab::begin(const std::string& name, std::uint16_t type, Ask 
 }
 
 bool UpstreamLab::run_until(const std::function<bool()>& done) {
-    bool late = false;
-    const auto end = events.timer([&] {
-        late = true;
+    bool is_done = done();
+    const auto end = events.timer([&] { events.stop(); });
+    const auto look = events.timer([&] {
+        if (is_done || !(is_done = done())) return;
         events.stop();
     });
-    const auto look = events.timer([&] {
-        if (done()) events.stop();
-    });
-    end->start(std::chrono::seconds{10});
+    end->start(std::chrono::seconds{60});
     look->start(std::chrono::milliseconds{0}, std::chrono::milliseconds{1});
-    if (!done()) events.run();
-    return !late;
+    if (!is_done) events.run();
+    return is_done;
 }
 
 void UpstreamLab::run_for(std::chrono::milliseconds time) {

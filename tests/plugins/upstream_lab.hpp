@@ -115,14 +115,14 @@ public:
     std::size_t begin(const std::string& name, std::uint16_t type = 1) {
         return begin(name, type, Ask{});
     }
-    /// Runs the loop until answer `number` is there, ten seconds at most.
+    /// Runs the loop until answer `number` is there, a minute at most.
     Octets await(std::size_t number);
     LdnsMessage ask(const std::string& name, std::uint16_t type, Ask how);
     LdnsMessage ask(const std::string& name, std::uint16_t type = 1) {
         return ask(name, type, Ask{});
     }
     bool is_answered(std::size_t number) const { return answers_[number].has_value(); }
-    /// Runs the loop until `done()`, ten seconds at most; false if it does not come true.
+    /// Runs the loop until `done()`, a minute at most; false if it does not come true.
     bool run_until(const std::function<bool()>& done);
     void run_for(std::chrono::milliseconds time);
     /// A reload: the same plugins, or others.
