@@ -55,9 +55,10 @@ Result<PluginPtr> Forward::make(const Options& given, Setup& setup) {
     // `nameplane check` runs where those names may mean nothing.
     if (setup.background != nullptr) {
         const std::vector<SocketAddress>& resolvers = settings->resolvers;
+        const auto until = std::chrono::steady_clock::now() + forwarding::look_up_time_max;
         const Status found =
             forwarding::look_up_targets(given, *settings, [&](const std::string& host) {
-                return forwarding::look_up_host(host, resolvers);
+                return forwarding::look_up_host(host, resolvers, until);
             });
         if (!found) return found.error();
     }

@@ -137,10 +137,9 @@ std::vector<IpAddress> addresses_in(const Octets& message, dns::NameView name) {
 }
 
 Result<std::vector<IpAddress>> ask_resolvers(const std::string& host,
-                                             std::span<const SocketAddress> resolvers) {
+                                             std::span<const SocketAddress> resolvers, Time until) {
     const auto name = dns::Name::parse(host);
     if (!name) return Error{Errc::invalid, "no domain name"};
-    const Time until = now() + look_up_time_max;
     Random random;
     std::string silent;
     for (const SocketAddress& resolver : resolvers) {
@@ -179,12 +178,12 @@ Result<std::vector<IpAddress>> ask_machine_now(const std::string& host) {
 
 // The library's function cannot be told how long it may take: a thread of its own waits for it, to
 // the end if it must.
-Result<std::vector<IpAddress>> ask_machine(const std::string& host) {
+Result<std::vector<IpAddress>> ask_machine(const std::string& host, Time until) {
     using Answer = Result<std::vector<IpAddress>>;
     const auto promise = std::make_shared<std::promise<Answer>>();
     std::future<Answer> answer = promise->get_future();
     std::thread{[promise, host] { promise->set_value(ask_machine_now(host)); }}.detach();
-    if (answer.wait_for(look_up_time_max) != std::future_status::ready) {
+    if (answer.wait_until(until) != std::future_status::ready) {
         return Error{Errc::io, "no answer from this machine's resolvers"};
     }
     return answer.get();
@@ -193,8 +192,8 @@ Result<std::vector<IpAddress>> ask_machine(const std::string& host) {
 }  // namespace
 
 Result<std::vector<IpAddress>> look_up_host(const std::string& host,
-                                            std::span<const SocketAddress> resolvers) {
-    return resolvers.empty() ? ask_machine(host) : ask_resolvers(host, resolvers);
+                                            std::span<const SocketAddress> resolvers, Time until) {
+    return resolvers.empty() ? ask_machine(host, until) : ask_resolvers(host, resolvers, until);
 }
 
 }  // namespace nameplane::plugins::forwarding

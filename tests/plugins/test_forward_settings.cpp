@@ -76,6 +76,10 @@ private:
     std::thread thread_;
 };
 
+std::chrono::steady_clock::time_point soon() {
+    return std::chrono::steady_clock::now() + look_up_time_max;
+}
+
 std::uint16_t type_of(const ScriptedUpstream::Question& question) {
     return question.message[question.message.size() - 3];
 }
@@ -283,7 +287,7 @@ TEST_CASE("look up: both families, of the first resolver that knows any") {
     Resolver second{knows_both};
     Resolver third{knows_both};
     const std::vector<SocketAddress> resolvers{first.address(), second.address(), third.address()};
-    const auto found = look_up_host("dns.example", resolvers);
+    const auto found = look_up_host("dns.example", resolvers, soon());
     REQUIRE(found);
     CHECK(*found == addresses({"192.0.2.7", "192.0.2.8", "2001:db8::7"}));
     for (Resolver* const each : {&first, &second, &third}) each->end();
@@ -302,7 +306,7 @@ TEST_CASE("look up: forged answers are passed over, lost ones asked for again, c
         return std::vector<Octets>{forged, answer_to(question, {.flags = 0x8380, .edns = false})};
     }};
     const std::vector<SocketAddress> resolvers{resolver.address()};
-    const auto found = look_up_host("dns.example", resolvers);
+    const auto found = look_up_host("dns.example", resolvers, soon());
     REQUIRE(found);
     CHECK(*found == addresses({"192.0.2.7", "192.0.2.8", "2001:db8::7"}));
     CHECK(datagrams == 3);
@@ -313,20 +317,31 @@ TEST_CASE("look up: why there is no address") {
         return std::vector<Octets>{answer_to(question, {.flags = 0x8183, .edns = false})};
     }};
     std::vector<SocketAddress> resolvers{ignorant.address()};
-    auto found = look_up_host("dns.example", resolvers);
+    auto found = look_up_host("dns.example", resolvers, soon());
     REQUIRE_FALSE(found);
     CHECK(found.error().text == "its resolvers know no address of it");
     // Nobody listens there any more.
     Resolver gone{knows_both};
     gone.end();
     resolvers.push_back(gone.address());
-    found = look_up_host("dns.example", resolvers);
+    found = look_up_host("dns.example", resolvers, soon());
     REQUIRE_FALSE(found);
     CHECK(found.error().text == "no answer from " + gone.address().to_string());
 }
 
+TEST_CASE("look up: when the time is over nobody is asked any more") {
+    Resolver resolver{knows_both};
+    const std::vector<SocketAddress> resolvers{resolver.address()};
+    const auto past = std::chrono::steady_clock::now() - std::chrono::seconds{1};
+    const auto found = look_up_host("dns.example", resolvers, past);
+    REQUIRE_FALSE(found);
+    CHECK(found.error().text == "no answer from " + resolver.address().to_string());
+    resolver.end();
+    CHECK(resolver.asked == 0);
+}
+
 TEST_CASE("look up: this machine knows itself") {
-    const auto found = look_up_host("localhost", {});
+    const auto found = look_up_host("localhost", {}, soon());
     REQUIRE(found);
     CHECK(found->front().is_loopback());
 }
