@@ -5,9 +5,11 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools" / "lib"))
 import floors  # noqa: E402
 import hot_path  # noqa: E402
 import pipes  # noqa: E402
+import summary  # noqa: E402
 
 
 class Floors(unittest.TestCase):
@@ -69,6 +71,20 @@ class Pipes(unittest.TestCase):
         for line in ["grep -q x <<<\"$a\"", "a | grep -v x", "a | awk '{ print }'", "# a | head",
                      'show sh -c "a | head -n 1"', "a | grep -c x || grep -q y file"]:
             self.assertEqual(pipes.check_text("x", line), [], line)
+
+
+class Summary(unittest.TestCase):
+    def test_no_stream_pushes_out_the_other(self):
+        def ends(outs, errs):
+            lines = summary.end_of({"stdout": "\n".join("out %d" % i for i in range(outs)),
+                                    "stderr": "\n".join("err %d" % i for i in range(errs))}, 10)
+            return [sum(line.startswith(what) for line in lines) for what in ("out", "err")]
+
+        for (there, shown) in [((0, 0), [0, 0]), ((2, 3), [2, 3]), ((99, 99), [5, 5]),
+                               ((2, 99), [2, 8]), ((99, 2), [8, 2]), ((0, 99), [0, 10]),
+                               ((99, 0), [10, 0])]:
+            self.assertEqual(ends(*there), shown, there)
+        self.assertEqual(summary.end_of({"stdout": "a\nb\nc", "stderr": "d"}, 2), ["c", "d"])
 
 
 if __name__ == "__main__":

@@ -15,13 +15,20 @@ def results(folder):
             yield json.loads(line)
 
 
-def lines_of(test):
-    text = (test.get("stdout") or "") + (test.get("stderr") or "")
-    return [line.rstrip() for line in text.splitlines() if line.strip()]
+def lines_of(test, stream):
+    return [line.rstrip() for line in (test.get(stream) or "").splitlines() if line.strip()]
 
 
 def last_line(test):
-    return (lines_of(test) or ["no reason given"])[-1].strip()
+    return (lines_of(test, "stderr") or lines_of(test, "stdout") or ["no reason given"])[-1].strip()
+
+
+def end_of(test, most):
+    """Of both streams: a log on one must not push out what the other says of the failure."""
+    (out, err) = (lines_of(test, "stdout"), lines_of(test, "stderr"))
+    err_most = max(most // 2, most - len(out))
+    err = err[-err_most:]
+    return out[-(most - len(err)):] + err if len(err) < most else err
 
 
 def show_ends(failures):
@@ -29,7 +36,7 @@ def show_ends(failures):
     most = max(10, 100 // max(len(failures), 1))
     for name, test in failures[:10]:
         print(f"-- {name} ended with")
-        for line in lines_of(test)[-most:]:
+        for line in end_of(test, most):
             print(f"   {line[:300]}")
 
 
