@@ -305,8 +305,14 @@ std::string yaml_value(const KubeProxyField& field, const KubeProxyValue* given,
     return ' ' + yaml_scalar(field, given->words.front());
 }
 
-// Defaults that depend on what was given.
+// Defaults that depend on what was given. The file has no word for a page that is turned off:
+// there, an address of nothing is the default.
 KubeProxyValues with_derived(KubeProxyValues values) {
+    for (const std::string_view path : {"healthzBindAddress", "metricsBindAddress"}) {
+        const KubeProxyValue* const given = values.find(path);
+        if (given != nullptr && given->words.front().empty())
+            values.given.erase(values.given.find(path));
+    }
     const auto derive = [&](const char* path, const char* word) {
         values.given.try_emplace(path, KubeProxyValue{{word}, path, values.origin});
     };

@@ -79,8 +79,8 @@ void set_conntrack(const conf::ConntrackConfig& config, const MachinePaths& path
     set("nf_conntrack_udp_timeout_stream", seconds_of(config.udp_stream));
 }
 
-void set_oom_score(int score, const MachinePaths& paths) {
-    if (score != 0) set_number(paths.oom_score_adj, score);
+void set_oom_score(std::optional<std::int16_t> score, const MachinePaths& paths) {
+    if (score) set_number(paths.oom_score_adj, *score);
 }
 
 }  // namespace nameplane::agent

@@ -6,6 +6,8 @@
 #include "conf/config.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace nameplane::agent {
@@ -23,7 +25,7 @@ std::size_t conntrack_max(const conf::ConntrackConfig& config, std::size_t proce
 /// Writes what differs from `config`. The hash table is only ever made larger.
 void set_conntrack(const conf::ConntrackConfig& config, const MachinePaths& paths = {});
 
-/// 0 leaves it as it is.
-void set_oom_score(int score, const MachinePaths& paths = {});
+/// Nothing leaves it as it is.
+void set_oom_score(std::optional<std::int16_t> score, const MachinePaths& paths = {});
 
 }  // namespace nameplane::agent

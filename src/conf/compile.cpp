@@ -164,7 +164,10 @@ private:
     void compile_node() {
         const Options options = table("node").options;
         start().node.name = options.text("name");
-        start().node.oom_score_adj = static_cast<std::int16_t>(options.integer("oom_score_adj"));
+        if (options.given("oom_score_adj")) {
+            start().node.oom_score_adj =
+                static_cast<std::int16_t>(options.integer("oom_score_adj"));
+        }
     }
 
     void compile_conntrack() {

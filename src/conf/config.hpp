@@ -101,8 +101,8 @@ struct ConntrackConfig {
 };
 
 struct NodeConfig {
-    std::string name;                ///< empty: this machine's host name
-    std::int16_t oom_score_adj = 0;  ///< 0: left as it is
+    std::string name;                           ///< empty: this machine's host name
+    std::optional<std::int16_t> oom_score_adj;  ///< nothing: left as it is
     friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 

@@ -55,8 +55,9 @@ constexpr std::array api_options{
 
 constexpr std::array node_options{
     Option{"name", Text{""}, "name of this machine's Node; empty is the host name"},
-    Option{"oom_score_adj", Integer{-1000, 1000, NodeConfig{}.oom_score_adj},
-           "how early the kernel ends us when memory is short; 0 leaves it as it is"}};
+    Option{
+        "oom_score_adj", Integer{-1000, 1000, 0},
+        "how early the kernel ends us when memory is short; left as it is where nothing is said"}};
 
 constexpr std::array rules_options{
     Option{"mode", OneOf{{"off", "iptables", "nftables", "auto"}, "off"},

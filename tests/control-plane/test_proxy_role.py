@@ -278,7 +278,10 @@ class ProxyRole(proxy_pair.NodesTest):
                        "--detect-local-mode=BridgeInterface", "--pod-bridge-interface=cni0",
                        "--nodeport-addresses=10.0.0.0/8,fd00::/8", "--kube-api-qps=2.5",
                        "--iptables-localhost-nodeports=false", "--iptables-masquerade-bit=3",
-                       "--metrics-bind-address=0.0.0.0:10249")):
+                       "--metrics-bind-address=0.0.0.0:10249"),
+                      # The file cannot say that a page is off.
+                      ("--healthz-port=0", "--metrics-port=0"), ("--healthz-bind-address=",),
+                      ("--healthz-port=10300", "--metrics-port=10301")):
             texts = []
             for program in (proxy_pair.KUBE_PROXY, nameplane.BINARY):
                 path = os.path.join(self.folder, "written.yaml")

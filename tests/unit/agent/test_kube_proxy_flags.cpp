@@ -166,6 +166,19 @@ TEST_CASE("a 0 is a duration without a unit") {
     }
 }
 
+TEST_CASE("an OOM score of 0 is one") {
+    using Score = std::optional<std::int16_t>;
+    const auto score = [](std::vector<std::string> flags) {
+        return good(std::move(flags)).node.oom_score_adj;
+    };
+    CHECK(score({"--proxy-mode=iptables"}) == Score{-999});
+    CHECK(score({"--oom-score-adj=0"}) == Score{0});
+    CHECK(compile_text("[node]\nname = \"a\"\n", "a.toml").config.start.node.oom_score_adj ==
+          Score{});
+    CHECK(compile_text("[node]\noom_score_adj = 0\n", "a.toml").config.start.node.oom_score_adj ==
+          Score{0});
+}
+
 TEST_CASE("pages are turned off, and get a port") {
     CHECK_FALSE(good({"--healthz-port=0"}).admin.proxy_health.has_value());
     CHECK_FALSE(good({"--healthz-bind-address="}).admin.proxy_health.has_value());
@@ -238,6 +251,12 @@ TEST_CASE("the file that is written holds what the flags say") {
         CHECK(text.find(part) != std::string::npos);
     }
     CHECK(text.find("windowsRunAsService") == std::string::npos);
+
+    const auto off = parsed<WriteConfigCommand>(
+        {"--write-config-to=/f", "--healthz-port=0", "--metrics-bind-address="});
+    const std::string defaults = kube_proxy_yaml(off.overrides.kube_proxy->values);
+    CHECK(defaults.find("\nhealthzBindAddress: 0.0.0.0:10256\n") != std::string::npos);
+    CHECK(defaults.find("\nmetricsBindAddress: 127.0.0.1:10249\n") != std::string::npos);
     const conf::Compiled read = compile_text(text, "f.yaml");
     CHECK(texts(read.problems) == Texts{});
     CHECK(read.config == load_settings(command.overrides).config);

@@ -63,7 +63,7 @@ TEST_CASE("what is asked for is set, and nothing else") {
     set_conntrack({}, machine.paths);
     CHECK(machine.sysctl("nf_conntrack_max") == 7);
     CHECK(machine.sysctl("nf_conntrack_tcp_be_liberal") == 7);
-    set_oom_score(0, machine.paths);
+    set_oom_score({}, machine.paths);
     CHECK(Machine::read(machine.paths.oom_score_adj) == 3);
 
     set_conntrack({.max_per_core = 1,
@@ -83,6 +83,8 @@ TEST_CASE("what is asked for is set, and nothing else") {
     CHECK(machine.sysctl("nf_conntrack_udp_timeout_stream") == 180);
     set_oom_score(-999, machine.paths);
     CHECK(Machine::read(machine.paths.oom_score_adj) == -999);
+    set_oom_score(0, machine.paths);
+    CHECK(Machine::read(machine.paths.oom_score_adj) == 0);
 }
 
 TEST_CASE("the hash table is never made smaller, and what is missing stops nothing") {
