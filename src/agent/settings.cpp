@@ -59,7 +59,8 @@ void lay_over(const Overrides& overrides, conf::Config& config) {
 conf::Compiled compile_kube_proxy(KubeProxyReading reading) {
     const conf::Document document = settings_of(reading.values, reading.problems);
     conf::Compiled compiled = conf::compile(document, plugin_tables());
-    compiled.warnings = std::move(reading.warnings);
+    compiled.warnings.insert(compiled.warnings.begin(), reading.warnings.begin(),
+                             reading.warnings.end());
     compiled.problems.insert(compiled.problems.begin(), reading.problems.begin(),
                              reading.problems.end());
     conf::sort_by_place(compiled.problems);

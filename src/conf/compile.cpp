@@ -262,8 +262,48 @@ private:
         admin.proxy_health = admin_address(given, "proxy_health");
         admin.proxy_metrics = admin_address(given, "proxy_metrics");
         admin.proxy_hard_fail = given.options.flag("proxy_hard_fail");
+        warn_of_taken(given);
         compiled_.config.runtime.lameduck = given.options.milliseconds("lameduck");
         compiled_.config.runtime.ready_continuously = given.options.flag("ready_continuously");
+    }
+
+    // Pages of kube-proxy have listeners of their own: what another page has they wait for, in
+    // vain.
+    void warn_of_taken(const Table& given) {
+        const AdminConfig& admin = start().admin;
+        std::vector<std::pair<std::string_view, SocketAddress>> taken;
+        const auto take = [&](std::string_view option, const std::vector<SocketAddress>& all) {
+            for (const SocketAddress& each : all) taken.emplace_back(option, each);
+        };
+        take("health", admin.health);
+        take("ready", admin.ready);
+        take("metrics", admin.metrics);
+        take("pprof", admin.pprof);
+        const auto check = [&](std::string_view option, const std::optional<SocketAddress>& page) {
+            if (!page) return;
+            const auto other = std::ranges::find_if(
+                taken, [&](const auto& each) { return collide(each.second, *page); });
+            if (other != taken.end()) {
+                compiled_.warnings.push_back({where_of(given.directive, option),
+                                              std::string{option} + ": " + page->to_string() +
+                                                  " is taken by " + std::string{other->first} +
+                                                  ", expected an address of its own"});
+            }
+            taken.emplace_back(option, *page);
+        };
+        check("proxy_health", admin.proxy_health);
+        check("proxy_metrics", admin.proxy_metrics);
+    }
+
+    // Whether one of two sockets keeps the other from its port. "::" is every address, 0.0.0.0
+    // every one of IPv4.
+    static bool collide(const SocketAddress& a, const SocketAddress& b) {
+        if (a.port != b.port || a.port == 0) return false;
+        const auto covers = [](const IpAddress& wide, const IpAddress& narrow) {
+            return wide.is_unspecified() && (wide.is_v6() || narrow.is_v4());
+        };
+        return a.address == b.address || covers(a.address, b.address) ||
+               covers(b.address, a.address);
     }
 
     void compile_reload() {

@@ -188,6 +188,37 @@ TEST_CASE("pages are turned off, and get a port") {
     CHECK(good({"--healthz-port=7"}).admin.proxy_health == SocketAddress::parse("[::]:10256"));
 }
 
+TEST_CASE("two pages at one address are told of") {
+    const auto warnings = [](std::vector<std::string> flags) {
+        return texts(compiled(std::move(flags)).warnings);
+    };
+    CHECK(
+        warnings(
+            {"--healthz-bind-address=0.0.0.0:10256", "--metrics-bind-address=127.0.0.1:10256"}) ==
+        Texts{
+            "(command line): proxy_metrics: 127.0.0.1:10256 is taken by proxy_health, expected an "
+            "address of its own"});
+    CHECK(warnings({"--healthz-bind-address=192.0.2.1:9", "--metrics-bind-address=192.0.2.1:9"})
+              .size() == 1);
+    CHECK(warnings({"--healthz-bind-address=192.0.2.1:9", "--metrics-bind-address=192.0.2.2:9"})
+              .empty());
+    CHECK(warnings({"--healthz-bind-address=192.0.2.1:9", "--metrics-bind-address=192.0.2.1:8"})
+              .empty());
+    CHECK(warnings({"--proxy-mode=iptables"}).empty());
+    const auto of_text = [](const char* text) {
+        return texts(compile_text(text, "a.toml").warnings);
+    };
+    CHECK(
+        of_text("[admin]\nmetrics = \"127.0.0.1:9153\"\nproxy_metrics = \"0.0.0.0:9153\"\n") ==
+        Texts{
+            "a.toml:3: proxy_metrics: 0.0.0.0:9153 is taken by metrics, expected an address of its "
+            "own"});
+    CHECK(of_text("[admin]\nproxy_health = \"127.0.0.1:0\"\nproxy_metrics = \"127.0.0.1:0\"\n")
+              .empty());
+    CHECK(of_text("[admin]\nproxy_health = \"0.0.0.0:7\"\nproxy_metrics = \"[fd00::1]:7\"\n")
+              .empty());
+}
+
 TEST_CASE("mistakes of flags are said together") {
     CHECK(said({"--iptables-masquerade-bit=40", "--masquerade-all=yes", "--healthz-port=x",
                 "--cleanup=maybe", "--kube-api-qps"}) ==
