@@ -7,6 +7,7 @@
 #include "agent/config_watch.hpp"
 #include "agent/corefile_flags.hpp"
 #include "agent/health_check.hpp"
+#include "agent/kube_proxy_file.hpp"
 #include "agent/listeners.hpp"
 #include "agent/machine.hpp"
 #include "agent/metrics_text.hpp"
@@ -49,6 +50,8 @@ constexpr milliseconds gate_tick{20};
 constexpr milliseconds sweep_every{1000};
 constexpr milliseconds node_refresh_every{30'000};
 constexpr milliseconds drain_grace{5000};
+// kube-proxy watches its file; no field of it says how often to look.
+constexpr conf::ReloadConfig look_at_kube_proxy_file{milliseconds{5000}, milliseconds{2000}};
 
 std::size_t worker_count(const conf::DnsConfig& dns) {
     const std::size_t wanted = dns.threads != 0 ? dns.threads : std::thread::hardware_concurrency();
@@ -143,6 +146,9 @@ struct Agent::Parts {
     std::unique_ptr<ProxyPages> proxy_pages;
     HealthCheck health_check{loop, registry, clock};
     std::uint64_t overtaken_logged = 0;
+    /// In kube-proxy's place, and with its file: who starts us again reads the new one.
+    bool ends_to_change = false;
+    int exit_code = exit_ok;
     bool ready_logged = false;
     ConfigWatch watch{loop, overrides, [this] { reload(); }};
     metrics::Gauge* version_info = nullptr;  // coredns_reload_version_info
@@ -158,7 +164,7 @@ struct Agent::Parts {
     // The configuration that is in use was read from `sources`.
     void use_sources(const std::string& sources) {
         watch.saw(sources);
-        watch.set(config.runtime.reload);
+        watch.set(ends_to_change ? look_at_kube_proxy_file : config.runtime.reload);
         if (version_info != nullptr) version_info->set(0);
         version_info = &registry.gauge("coredns_reload_version_info",
                                        "A metric with a constant '1' value labeled by hash, and "
@@ -331,6 +337,11 @@ struct Agent::Parts {
 
     void reload() {
         Result<Reload> next = prepare_reload(config, needs, overrides);
+        if (!next && next.error().code == Errc::conflict && ends_to_change) {
+            NP_LOG_INFO("reload.restart", "config", config_name(), "reason", next.error());
+            exit_code = exit_failed;
+            return stop("the configuration changed");
+        }
         if (!next) return reload_refused(next.error());
         Result<Built> built = build(next->runtime);
         if (!built) return reload_refused(noted(built.error()));
@@ -459,6 +470,7 @@ Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::make(conf::Compiled settings, Overrides overrides) {
     auto parts = std::make_unique<Parts>(std::move(settings.config), std::move(overrides));
+    parts->ends_to_change = is_kube_proxy_file(settings.sources);
     parts->use_sources(settings.sources);
     if (Status made = parts->make_source(); !made) return std::move(made).error();
     if (Status bound = parts->bind_names(); !bound) return std::move(bound).error();
@@ -495,9 +507,10 @@ Status Agent::start() {
     return {};
 }
 
-void Agent::run() {
+int Agent::run() {
     parts_->loop.run();
     parts_->shut_down();
+    return parts_->exit_code;
 }
 
 std::vector<std::pair<std::string, std::uint16_t>> Agent::ports() const {
@@ -596,8 +609,7 @@ int run_agent(RunCommand command) {
     }
     NP_LOG_INFO("agent.started");
     if (command.started) command.started();
-    (*agent)->run();
-    return exit_ok;
+    return (*agent)->run();
 }
 
 }  // namespace nameplane::agent

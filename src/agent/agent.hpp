@@ -25,8 +25,9 @@ public:
     Status start();
     /// Until SIGTERM or SIGINT: then goes on for the time of the lameduck, if there is one and the
     /// signal does not come again, drains, and stops everything in reverse. SIGHUP and SIGUSR1
-    /// reload.
-    void run();
+    /// reload. In kube-proxy's place it ends by itself, too, when its file wants what takes a
+    /// restart. Returns the exit code of the process.
+    int run();
     /// What was bound: {"dns", 53}, {"health", 8080}, ...
     std::vector<std::pair<std::string, std::uint16_t>> ports() const;
 

@@ -16,7 +16,7 @@ struct Reload {
 
 /// What may be swapped in for `running`, whose store keeps what `kept` says. Problems of the file
 /// are logged one by one; the error says in one sentence why there is nothing to swap: the file is
-/// wrong, or names of options differ that need a restart.
+/// wrong, or (Errc::conflict) names of options differ that need a restart.
 Result<Reload> prepare_reload(const conf::Config& running, const StoreNeeds& kept,
                               const Overrides& overrides);
 

@@ -144,6 +144,29 @@ class ProxyRole(nameplane.AgentTest):
             holder.communicate(b"\n")
         self.await_answer("http://127.0.0.1:10256/livez", " 200 OK")
 
+    def test_a_file_that_changes_makes_it_end(self):
+        agent = self.agent("iptables: {masqueradeBit: 14}").started()
+        path = os.path.join(self.folder, "config.conf")
+
+        def written_in_place(text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+
+        # What is wrong is said, and changes nothing; nor does what means the same.
+        self.write("config.conf", CONFIG % "iptables: {masqueradeBit: x}")
+        agent.wait_for(r" config\.problem .*masqueradeBit")
+        agent.wait_for(r" reload\.refused ")
+        self.assertIsNone(agent.process.poll())
+        self.write("config.conf", "# a remark\n" + CONFIG % "iptables: {masqueradeBit: 14}")
+        agent.wait_for(r" reload\.done ")
+        # The level of the log may change while it runs, the bit may not.
+        written_in_place(CONFIG % "iptables: {masqueradeBit: 14}\nlogging: {verbosity: 5}")
+        agent.wait_for(r" reload\.done ")
+        self.assertIsNone(agent.process.poll())
+        written_in_place(CONFIG % "iptables: {masqueradeBit: 15}")
+        agent.wait_for(r" reload\.restart .*rules\.masquerade_bit")
+        self.assertEqual(agent.process.wait(nameplane.WAIT_S), 1)
+
     def test_sysctls_and_oom_score(self):
         agent = self.agent().started()
         for (name, value) in SYSCTLS.items():
