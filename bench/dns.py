@@ -3,11 +3,14 @@
 
     bench/dns.py [--binary build/plain/src/agent/nameplane] [--services 10000] [--rounds 5]
                  [--seconds 5] [--threads 1] [--floor build/plain/bench/bench_udp_floor]
+                 [--before FILE] [--cache] [--asked 10000]
 
 dnsperf (Debian) is the load, pinned to one processor; each server runs with as many threads
 (NSD: processes) on the other. The two are asked in turn, round by round; figures are medians over the
 rounds. CPU time is that of the server's processes while dnsperf ran, divided by the queries it
-completed; user is the part of it outside of the kernel. Needs dnsperf, nsd, taskset."""
+completed; user is the part of it outside of the kernel. With --before another build of Nameplane is asked
+in turn with this one; with --cache both have a Corefile like kubeadm's, whose `cache` stands before
+`kubernetes`; --asked says of how many Services names are asked. Needs dnsperf, nsd, taskset."""
 import argparse
 import json
 import pathlib
@@ -95,17 +98,37 @@ def write_queries(path, count, queries):
     path.write_text("\n".join(lines) + "\n")
 
 
-class Nameplane:
-    title = "nameplane"
+COREFILE = """\
+.:%d {
+    bind 127.0.0.1
+    errors
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        pods insecure
+        ttl 30
+        fallthrough in-addr.arpa ip6.arpa
+    }
+    cache 30
+    loadbalance
+}
+"""
 
-    def __init__(self, options, folder):
+
+class Nameplane:
+    def __init__(self, title, binary, options, folder):
+        self.title = title
         self.port = rounds.free_port()
         manifests = folder / "cluster.json"
-        write_manifests(manifests, options.services)
-        self.log = open(folder / "nameplane.log", "w", encoding="utf-8")
+        if not manifests.exists():
+            write_manifests(manifests, options.services)
+        where = ["--listen", "127.0.0.1", "--port", str(self.port)]
+        if options.cache:
+            corefile = folder / (title + ".corefile")
+            corefile.write_text(COREFILE % self.port)
+            where = ["-conf", str(corefile)]
+        self.log = open(folder / (title + ".log"), "w", encoding="utf-8")
         self.process = subprocess.Popen(
-            ["taskset", "-c", options.server_cpus, options.binary, "--manifests", str(manifests),
-             "--listen", "127.0.0.1", "--port", str(self.port), "--threads", str(options.threads)],
+            ["taskset", "-c", options.server_cpus, binary, "--manifests", str(manifests), *where,
+             "--threads", str(options.threads)],
             stdout=self.log, stderr=self.log)
         self.pid = self.process.pid
 
@@ -161,13 +184,19 @@ def main():
     parser.add_argument("--services", type=int, default=10000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--floor", help="bench_udp_floor, to be asked, too")
+    parser.add_argument("--before", help="another build of nameplane, to be asked, too")
+    parser.add_argument("--cache", action="store_true", help="with `cache` before `kubernetes`")
+    parser.add_argument("--asked", type=int, help="of so many Services names are asked; unset: all")
     options = parser.parse_args()
     rounds.need(dnsperf="dnsperf", nsd="nsd", dig="bind9-dnsutils", taskset="util-linux")
     with tempfile.TemporaryDirectory() as name_of_folder:
         folder = pathlib.Path(name_of_folder)
         queries = folder / "queries"
-        write_queries(queries, options.services, 100000)
-        servers = [Nameplane(options, folder), Nsd(options, folder)]
+        write_queries(queries, options.asked or options.services, 100000)
+        servers = [Nameplane("nameplane", options.binary, options, folder)]
+        if options.before:
+            servers.append(Nameplane("before", options.before, options, folder))
+        servers.append(Nsd(options, folder))
         named = list(servers)
         servers += [Floor(options)] if options.floor else []
         try:

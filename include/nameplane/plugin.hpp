@@ -39,6 +39,15 @@ enum class Step : std::uint8_t {
             ///< starts anew, and after turns_max walks inwards it is SERVFAIL
 };
 
+/// A question that will be asked soon.
+struct Foreseen {
+    dns::NameView name;  ///< lower case
+    dns::Type type = dns::Type::a;
+    dns::Class klass = dns::Class::in;
+    bool dnssec_ok = false;
+    bool checking_disabled = false;
+};
+
 /// One link of a chain. Built once for a server block, then read by all workers at the same time:
 /// therefore const. What changes while it runs lives in WorkerLocal<T> or a counter.
 class Plugin {
@@ -64,6 +73,16 @@ public:
     /// will look up a Service for it gives ServiceView::hash_of() its key, so that memory is on its
     /// way when ask() comes; 0 says nothing. Must be quick and look nothing up itself.
     virtual std::uint64_t expects(dns::NameView) const noexcept { return 0; }
+
+    /// A hint of the same kind for what a plugin keeps itself, if foresees() says so (asked once;
+    /// of a chain only the first one counts). It is called for each query of a batch with step 0,
+    /// then for each with step 1 and so on, and may ask the processor for the memory that the step
+    /// before has found the way to; `note` is its own, 0 at first. Nothing may depend on it: there
+    /// are batches without, and the question may be another one when ask() comes.
+    static constexpr unsigned foresee_steps = 3;
+    virtual bool foresees() const noexcept { return false; }
+    virtual void foresee(const Foreseen&, std::uint64_t& /*note*/,
+                         unsigned /*step*/) const noexcept {}
 
     /// What this plugin knows about the query under `label`, such as "kubernetes/service"; valid
     /// until the answer is sent. Asked during the walk, by plugins before and behind it.

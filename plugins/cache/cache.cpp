@@ -72,7 +72,8 @@ void set_ttls(Reply& reply, dns::Ttl ttl) noexcept {
 
 /// What a query carries from ask() to tell() or woken().
 struct Cache::Note {
-    bool verifies = false;  ///< there is something stale to fall back on
+    bool verifies = false;   ///< there is something stale to fall back on
+    std::uint64_t hash = 0;  ///< of the question
     Waiter waiter;
 };
 
@@ -116,8 +117,7 @@ bool Cache::copy(Query& query, Hit& hit) const noexcept {
     return true;
 }
 
-bool Cache::look_up(Query& query, Time now, Hit& hit) const noexcept {
-    const Key key = content_->key_of(query);
+bool Cache::look_up(Query& query, const Key& key, Time now, Hit& hit) const noexcept {
     for (int i = 0; i < copies_max && choose(key, now, hit); ++i) {
         if (!copy(query, hit)) continue;
         content_->hits[static_cast<std::size_t>(hit.kind)]->add(query.worker());
@@ -155,15 +155,22 @@ bool Cache::prefetch_is_due(const Hit& hit, Time now) const noexcept {
     return hits >= settings.prefetch && facts.ttl_left(now) <= threshold;
 }
 
+void Cache::foresee(const Foreseen& question, std::uint64_t& hash, unsigned step) const noexcept {
+    const Content& content = *content_;
+    if (step == 0) hash = content.key_of(question).hash;
+    for (const Store* store : {&content.success, &content.denial}) store->foresee(hash, step);
+}
+
 Step Cache::ask(Query& query, Reply& reply) const noexcept {
     const Settings& settings = content_->settings;
     if (longest_zone(settings.zones, query.name()) == nullptr) return Step::next;
     content_->requests->add(query.worker());
     const Time now = content_->now();
+    const Key key = content_->key_of(query);
     Hit hit;
-    if (!look_up(query, now, hit)) {
+    if (!look_up(query, key, now, hit)) {
         // The note of an earlier turn may be there.
-        if (Note* const note = query.keep<Note>(this)) *note = {};
+        if (Note* const note = query.keep<Note>(this)) *note = {.hash = key.hash, .waiter = {}};
         return Step::next;
     }
     if (hit.entry.facts.ttl_left(now) <= 0) return serve_stale(query, reply, hit, now);
@@ -213,7 +220,7 @@ Step Cache::serve_stale(Query& query, Reply& reply, const Hit& hit, Time now) co
 Step Cache::woken(Query& query, Reply& reply) const noexcept {
     const Time now = content_->now();
     Hit hit;
-    if (!look_up(query, now, hit)) {
+    if (!look_up(query, content_->key_of(query), now, hit)) {
         reply.fail("what was kept is gone");
         return Step::done;
     }
@@ -239,17 +246,20 @@ Step Cache::tell(Query& query, Reply& reply) const noexcept {
     const Time now = content_->now();
     const bool verifies = note != nullptr && note->verifies;
     if (!verifies && !query.for_nobody()) {
-        keep(query, reply, now);
+        // Who asked the others something else has put the question back.
+        keep(query, Content::key_of(query, note->hash), reply, now);
         return Step::done;
     }
+    const Key key = content_->key_of(query);
     const bool good = replaces_stale(query, reply);
     // With prefer_positive, a denial is noted beside the good answer that it does not replace.
-    if (good || (content_->settings.prefer_positive && !reply.failed())) keep(query, reply, now);
-    end_refresh(query, good, now);
+    if (good || (content_->settings.prefer_positive && !reply.failed()))
+        keep(query, key, reply, now);
+    end_refresh(key, good, now);
     if (verifies && !good) (void)stands_in(query, reply, now);
     if (query.for_nobody()) {
         const auto& waiting = content_->waiting.at(query.worker());
-        if (waiting != nullptr) waiting->arrived(content_->key_of(query));
+        if (waiting != nullptr) waiting->arrived(key);
     }
     return Step::done;
 }
@@ -278,8 +288,7 @@ bool Cache::stands_in(Query& query, Reply& reply, Time now) const noexcept {
     return true;
 }
 
-void Cache::end_refresh(Query& query, bool good, Time now) const noexcept {
-    const Key key = content_->key_of(query);
+void Cache::end_refresh(const Key& key, bool good, Time now) const noexcept {
     for (const Store* store : {&content_->success, &content_->denial}) {
         Entry entry;
         if (!store->find(key, entry)) continue;
@@ -288,7 +297,7 @@ void Cache::end_refresh(Query& query, bool good, Time now) const noexcept {
 }
 
 /// Puts an answer where it belongs, and gives its records the TTL it is kept with.
-bool Cache::keep(Query& query, Reply& reply, Time now) const noexcept {
+bool Cache::keep(Query& query, const Key& key, Reply& reply, Time now) const noexcept {
     if (reply.failed()) return false;
     const Settings& settings = content_->settings;
     ReplyKind kind = kind_of(query, reply);
@@ -319,7 +328,6 @@ bool Cache::keep(Query& query, Reply& reply, Time now) const noexcept {
 
     const auto packed = caching::pack(reply, query.name(), query.arena());
     if (!packed) return false;
-    const Key key = content_->key_of(query);
     const Kind place = denies ? Kind::denial : Kind::success;
     if (settings.prefer_positive && !denies && !answers) {
         Entry before;

@@ -40,6 +40,9 @@ public:
     [[nodiscard]] Step woken(Query& query, Reply& reply) const noexcept override;
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
     void begin(WorkerContext& worker) const override;
+    bool foresees() const noexcept override { return true; }
+    void foresee(const Foreseen& question, std::uint64_t& hash,
+                 unsigned step) const noexcept override;
 
 private:
     struct Note;
@@ -53,7 +56,7 @@ private:
 
     struct Hit;
 
-    bool look_up(Query& query, Time now, Hit& hit) const noexcept;
+    bool look_up(Query& query, const Key& key, Time now, Hit& hit) const noexcept;
     bool choose(const Key& key, Time now, Hit& hit) const noexcept;
     bool look_up_stale(Query& query, Time now, Hit& hit) const noexcept;
     bool copy(Query& query, Hit& hit) const noexcept;
@@ -63,8 +66,8 @@ private:
     bool begin_refresh(const Hit& hit, Time now) const noexcept;
     bool prefetch_is_due(const Hit& hit, Time now) const noexcept;
     bool replaces_stale(const Query& query, const Reply& reply) const noexcept;
-    bool keep(Query& query, Reply& reply, Time now) const noexcept;
-    void end_refresh(Query& query, bool good, Time now) const noexcept;
+    bool keep(Query& query, const Key& key, Reply& reply, Time now) const noexcept;
+    void end_refresh(const Key& key, bool good, Time now) const noexcept;
     bool stands_in(Query& query, Reply& reply, Time now) const noexcept;
 
     // Content outlives the plugin when the next configuration has the same cache.

@@ -29,12 +29,25 @@ std::string joined(const std::vector<dns::Name>& zones) {
 
 }  // namespace
 
+Key Content::key_of(const Query& query, std::uint64_t hash) noexcept {
+    return {.name = query.name(),
+            .type = query.type(),
+            .klass = query.klass(),
+            .dnssec_ok = query.dnssec_ok(),
+            .checking_disabled = query.checking_disabled(),
+            .hash = hash};
+}
+
 Key Content::key_of(const Query& query) const noexcept {
-    return hashed({.name = query.name(),
-                   .type = query.type(),
-                   .klass = query.klass(),
-                   .dnssec_ok = query.dnssec_ok(),
-                   .checking_disabled = query.checking_disabled()},
+    return hashed(key_of(query, 0), seed);
+}
+
+Key Content::key_of(const Foreseen& question) const noexcept {
+    return hashed({.name = question.name,
+                   .type = question.type,
+                   .klass = question.klass,
+                   .dnssec_ok = question.dnssec_ok,
+                   .checking_disabled = question.checking_disabled},
                   seed);
 }
 

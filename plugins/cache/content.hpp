@@ -8,6 +8,7 @@
 #include <nameplane/base/clock.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/worker_local.hpp>
+#include <nameplane/plugin.hpp>
 #include <nameplane/query.hpp>
 #include <nameplane/worker.hpp>
 
@@ -76,6 +77,9 @@ struct Content {
     Store& of(Kind kind) noexcept { return kind == Kind::success ? success : denial; }
     const Store& of(Kind kind) const noexcept { return kind == Kind::success ? success : denial; }
     Key key_of(const Query& query) const noexcept;
+    /// The same, whose hash is known.
+    static Key key_of(const Query& query, std::uint64_t hash) noexcept;
+    Key key_of(const Foreseen& question) const noexcept;
     /// Whether a refresh of `key` has come to an end: what is there is good, or failed, or gone.
     bool is_settled(const Key& key, Time now) const noexcept;
     /// Enters what `worker` has done to a store.

@@ -70,6 +70,7 @@ public:
     void begin(const Memory& memory) noexcept;
 
     // Any thread.
+    void foresee(std::uint64_t hash, unsigned step) const noexcept;
     bool find(const Key& key, Entry& out) const noexcept;
     bool read(const Entry& entry, std::span<std::uint64_t> out) const noexcept;
     Slot& slot_of(const Entry& entry) const noexcept { return memory_.slots[entry.slot]; }

@@ -54,6 +54,23 @@ Shard::Seen Shard::look(std::uint32_t index, const Key& key, Entry& out) const n
     return Seen::right;
 }
 
+void Shard::foresee(std::uint64_t hash, unsigned step) const noexcept {
+    const Bucket& bucket = bucket_of(hash);
+    if (step == 0) return __builtin_prefetch(&bucket);
+    for (const std::uint64_t& place : bucket.words) {
+        const std::uint64_t word = read_word(place);
+        if (!slot_words::may_have(word, hash)) continue;
+        const Slot& slot = memory_.slots[slot_words::index_in(word)];
+        if (step == 1) return __builtin_prefetch(&slot);
+        // Name and answer lie in two lines, if they are short; of a slot that is let go meanwhile,
+        // whatever is there.
+        const Chunk* const chunk =
+            memory_.chunks.data() + static_cast<std::uint32_t>(read_word(slot.place));
+        __builtin_prefetch(chunk);
+        return __builtin_prefetch(&chunk->words[chunk_words / 2]);
+    }
+}
+
 bool Shard::find(const Key& key, Entry& out) const noexcept {
     for (int i = 0; i < tries_max; ++i) {
         bool changed = false;

@@ -23,7 +23,7 @@ Key hashed(Key key, std::uint64_t seed) noexcept {
 }
 
 bool Store::find(const Key& key, Entry& out) const noexcept {
-    out.shard = shard_of(key);
+    out.shard = shard_of(key.hash);
     return shards_[out.shard].find(key, out);
 }
 
@@ -63,11 +63,11 @@ Change Store::count(Change change) noexcept {
 }
 
 Change Store::put(const Key& key, const Facts& facts, std::span<const std::uint8_t> answer) {
-    return count(shards_[shard_of(key)].put(key, facts, answer));
+    return count(shards_[shard_of(key.hash)].put(key, facts, answer));
 }
 
 Change Store::remove(const Key& key) {
-    return count(shards_[shard_of(key)].remove(key));
+    return count(shards_[shard_of(key.hash)].remove(key));
 }
 
 }  // namespace nameplane::plugins::caching

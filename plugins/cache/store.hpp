@@ -20,6 +20,11 @@ public:
     /// At most `entries` answers (not 0), and 512 octets for each of them on average.
     explicit Store(std::size_t entries);
 
+    /// Asks the processor for the memory that find() and read() of a key with this hash will go
+    /// through: with step 0 where they begin, with 1 and 2 where that leads to by now.
+    void foresee(std::uint64_t hash, unsigned step) const noexcept {
+        shards_[shard_of(hash)].foresee(hash, step);
+    }
     /// The answer to `key`, and remembers that it was asked for; false: there is none.
     bool find(const Key& key, Entry& out) const noexcept;
     /// Copies the answer into `out`, which has words_for(entry.octets) words. False: it has been
@@ -61,8 +66,8 @@ private:
         std::size_t used_ = 0;
     };
 
-    std::uint32_t shard_of(const Key& key) const noexcept {
-        return static_cast<std::uint32_t>(key.hash >> 32) & shard_mask_;
+    std::uint32_t shard_of(std::uint64_t hash) const noexcept {
+        return static_cast<std::uint32_t>(hash >> 32) & shard_mask_;
     }
     Change count(Change change) noexcept;
 

@@ -31,7 +31,11 @@ constexpr std::size_t words_for(std::size_t octets) noexcept {
 inline std::uint64_t word_of(std::span<const std::uint8_t> octets, std::size_t i) noexcept {
     const std::span<const std::uint8_t> rest = octets.subspan(i * word_octets);
     std::uint64_t word = 0;
-    std::memcpy(&word, rest.data(), std::min(rest.size(), word_octets));
+    if (rest.size() >= word_octets) {
+        std::memcpy(&word, rest.data(), word_octets);
+    } else {
+        std::memcpy(&word, rest.data(), rest.size());
+    }
     return word;
 }
 

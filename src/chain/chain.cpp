@@ -15,6 +15,7 @@ Chain::Chain(std::span<Link> links) {
         filters_ = filters_ || link.plugin->filters();
         takes_unusual_[size_] = link.plugin->takes_unusual();
         taps_ = taps_ || link.plugin->taps();
+        if (foreseeing_ == nullptr && link.plugin->foresees()) foreseeing_ = link.plugin.get();
         links_[size_++] = std::move(link);
     }
 }

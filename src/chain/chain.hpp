@@ -37,6 +37,8 @@ public:
     [[nodiscard]] Step walk_behind(std::size_t place, Query& query, Reply& reply) const noexcept;
     /// What the first plugin that has a hint about `name` expects; 0: none.
     std::uint64_t expects(dns::NameView name) const noexcept;
+    /// The first plugin that foresees(); nullptr: none.
+    const Plugin* foreseeing() const noexcept { return foreseeing_; }
     /// What the first plugin that knows `label` says.
     std::optional<std::string_view> metadata(Query& query,
                                              std::string_view label) const noexcept override;
@@ -76,6 +78,7 @@ private:
     std::array<Link, plugins_in_chain_max> links_;
     std::array<bool, plugins_in_chain_max> takes_unusual_{};
     std::size_t size_ = 0;
+    const Plugin* foreseeing_ = nullptr;
     bool takes_all_classes_ = false;
     bool filters_ = false;
     bool taps_ = false;

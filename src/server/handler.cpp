@@ -40,9 +40,38 @@ void Handler::take(std::span<const Message> messages, std::size_t listener) noex
         count += hashes[count] != 0 ? 1U : 0U;
     }
     lap(StageClock::Stage::parse, messages.size());
+    foresee(messages.size());
     if (count < worth_expecting_min) return;
     for (unsigned step = 0; step < services::ServiceView::expect_steps; ++step) {
         for (std::size_t i = 0; i < count; ++i) services_.expect(hashes[i], step);
+    }
+}
+
+void Handler::foresee(std::size_t size) const noexcept {
+    struct One {
+        const Plugin* plugin;
+        Foreseen question;
+        std::uint64_t note;
+    };
+    std::array<One, messages_max> all;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+        const Taken& taken = *taken_[i];
+        const Plugin* plugin = taken.zone == nullptr ? nullptr : taken.zone->chain->foreseeing();
+        if (plugin == nullptr) continue;
+        const dns::Question& question = taken.question;
+        all[count++] = {.plugin = plugin,
+                        .question = {.name = question.name,
+                                     .type = question.type,
+                                     .klass = question.klass,
+                                     .dnssec_ok = question.edns && question.edns->dnssec_ok,
+                                     .checking_disabled = question.checking_disabled},
+                        .note = 0};
+    }
+    if (count < worth_expecting_min) return;
+    for (unsigned step = 0; step < Plugin::foresee_steps; ++step) {
+        for (One& one : std::span{all}.first(count))
+            one.plugin->foresee(one.question, one.note, step);
     }
 }
 

@@ -165,6 +165,8 @@ private:
     };
 
     void take(Message message, std::size_t listener, Taken& taken) const noexcept;
+    /// Lets the plugins that keep something ask for it, for the first `size` of those taken.
+    void foresee(std::size_t size) const noexcept;
     std::size_t answer(TakenPtr& taken, const Arrival& arrival,
                        std::span<std::uint8_t> out) noexcept;
     std::size_t answer_error(dns::ParseError error, const dns::Question& question,

@@ -136,6 +136,23 @@ TEST_CASE("what is known of an answer comes back, with every rcode and flag") {
     CHECK(store.size() == 1);
 }
 
+TEST_CASE("what is foreseen alone is not asked for, and goes first") {
+    Store store{1024};
+    const auto name = [](std::size_t i) { return std::to_string(i) + ".example."; };
+    std::size_t i = 0;
+    for (; store.size() < 1024; ++i)
+        REQUIRE(store.put(Question{name(i)}.key(), {}, Octets(9)).kept);
+    const std::size_t full = i;
+    REQUIRE(has(store, name(0)));
+    for (unsigned step = 0; step < 3; ++step) {
+        store.foresee(Question{name(1)}.key().hash, step);
+        store.foresee(Question{"never.example."}.key().hash, step);
+    }
+    for (; i < full + 8; ++i) REQUIRE(store.put(Question{name(i)}.key(), {}, Octets(9)).kept);
+    CHECK(has(store, name(0)));
+    CHECK_FALSE(has(store, name(1)));
+}
+
 TEST_CASE("who has found an answer that is replaced does not read the other one's octets") {
     Store store{1024};
     const Question question{"www.example."};
@@ -229,6 +246,7 @@ TEST_CASE("threads that put, find and remove the same names never read half of a
             const auto i =
                 static_cast<unsigned>(random() % 4 == 0 ? random() % names : random() % 20);
             const Key key = questions[i].key();
+            for (unsigned step = 0; step < 3; ++step) store.foresee(key.hash, step);
             switch (random() % 8) {
             case 0: {
                 // All octets alike, and what the facts say: one value for each answer.

@@ -168,6 +168,20 @@ TEST_CASE("messages taken together are answered as one by one") {
     }
 }
 
+TEST_CASE("what a batch will need is foreseen, for all of it step by step") {
+    Desk desk;
+    const std::vector<Octets> messages = {
+        query("Www.test", {.id = 1}),           query("www.elsewhere", {.id = 2}), {1, 2, 3},
+        query("a.test", {.id = 3, .type = 28}), query("b.test", {.id = 4}),
+    };
+    const Foresights foresights;
+    desk.handler.take(std::vector<Handler::Message>(messages.begin(), messages.end()));
+    CHECK(foresights.calls ==
+          std::vector<std::string>{"0 www.test. 1", "0 a.test. 28", "0 b.test. 1", "1 www.test. 1",
+                                   "1 a.test. 28", "1 b.test. 1", "2 www.test. 1", "2 a.test. 28",
+                                   "2 b.test. 1"});
+}
+
 TEST_CASE("what is no query gets an error without a question, or nothing") {
     const Octets good = query("www.test");
     const ErrorCase cases[] = {

@@ -28,8 +28,20 @@ public:
     }
 };
 
+thread_local Foresights* foresights = nullptr;
+
 class Dropping final : public Plugin {
 public:
+    bool foresees() const noexcept override { return true; }
+    void foresee(const Foreseen& question, std::uint64_t& note,
+                 unsigned step) const noexcept override {
+        if (foresights == nullptr) return;
+        const std::uint64_t wanted = step == 0 ? 0 : question.name.size() + step - 1;
+        foresights->calls.push_back(std::to_string(step) + " " + question.name.to_string() + " " +
+                                    std::to_string(static_cast<unsigned>(question.type)) +
+                                    (note == wanted ? "" : "!"));
+        note = question.name.size() + step;
+    }
     Step ask(Query& query, Reply&) const noexcept override {
         return query.name().first_label() == "drop" ? Step::drop : Step::next;
     }
@@ -166,6 +178,13 @@ constexpr std::array kinds{
 };
 
 }  // namespace
+
+Foresights::Foresights() {
+    foresights = this;
+}
+Foresights::~Foresights() {
+    foresights = nullptr;
+}
 
 std::size_t refreshed() {
     return refreshes;

@@ -19,6 +19,8 @@
 #include <nameplane/base/metrics.hpp>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace nameplane::test {
 
@@ -26,6 +28,16 @@ std::shared_ptr<const chain::Chains> build_chains(metrics::Registry& metrics);
 
 /// How many refreshes have come back to who wanted them, over all tests.
 std::size_t refreshed();
+
+/// What a plugin of "test." was let foresee on this thread since here: "<step> <name> <type>".
+/// With "!" behind it where the plugin's note was not the one of the step before.
+class Foresights {
+public:
+    Foresights();
+    ~Foresights();
+    Foresights(const Foresights&) = delete;
+    std::vector<std::string> calls;
+};
 
 struct World {
     explicit World(std::size_t workers = 1);
