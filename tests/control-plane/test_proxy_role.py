@@ -292,6 +292,30 @@ class ProxyRole(proxy_pair.NodesTest):
                 os.unlink(path)
             self.assertEqual(*texts)
 
+    def test_a_file_that_is_written_to_ends_both(self):
+        text = ("apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+                "clientConnection: {kubeconfig: %s}\nconntrack: {maxPerCore: 0, min: 0}\n"
+                "iptables: {masqueradeBit: %d}\n")
+        nodes = (Node("kp-file", self.plane), Node("np-file", self.plane))
+        files = []
+        for node in nodes:
+            self.addCleanup(node.close)
+            files.append(self.write(node.name, text % (node.kubeconfig, 14)))
+        proxy = proxy_pair.start_kube_proxy(nodes[0], self.folder, "iptables",
+                                            ["--config=" + files[0]])
+        self.addCleanup(proxy.kill)
+        agent = nameplane.Agent(["--config", files[1], "--hostname-override", NODE, "--state-file", ""],
+                                tempfile.mkdtemp(dir=self.folder), nodes[1].enter())
+        self.addCleanup(agent.kill)
+        agent.started()
+        for node in nodes:
+            await_true(node.name + " is healthy", lambda: node.status(
+                "http://127.0.0.1:10256/healthz") == 200)
+        for (node, path, process) in zip(nodes, files, (proxy.process, agent.process)):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text % (node.kubeconfig, 15))
+            self.assertEqual(process.wait(nameplane.WAIT_S), 1)
+
     def test_the_role_of_kube_proxy_is_enough(self):
         self.api.create({"apiVersion": "v1", "kind": "ServiceAccount",
                          "metadata": {"name": "proxy", "namespace": "kube-system"}})
