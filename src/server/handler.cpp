@@ -48,6 +48,7 @@ void Handler::take(std::span<const Message> messages, std::size_t listener) noex
 }
 
 void Handler::foresee(std::size_t size) const noexcept {
+    if (size < worth_expecting_min) return;
     struct One {
         const Plugin* plugin;
         Foreseen question;
