@@ -93,7 +93,7 @@ constexpr std::array refused =
                             {"etcd", elsewhere},
                             {"nomad", elsewhere},
                             {"geoip", "there is no database of places"},
-                            {"grpc", "upstreams are asked over UDP, TCP and TLS"},
+                            {"grpc", "upstreams are asked over UDP, TCP, TLS and HTTPS"},
                             {"grpc_server", other_way},
                             {"quic", other_way},
                             {"https3", other_way},

@@ -57,13 +57,15 @@ private:
     // The words behind the directive, by Syntax::positional.
     void read_words() {
         std::span<const std::string> left = directive_.words;
-        for (const std::string_view text : table_.syntax.positional) {
-            if (text.empty() || left.empty()) break;
-            const Positional positional = Positional::of(text);
+        const auto& texts = table_.syntax.positional;
+        for (std::size_t i = 0; i < texts.size() && !texts[i].empty() && !left.empty(); ++i) {
+            const Positional positional = Positional::of(texts[i]);
+            const bool is_last = i + 1 == texts.size() || texts[i + 1].empty();
             const Option* const option = find(positional.name);
             NP_CHECK(option != nullptr, "positional options are options of the table");
-            if (positional.optional && !positional.takes_rest && holds_number(option->type) &&
-                !is_number(left.front())) {
+            // What is no number may be meant for the next one.
+            if (positional.optional && !positional.takes_rest && !is_last &&
+                holds_number(option->type) && !is_number(left.front())) {
                 continue;
             }
             const std::size_t count = positional.takes_rest ? left.size() : 1;

@@ -139,6 +139,10 @@ TEST_CASE("words that no option wants are refused") {
     read_options(given, table, problems);
     constexpr OptionTable one{"bufsize", forward_options, {.positional = {"ttl?"}}};
     read_options({"bufsize", {"5", "x"}, {}, {"np.toml", 4}, true}, one, problems);
+    read_options({"bufsize", {"x"}, {}, {"np.toml", 5}, true}, one, problems);
+    REQUIRE(problems.size() == 3);
+    CHECK(problems.back().to_string().starts_with("np.toml:5: ttl: 'x', expected seconds from "));
+    problems.pop_back();
     CHECK(texts(problems) ==
           std::vector<std::string>{
               "np.toml:3: kubernetes: 'cluster.local', expected nothing behind it",
