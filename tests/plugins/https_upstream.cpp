@@ -61,6 +61,21 @@ void HttpsUpstream::push() {
     for (Connection& connection : connections_) connection.push();
 }
 
+bool HttpsUpstream::flood(int pings) {
+    for (auto each = connections_.begin(); each != connections_.end();) {
+        Connection& connection = *each++;
+        if (connection.stream_.flush() == net::Io::failed) {
+            drop(connection);
+            continue;
+        }
+        if (connection.stream_.has_unsent()) continue;
+        for (int i = 0; i < pings; ++i) connection.http.ping();
+        pings_sent_ += static_cast<std::size_t>(pings);
+        connection.push();
+    }
+    return !connections_.empty();
+}
+
 void HttpsUpstream::drop(const Connection& connection) {
     connections_.remove_if([&](const Connection& each) { return &each == &connection; });
 }
@@ -87,6 +102,7 @@ void HttpsUpstream::Connection::ask(const ScriptedHttp2::Asked& asked) {
 void HttpsUpstream::Connection::ready() {
     std::array<std::uint8_t, 65536> room;
     if (stream_.has_unsent() && stream_.flush() == net::Io::failed) return upstream_.drop(*this);
+    if (!reading_) return push();
     const net::IoResult got = stream_.read(room);
     const bool good = got.io == net::Io::later ||
                       (got.io == net::Io::some && http.receive(std::span{room}.first(got.octets)));
@@ -99,7 +115,11 @@ void HttpsUpstream::Connection::push() {
         const Octets output = http.output();
         if (!output.empty()) stream_.write(output);
     }
-    watch_->start(true, stream_.has_unsent());
+    if (reading_) {
+        watch_->start(true, stream_.has_unsent());
+    } else {
+        watch_->stop();
+    }
 }
 
 void HttpsUpstream::Question::respond(const Octets& answer) const {

@@ -51,6 +51,10 @@ public:
     void close_connections() { connections_.clear(); }
     /// Sends what scripts have said since outside of their calls.
     void push();
+    /// Sends so many pings on each connection, unless those before are not gone yet. False: nobody
+    /// is connected any more.
+    bool flood(int pings);
+    std::size_t pings_sent() const { return pings_sent_; }
 
     class Connection {
     public:
@@ -58,6 +62,8 @@ public:
         ScriptedHttp2 http;
         /// When the script has returned.
         void close() { closing_ = true; }
+        /// What comes from now on stays in the kernel.
+        void stop_reading() { reading_ = false; }
         void push();
 
     private:
@@ -69,6 +75,7 @@ public:
         net::TlsStream stream_;
         std::unique_ptr<net::FdWatch> watch_;
         bool closing_ = false;
+        bool reading_ = true;
     };
 
     Script script;
@@ -86,6 +93,7 @@ private:
     std::list<Connection> connections_;
     std::size_t asked_ = 0;
     std::size_t connections_made_ = 0;
+    std::size_t pings_sent_ = 0;
 };
 
 }  // namespace nameplane::test

@@ -382,6 +382,26 @@ TEST_CASE("https: only HTTP/2 is spoken, and only to whom is trusted") {
     CHECK(world.answers_well());
 }
 
+TEST_CASE("https: who is flooded with pings, and cannot get rid of what it owes, hangs up") {
+    World world;
+    bool flooding = false;
+    auto& upstream = world.upstream([&](const Question& question) {
+        // Read no more, and go on writing.
+        question.connection->stop_reading();
+        flooding = true;
+    });
+    // Neither is it given up for being late or old.
+    world.start({{"max_connect_attempts", std::int64_t{1}},
+                 {"max_fails", std::int64_t{0}},
+                 {"expire", std::uint64_t{60'000}}});
+    const std::size_t number = world.lab->begin("www.example.");
+    REQUIRE(world.lab->run_until([&] { return flooding; }));
+    REQUIRE(world.lab->run_until([&] { return !upstream.flood(2000); }));
+    // What the kernel holds, and a few MiB.
+    CHECK(upstream.pings_sent() < 1'000'000);
+    CHECK((world.lab->await(number)[3] & 15) == 2);
+}
+
 TEST_CASE("https: a worker that ends leaves its questions unanswered, and nothing behind") {
     World world;
     auto& upstream = world.upstream(silence);
