@@ -1,5 +1,6 @@
 #include "rules/nftables/content.hpp"
 #include "rules/nftables/render.hpp"
+#include "rules/nftables/render_names.hpp"
 #include "walk.hpp"
 
 #include <catch2/catch.hpp>
@@ -49,8 +50,7 @@ private:
 class NftTracer::Way final : public Walk {
 public:
     Way(NftTracer& tracer, const Packet& packet, Choices& choices)
-        : Walk{tracer.local_, packet, choices}, tracer_{tracer},
-          original_destination_{packet_.destination}, original_port_{packet_.port} {}
+        : Walk{tracer.local_, packet, choices}, tracer_{tracer} {}
 
 private:
     Said stop(Stop where) override {
@@ -130,9 +130,6 @@ private:
     std::optional<Said> act(const LocalMatch& match) {
         return holds(is_local(match.source ? packet_.source : packet_.destination));
     }
-    std::optional<Said> act(const ProtocolMatch& match) {
-        return holds(packet_.protocol == match.protocol);
-    }
     std::optional<Said> act(const InSet& match) {
         const Octets wanted = key(match.key);
         const bool found = info(match.set).interval ? in_range(wanted)
@@ -146,19 +143,32 @@ private:
     }
     std::optional<Said> act(const DnatMap& map) {
         REQUIRE(in_nat_);
-        if (map.map == MapId::affinity) return to_remembered();
+        if (info(map.map).dynamic) return to_remembered(map.map, key(map.key));
         const Element* element = tracer_.find(map.map, key(map.key));
         if (element == nullptr) return std::nullopt;
-        const Octets& to = element->target.endpoint;
+        const Octets& to = element->target.data;
         const std::size_t size = packet_.destination.bytes().size();
         const auto address = *IpAddress::from_bytes({to.data(), size});
         return translate(address,
                          static_cast<std::uint16_t>(to.data()[size] * 256 + to.data()[size + 1]));
     }
-    std::optional<Said> act(const Remember&) {
+    std::optional<Said> act(const Identify& identify) {
+        const Element* element = tracer_.find(identify.map, key(identify.key));
+        if (element == nullptr) return std::nullopt;
+        std::memcpy(&number_, element->target.data.data(), sizeof number_);
+        return Said::nothing;
+    }
+    std::optional<Said> act(const Unidentify&) {
+        number_ = 0;
+        return Said::nothing;
+    }
+    /// An entry that is there says what it said, for longer.
+    std::optional<Said> act(const Remember& remember) {
         REQUIRE(outcome_.end == End::dnat);
-        CHECK(outcome_.remembered.empty());
-        outcome_.remembered = outcome_.endpoint;
+        CHECK(remember.timeout_s != 0);
+        const std::string known = recall(remember.map, key(client_key));
+        outcome_.remembered += entry(remember.map, key(client_key)) +
+                               (known.empty() ? outcome_.endpoint : known) + ' ';
         return Said::nothing;
     }
     std::optional<Said> act(const SetMark& set) {
@@ -187,8 +197,22 @@ private:
         return std::nullopt;
     }
 
-    std::optional<Said> to_remembered() {
-        const auto to = SocketAddress::parse(packet_.remembered);
+    /// How an entry of an affinity map begins in what is remembered; the endpoint follows.
+    static std::string entry(MapId map, const Octets& key) {
+        std::string text{info(map).name};
+        for (const std::uint8_t octet : bytes(key)) text += '-' + std::to_string(octet);
+        return text + '=';
+    }
+    /// The endpoint that an entry has, or nothing. What this packet brings counts for the next one.
+    std::string recall(MapId map, const Octets& key) const {
+        const std::string begin = entry(map, key);
+        const std::size_t at = packet_.remembered.find(begin);
+        if (at == std::string::npos) return {};
+        const std::size_t endpoint = at + begin.size();
+        return packet_.remembered.substr(endpoint, packet_.remembered.find(' ', at) - endpoint);
+    }
+    std::optional<Said> to_remembered(MapId map, const Octets& key) {
+        const auto to = SocketAddress::parse(recall(map, key));
         if (!to) return std::nullopt;
         return translate(to->address, to->port);
     }
@@ -201,9 +225,8 @@ private:
             case Field::destination: key.add(packet_.destination); break;
             case Field::protocol: key.add(packet_.protocol); break;
             case Field::port: key.add_port(packet_.port); break;
-            case Field::slot: key.add_slot(choices_.below(fields.slots)); break;
-            case Field::original_destination: key.add(original_destination_); break;
-            case Field::original_port: key.add_port(original_port_); break;
+            case Field::slot: key.add_number(choices_.below(fields.slots)); break;
+            case Field::affinity: key.add_number(number_); break;
             }
         }
         return key;
@@ -232,8 +255,7 @@ private:
     }
 
     NftTracer& tracer_;
-    IpAddress original_destination_;
-    std::uint16_t original_port_;
+    std::uint32_t number_ = 0;
     bool in_nat_ = false;
     bool left_ = false;
     bool gone_ = false;

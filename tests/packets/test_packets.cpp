@@ -485,6 +485,79 @@ TEST_CASE("a client with affinity comes back to its endpoint", "[packets]") {
     check(tracer, {"remembered by another", stale, plain(all_three)});
 }
 
+std::set<std::string> endpoints_of(const std::vector<Outcome>& outcomes) {
+    std::set<std::string> endpoints;
+    for (const Outcome& outcome : outcomes) endpoints.insert(outcome.endpoint);
+    return endpoints;
+}
+
+TEST_CASE("a client with affinity comes back by whichever address of the port, not by another port",
+          "[packets]") {
+    Given web = with_ways_in(given("web", "10.96.0.10", three), 30080, 1);
+    web.service.client_ip_affinity = true;
+    web.service.ports.push_back(web.service.ports[0]);
+    web.service.ports[1].name = "admin";
+    web.service.ports[1].port = 81;
+    web.service.ports[1].node_port = 30081;
+    Tracers tracer = tracer_for({web}, pods_by_source());
+    const std::vector<Packet> ways{outside("10.96.0.10", 80), outside("192.0.2.1", 80),
+                                   outside("198.18.0.1", 80), outside("192.168.0.2", 30080)};
+    for (Tracer* each : {tracer.iptables.get(), tracer.nftables.get()}) {
+        for (const Packet& way : ways) {
+            for (const Outcome& first : each->trace(way)) {
+                REQUIRE(!first.remembered.empty());
+                for (Packet again : ways) {
+                    again.remembered = first.remembered;
+                    const std::vector<Outcome> next = each->trace(again);
+                    REQUIRE(next.size() == 1);
+                    CHECK(next[0].endpoint == first.endpoint);
+                }
+                Packet other_port = outside("192.168.0.2", 30081);
+                other_port.remembered = first.remembered;
+                CHECK(endpoints_of(each->trace(other_port)).size() == 3);
+                Packet other_client = office("192.168.0.2", 30080);
+                if (each == tracer.iptables.get()) continue;  // its lists are not told apart here
+                other_client.remembered = first.remembered;
+                CHECK(endpoints_of(each->trace(other_client)).size() == 3);
+            }
+        }
+    }
+}
+
+TEST_CASE("what policy Cluster remembers, policy Local honours where the endpoint is of this node",
+          "[packets]") {
+    Given web = with_ways_in(given("web", "10.96.0.10", three), 30080, 1);
+    web.service.client_ip_affinity = true;
+    web.service.external_policy = services::TrafficPolicy::local;
+    Tracers tracer = tracer_for({web}, pods_by_source());
+    const Packet cluster = outside("10.96.0.10", 80);
+    const Packet local = outside("192.168.0.2", 30080);
+    for (Tracer* each : {tracer.iptables.get(), tracer.nftables.get()}) {
+        const std::vector<Outcome> here = each->trace(local);
+        const auto is_here = [&](const Outcome& outcome) {
+            return std::ranges::any_of(
+                here, [&](const Outcome& one) { return one.endpoint == outcome.endpoint; });
+        };
+        const std::vector<Outcome> firsts = each->trace(cluster);
+        CHECK(std::ranges::any_of(firsts, is_here));
+        CHECK_FALSE(std::ranges::all_of(firsts, is_here));
+        for (const Outcome& first : firsts) {
+            Packet again = local;
+            again.remembered = first.remembered;
+            const std::vector<Outcome> next = each->trace(again);
+            REQUIRE(next.size() == (is_here(first) ? 1 : here.size()));
+            if (is_here(first)) CHECK(next[0].endpoint == first.endpoint);
+        }
+        for (const Outcome& first : here) {
+            Packet again = cluster;
+            again.remembered = first.remembered;
+            const std::vector<Outcome> next = each->trace(again);
+            REQUIRE(next.size() == 1);
+            CHECK(next[0].endpoint == first.endpoint);
+        }
+    }
+}
+
 TEST_CASE("node ports on chosen addresses and without localhost", "[packets]") {
     const std::vector<Given> items{with_ways_in(given("web", "10.96.0.10", three), 30080, 1)};
     rules::PlanSettings settings = pods_by_source();

@@ -4,7 +4,7 @@
 // A change is one transaction that holds the changed elements and, when a number of endpoints comes
 // up for the first time, its chain. At start, and whenever somebody else touched the table, it is
 // read and compared, and the difference is one transaction, too. Nobody else's table is read or
-// written. Entries of the affinity map are the packets' own and stay, but for those that lead to
+// written. Entries of the affinity maps are the packets' own and stay, but for those that lead to
 // endpoints that are gone.
 
 #include "rules/writer.hpp"

@@ -14,6 +14,17 @@ bool comes_first(const Claim& a, const Claim& b) {
     return order != 0 ? order < 0 : std::less<>{}(a.port, b.port);
 }
 
+/// The number that a port would have if it were alone, and those that it has if others have that.
+/// The same for ever: FNV-1a. Priorities below 65,536 are what others use.
+std::uint32_t number_of(const PortPlan& port, std::uint32_t attempt) {
+    constexpr std::uint32_t others_below = 0x10000;
+    std::uint32_t sum = 0x811c9dc5U + attempt;
+    const auto add = [&](std::uint8_t octet) { sum = (sum ^ octet) * 0x01000193U; };
+    for (const char letter : port.name) add(static_cast<std::uint8_t>(letter));
+    add(static_cast<std::uint8_t>(port.protocol));
+    return sum < others_below ? sum + others_below : sum;
+}
+
 }  // namespace
 
 Place place_of(const Frontend& frontend) {
@@ -66,6 +77,8 @@ std::vector<Chain> chains_for(const Plan& plan, const Usage& usage) {
 void Content::clear() {
     winners_.clear();
     losers_.clear();
+    numbers_.clear();
+    owners_.clear();
     cluster_ips_.clear();
     hairpins_.clear();
 }
@@ -79,6 +92,20 @@ void Content::reserve(std::size_t ports, std::size_t endpoints) {
 std::optional<Claim> Content::winner(const Place& place) const {
     const auto found = winners_.find(place);
     return found == winners_.end() ? std::nullopt : std::optional{found->second};
+}
+
+const PortPlan* Content::owner(std::uint32_t number) const {
+    const auto found = owners_.find(number);
+    return found == owners_.end() ? nullptr : found->second;
+}
+
+std::uint32_t Content::take_number(const PortPlan& port) {
+    for (std::uint32_t attempt = 0;; ++attempt) {
+        const std::uint32_t number = number_of(port, attempt);
+        if (!owners_.try_emplace(number, &port).second) continue;
+        numbers_.emplace(&port, number);
+        return number;
+    }
 }
 
 void Content::claim(const Place& place, Claim claim) {
@@ -117,10 +144,15 @@ void Content::for_each_shared(
 }
 
 void Content::add(const PortPlan& port, Changes* changes) {
+    std::uint32_t number = 0;
+    if (port.affinity_timeout_s != 0) {
+        number = take_number(port);
+        if (changes != nullptr) changes->numbers.try_emplace(number, nullptr);
+    }
     for_each_frontend(port, [&](const Frontend& frontend) {
         const Place place = place_of(frontend);
         if (changes != nullptr) changes->places.try_emplace(place, winner(place));
-        claim(place, {&port, frontend.kind});
+        claim(place, {&port, frontend.kind, number});
     });
     for_each_shared(port, [&](References& references, auto member, const IpAddress& address) {
         Reference& reference = references[address];
@@ -135,10 +167,17 @@ void Content::add(const PortPlan& port, Changes* changes) {
 }
 
 void Content::remove(const PortPlan& port, Changes* changes) {
+    std::uint32_t number = 0;
+    if (const auto has = numbers_.find(&port); has != numbers_.end()) {
+        number = has->second;
+        numbers_.erase(has);
+        owners_.erase(number);
+        if (changes != nullptr) changes->numbers.try_emplace(number, &port);
+    }
     for_each_frontend(port, [&](const Frontend& frontend) {
         const Place place = place_of(frontend);
         if (changes != nullptr) changes->places.try_emplace(place, winner(place));
-        give_up(place, {&port, frontend.kind});
+        give_up(place, {&port, frontend.kind, number});
     });
     for_each_shared(port, [&](References& references, auto member, const IpAddress& address) {
         const auto found = references.find(address);
@@ -150,11 +189,14 @@ void Content::remove(const PortPlan& port, Changes* changes) {
 }
 
 void Content::render(const PortPlan& port, const ElementSink& sink) {
+    const auto has = numbers_.find(&port);
+    const std::uint32_t number = has == numbers_.end() ? 0 : has->second;
     for_each_frontend(port, [&](const Frontend& frontend) {
-        if (winner(place_of(frontend)) == Claim{&port, frontend.kind}) {
-            render_frontend(port, frontend, sink);
+        if (winner(place_of(frontend)) == Claim{&port, frontend.kind, number}) {
+            render_frontend(port, frontend, number, sink);
         }
     });
+    if (number != 0) render_affinity(port, number, sink);
     const ElementSink once = [&](const Element& element) {
         const bool cluster_ip = element.map == MapId::cluster_ips;
         const std::size_t size = port.cluster_ip.bytes().size();

@@ -33,6 +33,7 @@ struct PlaceHash {
 struct Claim {
     const PortPlan* port = nullptr;
     Frontend::Kind kind{};
+    std::uint32_t number = 0;  ///< with session affinity
     friend bool operator==(const Claim&, const Claim&) = default;
 };
 
@@ -64,6 +65,8 @@ public:
         };
         std::map<IpAddress, Shared> cluster_ips;
         std::map<IpAddress, Shared> hairpins;
+        /// Who had a number of session affinity; nobody: nullptr.
+        std::map<std::uint32_t, const PortPlan*> numbers;
     };
 
     void clear();
@@ -74,6 +77,11 @@ public:
     std::optional<Claim> winner(const Place& place) const;
     bool has_cluster_ip(const IpAddress& address) const { return cluster_ips_.contains(address); }
     bool has_hairpin(const IpAddress& address) const { return hairpins_.contains(address); }
+
+    /// Who has the number of session affinity, or nullptr. It is made of the port's name, so that
+    /// what clients are remembered for is the same after a restart; should another port have it
+    /// already, the next of a row of numbers.
+    const PortPlan* owner(std::uint32_t number) const;
 
     /// The elements of `ports` that the table holds; those that several ports want come once in a
     /// pass. Begin a pass with next_pass().
@@ -87,6 +95,7 @@ private:
     };
     using References = std::unordered_map<IpAddress, Reference>;
 
+    std::uint32_t take_number(const PortPlan& port);
     void claim(const Place& place, Claim claim);
     void give_up(const Place& place, Claim claim);
     void for_each_shared(
@@ -96,6 +105,8 @@ private:
 
     std::unordered_map<Place, Claim, PlaceHash> winners_;
     std::map<Place, std::vector<Claim>> losers_;
+    std::unordered_map<const PortPlan*, std::uint32_t> numbers_;
+    std::unordered_map<std::uint32_t, const PortPlan*> owners_;
     References cluster_ips_;
     References hairpins_;
     std::uint32_t pass_ = 0;

@@ -266,8 +266,7 @@ void ElementMessages::put(const Element& element) {
     case MapData::none: break;
     case MapData::verdict: put_verdict(writer, verdict_of(element.target)); break;
     case MapData::endpoint:
-        put_data(writer, NFTA_SET_ELEM_DATA, span_of(element.target.endpoint));
-        break;
+    case MapData::number: put_data(writer, NFTA_SET_ELEM_DATA, span_of(element.target.data)); break;
     }
     put_comment(writer, element.comment());
     writer.end(nest);
@@ -336,7 +335,7 @@ Fingerprint fingerprint(const Element& element) {
     const Verdict where = verdict ? verdict_of(element.target) : Verdict{};
     return {.key = key_digest(element.map, span_of(element.key), span_of(element.key_end)),
             .value = value_digest(element.map, verdict ? verdict_code(where) : 0, where.chain,
-                                  span_of(element.target.endpoint), element.comment())};
+                                  span_of(element.target.data), element.comment())};
 }
 
 Fingerprint fingerprint(MapId map, const KernelElement& element) {

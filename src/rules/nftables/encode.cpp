@@ -1,5 +1,7 @@
 #include "rules/nftables/encode.hpp"
 
+#include "rules/nftables/render_names.hpp"
+
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
@@ -38,12 +40,11 @@ std::uint32_t address_size(Family family) {
 bool is_address(Field field) {
     switch (field) {
     case Field::source:
-    case Field::destination:
-    case Field::original_destination: return true;
+    case Field::destination: return true;
     case Field::protocol:
     case Field::port:
     case Field::slot:
-    case Field::original_port: return false;
+    case Field::affinity: return false;
     }
     return false;
 }
@@ -90,11 +91,11 @@ public:
                 static_cast<std::uint32_t>(match.prefix ? length : name.size()));
     }
     void operator()(const StateMatch& match) {
-        conntrack(NFT_CT_STATE, 0);
+        conntrack(NFT_CT_STATE);
         any_bit(match.states);
     }
     void operator()(const TranslatedMatch&) {
-        conntrack(NFT_CT_STATUS, 0);
+        conntrack(NFT_CT_STATUS);
         any_bit(IPS_DST_NAT);
     }
     void operator()(const MarkMatch& match) {
@@ -111,11 +112,6 @@ public:
         nftnl_expr_set_u32(expr, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
         const std::uint32_t local = RTN_LOCAL;
         compare(false, &local, 4);
-    }
-    void operator()(const ProtocolMatch& match) {
-        meta(NFT_META_L4PROTO, 0);
-        const std::uint8_t number = protocol_number(match.protocol);
-        compare(false, &number, 1);
     }
     void operator()(const InSet& match) {
         load_key(match.key);
@@ -140,17 +136,26 @@ public:
         nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_FLAGS,
                            NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED);
     }
+    void operator()(const Identify& identify) {
+        load_key(identify.key);
+        nftnl_expr_set_u32(lookup(identify.map), NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
+        set_priority();
+    }
+    void operator()(const Unidentify&) {
+        nftnl_expr* expr = add("immediate");
+        const std::uint32_t none = 0;
+        nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
+        nftnl_expr_set(expr, NFTNL_EXPR_IMM_DATA, &none, sizeof none);
+        set_priority();
+    }
     void operator()(const Remember& remember) {
-        constexpr Key client{
-            {Field::source, Field::original_destination, Field::protocol, Field::original_port},
-            4,
-            0};
-        const std::uint32_t data = load_key(client);
+        // nft gives data a register of its own, which are the octets from a multiple of 16 on.
+        const std::uint32_t data = (load_key(client_key) + 3) / 4 * 4;
         load(Field::destination, data, 0);
         load(Field::port, data + address_size(family_) / 4, 0);
         nftnl_expr* expr = add("dynset");
         nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
-        nftnl_expr_set_str(expr, NFTNL_EXPR_DYNSET_SET_NAME, set_name(MapId::affinity));
+        nftnl_expr_set_str(expr, NFTNL_EXPR_DYNSET_SET_NAME, set_name(remember.map));
         nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
         nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_SREG_DATA, register_at(data));
         nftnl_expr_set_u64(expr, NFTNL_EXPR_DYNSET_TIMEOUT,
@@ -207,6 +212,11 @@ private:
         }
         return NF_DROP;
     }
+    void set_priority() {
+        nftnl_expr* expr = add("meta");
+        nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, NFT_META_PRIORITY);
+        nftnl_expr_set_u32(expr, NFTNL_EXPR_META_SREG, NFT_REG_1);
+    }
     static const char* set_name(MapId id) { return info(id).name.data(); }
 
     nftnl_expr* add(const char* name) {
@@ -219,11 +229,10 @@ private:
         nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, key);
         nftnl_expr_set_u32(expr, NFTNL_EXPR_META_DREG, register_at(unit));
     }
-    nftnl_expr* conntrack(std::uint32_t key, std::uint32_t unit) {
+    void conntrack(std::uint32_t key) {
         nftnl_expr* expr = add("ct");
         nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_KEY, key);
-        nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_DREG, register_at(unit));
-        return expr;
+        nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_DREG, NFT_REG_1);
     }
     void payload(std::uint32_t base, std::uint32_t offset, std::uint32_t size, std::uint32_t unit) {
         nftnl_expr* expr = add("payload");
@@ -273,14 +282,7 @@ private:
         case Field::protocol: meta(NFT_META_L4PROTO, unit); return;
         case Field::port: payload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, unit); return;
         case Field::slot: number_below(slots, unit); return;
-        case Field::original_destination:
-            nftnl_expr_set_u8(conntrack(v4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6, unit),
-                              NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
-            return;
-        case Field::original_port:
-            nftnl_expr_set_u8(conntrack(NFT_CT_PROTO_DST, unit), NFTNL_EXPR_CT_DIR,
-                              IP_CT_DIR_ORIGINAL);
-            return;
+        case Field::affinity: meta(NFT_META_PRIORITY, unit); return;
         }
     }
     void number_below(std::uint32_t slots, std::uint32_t unit) {
@@ -337,12 +339,11 @@ std::uint32_t type_number(Field field, Family family) {
     if (is_address(field)) return family == Family::ipv4 ? 7 : 8;
     switch (field) {
     case Field::protocol: return 12;
-    case Field::port:
-    case Field::original_port: return 13;
+    case Field::port: return 13;
+    case Field::affinity: return 23;
     case Field::slot:
     case Field::source:
-    case Field::destination:
-    case Field::original_destination: break;
+    case Field::destination: break;
     }
     return 4;  // integer
 }
@@ -355,8 +356,20 @@ std::uint32_t key_type(const Key& key, Family family) {
     return type;
 }
 
-std::uint32_t endpoint_type(Family family) {
-    return type_number(Field::destination, family) << 6 | type_number(Field::port, family);
+struct DataType {
+    std::uint32_t number = 0;
+    std::uint32_t size = 0;
+};
+DataType data_type(const MapInfo& map, Family family) {
+    switch (map.data) {
+    case MapData::none: break;
+    case MapData::verdict: return {NFT_DATA_VERDICT, 0};
+    case MapData::endpoint:
+        return {type_number(Field::destination, family) << 6 | type_number(Field::port, family),
+                static_cast<std::uint32_t>(endpoint_size(family))};
+    case MapData::number: return {type_number(Field::affinity, family), 4};
+    }
+    return {};
 }
 
 /// User data of a set: type, length, octets, one after the other and nested. By it, nft knows what
@@ -403,13 +416,12 @@ std::string field_expression(Field field, const Key& key, Family family) {
     switch (field) {
     case Field::destination:
     case Field::source:
-    case Field::original_destination:
         // The field's place in nft's list of the header's fields.
         return family == Family::ipv4 ? payload_expression(desc_ip, 12)
                                       : payload_expression(desc_ip6, 9);
     case Field::protocol: data.put(0, NFT_META_L4PROTO); return expression(expr_meta, data);
-    case Field::port:
-    case Field::original_port: return payload_expression(desc_transport, 2);
+    case Field::port: return payload_expression(desc_transport, 2);
+    case Field::affinity: data.put(0, NFT_META_PRIORITY); return expression(expr_meta, data);
     case Field::slot:
         data.put(0, NFT_NG_RANDOM);
         data.put(1, key.slots);
@@ -428,9 +440,14 @@ std::string concatenation(const Key& key, Family family) {
 }
 
 std::string user_data(const MapInfo& map, Family family) {
+    constexpr std::uint32_t host_order = 1;
     constexpr std::uint32_t network_order = 2;
     UserData data;
-    if (map.key.size == 1) data.put(NFTNL_UDATA_SET_KEYBYTEORDER, network_order);
+    if (map.key.size == 1) {
+        data.put(NFTNL_UDATA_SET_KEYBYTEORDER,
+                 map.key.fields[0] == Field::affinity ? host_order : network_order);
+    }
+    if (map.data == MapData::number) data.put(NFTNL_UDATA_SET_DATABYTEORDER, host_order);
     if (map.key.slots != 0) {
         constexpr Key endpoint{{Field::destination, Field::port}, 2, 0};
         data.put(NFTNL_UDATA_SET_KEY_TYPEOF, concatenation(map.key, family));
@@ -496,13 +513,10 @@ void add_map(Batch& batch, Family family, const MapInfo& map) {
     nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_TYPE, key_type(map.key, family));
     nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_LEN,
                       static_cast<std::uint32_t>(key_size(map, family)));
-    if (map.data == MapData::verdict) {
-        nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
-        nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_LEN, 0);
-    } else if (map.data == MapData::endpoint) {
-        nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_TYPE, endpoint_type(family));
-        nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_LEN,
-                          static_cast<std::uint32_t>(endpoint_size(family)));
+    if (map.data != MapData::none) {
+        const DataType data = data_type(map, family);
+        nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_TYPE, data.number);
+        nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_LEN, data.size);
     }
     if (map.interval) {
         std::array<std::uint8_t, 4> sizes{};
@@ -635,16 +649,13 @@ std::optional<std::uint32_t> element_count(const nlmsghdr* message) {
 }
 
 KernelSet expected_set(const MapInfo& map, Family family) {
-    KernelSet set{.name = std::string{map.name},
-                  .flags = set_flags(map),
-                  .key_size = static_cast<std::uint32_t>(key_size(map, family)),
-                  .key_type = key_type(map.key, family)};
-    if (map.data == MapData::verdict) set.data_type = NFT_DATA_VERDICT;
-    if (map.data == MapData::endpoint) {
-        set.data_type = endpoint_type(family);
-        set.data_size = static_cast<std::uint32_t>(endpoint_size(family));
-    }
-    return set;
+    const DataType data = data_type(map, family);
+    return {.name = std::string{map.name},
+            .flags = set_flags(map),
+            .key_size = static_cast<std::uint32_t>(key_size(map, family)),
+            .key_type = key_type(map.key, family),
+            .data_type = data.number,
+            .data_size = data.size};
 }
 
 }  // namespace nameplane::rules::nftables

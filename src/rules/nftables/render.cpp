@@ -54,8 +54,10 @@ Target simple(Target::Kind kind) {
 /// Makes the elements of one frontend.
 class FrontendRenderer {
 public:
-    FrontendRenderer(const PortPlan& port, const Frontend& frontend, const ElementSink& sink)
-        : port_{port}, frontend_{frontend}, sink_{sink}, place_{place_of(frontend)},
+    FrontendRenderer(const PortPlan& port, const Frontend& frontend, std::uint32_t number,
+                     const ElementSink& sink)
+        : port_{port}, frontend_{frontend}, number_{number}, sink_{sink}, place_{place_of(
+                                                                              frontend)},
           maps_{frontend.kind == Frontend::Kind::node_port ? by_node_port : by_address},
           words_{words_for(frontend.kind)} {}
 
@@ -74,9 +76,9 @@ private:
         if (port_.internal != Unserved::none) return;
         const bool local = port_.internal_local;
         const auto& endpoints = local ? port_.local_endpoints : port_.cluster_endpoints;
-        emit(maps_.ways, pick(false, endpoints.size()));
-        all(maps_.endpoints, endpoints);
-        remember();
+        emit(maps_.ways, pick(local, endpoints.size()));
+        all(local ? maps_.local_endpoints : maps_.endpoints, endpoints);
+        identify();
     }
 
     void external() const {
@@ -89,7 +91,7 @@ private:
         if (port_.external_local) {
             choice(maps_.local_picks, maps_.local_endpoints, true, port_.local_endpoints);
         }
-        remember();
+        identify();
     }
 
     void choice(MapId picks, MapId endpoints, bool local,
@@ -101,7 +103,7 @@ private:
 
     Target pick(bool local, std::size_t slots) const {
         return {.kind = Target::Kind::pick,
-                .pick = {.sticky = port_.affinity_timeout_s != 0,
+                .pick = {.sticky = number_ != 0,
                          .local = local,
                          .slots = static_cast<std::uint32_t>(slots)}};
     }
@@ -118,10 +120,11 @@ private:
         }
     }
 
-    void remember() const {
-        if (port_.affinity_timeout_s == 0) return;
-        emit(maps_.affinity,
-             {.kind = Target::Kind::remember, .timeout_s = port_.affinity_timeout_s});
+    void identify() const {
+        if (number_ == 0) return;
+        Target target{.kind = Target::Kind::number};
+        target.data.add_number(number_);
+        emit(maps_.affinity, target);
     }
 
     /// Who may come in, whether or not there is an endpoint to come to.
@@ -172,10 +175,10 @@ private:
         Element element = made(map, simple(Target::Kind::endpoint), {});
         for (std::size_t i = 0; i < endpoints.size(); ++i) {
             element.key = place_;
-            element.key.add_slot(static_cast<std::uint32_t>(i));
-            element.target.endpoint = {};
-            element.target.endpoint.add(endpoints[i].address);
-            element.target.endpoint.add_port(endpoints[i].port);
+            element.key.add_number(static_cast<std::uint32_t>(i));
+            element.target.data = {};
+            element.target.data.add(endpoints[i].address);
+            element.target.data.add_port(endpoints[i].port);
             sink_(element);
         }
     }
@@ -190,6 +193,7 @@ private:
 
     const PortPlan& port_;
     const Frontend& frontend_;
+    std::uint32_t number_;
     const ElementSink& sink_;
     Octets place_;
     const Maps& maps_;
@@ -210,8 +214,27 @@ void for_each_frontend(const PortPlan& port, const std::function<void(const Fron
     if (port.node_port != 0) visit({Kind::node_port, port.protocol, port.node_port, {}});
 }
 
-void render_frontend(const PortPlan& port, const Frontend& frontend, const ElementSink& sink) {
-    FrontendRenderer{port, frontend, sink}.render();
+void render_frontend(const PortPlan& port, const Frontend& frontend, std::uint32_t number,
+                     const ElementSink& sink) {
+    FrontendRenderer{port, frontend, number, sink}.render();
+}
+
+void render_affinity(const PortPlan& port, std::uint32_t number, const ElementSink& sink) {
+    Element timeout{
+        .map = MapId::affinity_timeouts,
+        .target = {.kind = Target::Kind::remember, .timeout_s = port.affinity_timeout_s},
+        .name = port.name};
+    timeout.key.add_number(number);
+    sink(timeout);
+    if (!port.internal_local && !port.external_local) return;
+    Element local{.map = MapId::affinity_local_endpoints, .name = port.name};
+    for (const PlanEndpoint& endpoint : port.local_endpoints) {
+        local.key = {};
+        local.key.add_number(number);
+        local.key.add(endpoint.address);
+        local.key.add_port(endpoint.port);
+        sink(local);
+    }
 }
 
 std::string_view service_name(const PortPlan& port) noexcept {

@@ -42,8 +42,11 @@ struct Frontend {
 using ElementSink = std::function<void(const Element&)>;
 /// The frontends of a port, the cluster IP first.
 void for_each_frontend(const PortPlan& port, const std::function<void(const Frontend&)>& visit);
-/// The elements of one frontend.
-void render_frontend(const PortPlan& port, const Frontend& frontend, const ElementSink& sink);
+/// The elements of one frontend. `number`: of a port with session affinity, else 0.
+void render_frontend(const PortPlan& port, const Frontend& frontend, std::uint32_t number,
+                     const ElementSink& sink);
+/// The elements that a port with session affinity has once, whatever its frontends.
+void render_affinity(const PortPlan& port, std::uint32_t number, const ElementSink& sink);
 /// The endpoints that may meet themselves by an address that is not masqueraded anyway; some twice.
 template <class Visit> void for_each_hairpin(const PortPlan& port, Visit&& visit) {
     if (!port.internal_local || port.external_local) {

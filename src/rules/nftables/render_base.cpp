@@ -145,30 +145,15 @@ Chain node_port_endpoints_check(const PlanSettings& settings) {
     return {std::string{chain::node_port_endpoints_check}, {}, {std::move(made)}};
 }
 
-/// Notes who got which endpoint, once DNAT has happened. nft knows the type of a port of the
-/// original direction only where the protocol is fixed: a rule for each.
-Chain remember() {
-    constexpr Key address{
-        {Field::original_destination, Field::protocol, Field::original_port}, 3, 0};
-    constexpr Key node_port{{Field::protocol, Field::original_port}, 2, 0};
-    Chain made{std::string{chain::remember}, {}, {}};
-    for (const auto protocol :
-         {services::Protocol::tcp, services::Protocol::udp, services::Protocol::sctp}) {
-        made.rules.push_back(
-            rule(ProtocolMatch{protocol}, VerdictMap{address, MapId::affinity_services}));
-        made.rules.push_back(
-            rule(ProtocolMatch{protocol}, VerdictMap{node_port, MapId::affinity_node_ports}));
-    }
-    return made;
-}
-
+/// Notes who got which endpoint, once DNAT has happened; what was known before only lives longer.
 Chain remember_for(std::uint32_t timeout_s) {
-    Chain made{remember_chain_name(timeout_s), {}, {}};
-    for (const auto protocol :
-         {services::Protocol::tcp, services::Protocol::udp, services::Protocol::sctp}) {
-        made.rules.push_back(rule(ProtocolMatch{protocol}, Remember{timeout_s}));
-    }
-    return made;
+    constexpr Key local{{Field::affinity, Field::destination, Field::port}, 3, 0};
+    return {remember_chain_name(timeout_s),
+            {},
+            {rule(Remember{MapId::affinity, timeout_s}),
+             rule(InSet{local, MapId::affinity_local_endpoints, false},
+                  Remember{MapId::affinity_local, timeout_s}),
+             rule(Unidentify{})}};
 }
 
 /// What is still for an address of Services after DNAT: the address of a Service that does not have
@@ -247,7 +232,6 @@ std::vector<Chain> render_base(const Plan& plan, const Timeouts& timeouts) {
     chains.push_back(node_port_endpoints_check(settings));
     chains.push_back(cluster_ips_check(plan.service_ranges));
     for (const std::uint32_t timeout : timeouts) chains.push_back(remember_for(timeout));
-    if (!timeouts.empty()) chains.push_back(remember());
     chains.push_back(base("filter-prerouting", {false, Hook::prerouting, before_dnat},
                           {fresh_jump(chain::firewall)}));
     chains.push_back(base("filter-output-pre-dnat", {false, Hook::output, before_dnat},
@@ -258,7 +242,9 @@ std::vector<Chain> render_base(const Plan& plan, const Timeouts& timeouts) {
         base("nat-output", {true, Hook::output, dnat}, {rule(jump_to(chain::services))}));
     if (!timeouts.empty()) {
         const auto noting = [] {
-            return std::vector<Rule>{rule(fresh(), TranslatedMatch{}, jump_to(chain::remember))};
+            return std::vector<Rule>{
+                rule(fresh(), TranslatedMatch{},
+                     VerdictMap{{{Field::affinity}, 1, 0}, MapId::affinity_timeouts})};
         };
         chains.push_back(
             base("remember-prerouting", {false, Hook::prerouting, after_dnat}, noting()));
@@ -272,9 +258,11 @@ std::vector<Chain> render_base(const Plan& plan, const Timeouts& timeouts) {
 Chain render_pick(const Pick& pick) {
     Chain made{chain_name(pick), {}, {}};
     if (pick.sticky) {
-        constexpr Key client{
-            {Field::source, Field::destination, Field::protocol, Field::port}, 4, 0};
-        made.rules.push_back(rule(DnatMap{client, MapId::affinity}));
+        // As everywhere, an address goes before a node port: what is found last stays.
+        made.rules.push_back(rule(Identify{node_port_key, MapId::affinity_node_ports}));
+        made.rules.push_back(rule(Identify{service_key, MapId::affinity_services}));
+        made.rules.push_back(
+            rule(DnatMap{client_key, pick.local ? MapId::affinity_local : MapId::affinity}));
         made.rules.push_back(
             rule(go_to(chain_name({.sticky = false, .local = pick.local, .slots = pick.slots}))));
         return made;

@@ -16,6 +16,10 @@ constexpr Key node_port_slot_key(std::uint32_t slots) {
     return {{Field::protocol, Field::port, Field::slot}, 3, slots};
 }
 
+/// Client, Service port, protocol. The protocol goes without saying, but that nft wants to be told
+/// one before it rewrites ports.
+inline constexpr Key client_key{{Field::source, Field::affinity, Field::protocol}, 3, 0};
+
 namespace chain {
 inline constexpr std::string_view services = "services";
 inline constexpr std::string_view external = "external";
@@ -23,7 +27,6 @@ inline constexpr std::string_view external_local = "external-local";
 inline constexpr std::string_view all_endpoints = "all-endpoints";
 inline constexpr std::string_view refuse = "reject-chain";
 inline constexpr std::string_view firewall = "firewall-check";
-inline constexpr std::string_view remember = "remember";
 inline constexpr std::string_view loopback = "loopback-check";
 inline constexpr std::string_view service_endpoints_check = "service-endpoints-check";
 inline constexpr std::string_view node_port_endpoints_check = "nodeport-endpoints-check";

@@ -10,7 +10,7 @@
 namespace nameplane::rules::nftables {
 namespace {
 
-constexpr Key address_key(Field field) {
+constexpr Key only(Field field) {
     return {{field}, 1, 0};
 }
 
@@ -32,10 +32,10 @@ constexpr MapInfo dynamic(MapInfo info) {
 using enum MapData;
 
 constexpr std::array<MapInfo, map_count> maps{
-    map_info(MapId::cluster_ips, "cluster-ips", "cluster IPs of Services",
-             address_key(Field::destination), none),
+    map_info(MapId::cluster_ips, "cluster-ips", "cluster IPs of Services", only(Field::destination),
+             none),
     map_info(MapId::node_port_ips, "nodeport-ips", "addresses on which node ports answer",
-             address_key(Field::destination), none),
+             only(Field::destination), none),
     map_info(MapId::hairpin_connections, "hairpin-connections", "endpoints that meet themselves",
              {{Field::source, Field::destination}, 2, 0}, none),
     map_info(MapId::service_ips, "service-ips", "Service addresses and what happens to traffic",
@@ -48,7 +48,7 @@ constexpr std::array<MapInfo, map_count> maps{
     map_info(MapId::service_endpoints, "service-endpoints",
              "endpoints by Service address and a number by chance", service_slot_key(2), endpoint),
     map_info(MapId::service_local_endpoints, "service-local-endpoints",
-             "endpoints of this node by external Service address and a number by chance",
+             "endpoints of this node by Service address and a number by chance",
              service_slot_key(2), endpoint),
     map_info(MapId::node_ports, "service-nodeports", "node ports and what happens to traffic",
              node_port_key, verdict),
@@ -71,13 +71,21 @@ constexpr std::array<MapInfo, map_count> maps{
     interval(map_info(MapId::firewall_allowed, "firewall-allowed", "sources that these let in",
                       {{Field::destination, Field::protocol, Field::port, Field::source}, 4, 0},
                       none)),
-    dynamic(map_info(MapId::affinity, "affinity", "which endpoint a client got",
-                     {{Field::source, Field::destination, Field::protocol, Field::port}, 4, 0},
+    dynamic(map_info(MapId::affinity, "affinity", "which endpoint a client got of a Service port",
+                     client_key, endpoint)),
+    dynamic(map_info(MapId::affinity_local, "affinity-local",
+                     "which endpoint of this node a client got of a Service port", client_key,
                      endpoint)),
     map_info(MapId::affinity_services, "affinity-services",
-             "Service addresses with session affinity", service_key, verdict),
-    map_info(MapId::affinity_node_ports, "affinity-nodeports", "node ports with session affinity",
-             node_port_key, verdict),
+             "Service addresses with session affinity: number of the Service port", service_key,
+             number),
+    map_info(MapId::affinity_node_ports, "affinity-nodeports",
+             "node ports with session affinity: number of the Service port", node_port_key, number),
+    map_info(MapId::affinity_timeouts, "affinity-timeouts",
+             "how long clients of a Service port are remembered", only(Field::affinity), verdict),
+    map_info(MapId::affinity_local_endpoints, "affinity-local-endpoints",
+             "endpoints of this node of Service ports with a policy Local",
+             {{Field::affinity, Field::destination, Field::port}, 3, 0}, none),
 };
 
 consteval bool in_order() {
@@ -133,8 +141,8 @@ void Octets::add_port(std::uint16_t port) noexcept {
     size_ = static_cast<std::uint8_t>(size_ + 4);
 }
 
-void Octets::add_slot(std::uint32_t slot) noexcept {
-    std::memcpy(octets_.data() + size_, &slot, sizeof slot);
+void Octets::add_number(std::uint32_t number) noexcept {
+    std::memcpy(octets_.data() + size_, &number, sizeof number);
     size_ = static_cast<std::uint8_t>(size_ + 4);
 }
 
@@ -142,6 +150,7 @@ Verdict verdict_of(const Target& target) {
     switch (target.kind) {
     case Target::Kind::none:
     case Target::Kind::endpoint:
+    case Target::Kind::number:
     case Target::Kind::drop: return drop();
     case Target::Kind::refuse: return go_to(chain::refuse);
     case Target::Kind::external: return go_to(chain::external);

@@ -24,10 +24,9 @@ enum class Field : std::uint8_t {
     source,
     destination,
     protocol,
-    port,                  ///< destination port
-    slot,                  ///< a random number below Key::slots
-    original_destination,  ///< before DNAT
-    original_port,
+    port,      ///< destination port
+    slot,      ///< a random number below Key::slots
+    affinity,  ///< what Identify has put into the packet
 };
 
 /// What a set or map is asked for: up to four fields, in order.
@@ -58,16 +57,20 @@ enum class MapId : std::uint8_t {
     firewall_ips,
     firewall_allowed,
     affinity,
+    affinity_local,
     affinity_services,
     affinity_node_ports,
+    affinity_timeouts,
+    affinity_local_endpoints,
 };
-inline constexpr std::size_t map_count = 20;
+inline constexpr std::size_t map_count = 23;
 
 /// What a map gives for a key.
 enum class MapData : std::uint8_t {
     none,      ///< a set
     verdict,   ///< where the packet goes on
     endpoint,  ///< address and port
+    number,    ///< of a Service port with session affinity
 };
 
 struct MapInfo {
@@ -82,7 +85,7 @@ struct MapInfo {
 const MapInfo& info(MapId id) noexcept;
 /// All of them, in the order of MapId.
 const std::array<MapInfo, map_count>& all_maps() noexcept;
-/// At most this many clients are remembered; further ones are served without affinity.
+/// At most this many clients a map are remembered; further ones are served without affinity.
 inline constexpr std::uint32_t affinity_clients_max = 131'072;
 
 /// The chain that chooses one of `slots` endpoints.
@@ -142,9 +145,6 @@ struct MarkMatch {
 struct LocalMatch {
     bool source = false;
 };
-struct ProtocolMatch {
-    services::Protocol protocol{};
-};
 struct InSet {
     Key key;
     MapId set{};
@@ -160,8 +160,17 @@ struct DnatMap {
     Key key;
     MapId map{};
 };
-/// Notes in the affinity map which endpoint the source got.
+/// Puts the number that the map has into the packet's priority, the one field that is ours while
+/// its first packet goes through DNAT; on, if it has no such key.
+struct Identify {
+    Key key;
+    MapId map{};
+};
+/// Takes that number away again.
+struct Unidentify {};
+/// Notes in a map of affinity which endpoint the source got of the Service port in the packet.
 struct Remember {
+    MapId map{};
     std::uint32_t timeout_s = 0;
 };
 struct SetMark {
@@ -175,8 +184,8 @@ struct Masquerade {
 struct Reject {};
 
 using Statement = std::variant<AddressMatch, InterfaceMatch, StateMatch, TranslatedMatch, MarkMatch,
-                               LocalMatch, ProtocolMatch, InSet, VerdictMap, DnatMap, Remember,
-                               SetMark, Masquerade, Reject, Verdict>;
+                               LocalMatch, InSet, VerdictMap, DnatMap, Identify, Unidentify,
+                               Remember, SetMark, Masquerade, Reject, Verdict>;
 
 struct Rule {
     std::vector<Statement> statements;
@@ -199,15 +208,15 @@ struct Chain {
     std::vector<Rule> rules;
 };
 
-/// A key or an endpoint as the kernel has it: fields in network order (the slot in the host's),
-/// each filled up to four octets.
+/// A key or an endpoint as the kernel has it: fields in network order (plain numbers in the
+/// host's), each filled up to four octets.
 class Octets {
 public:
     static constexpr std::size_t size_max = 40;
     void add(const IpAddress& address) noexcept;
     void add(services::Protocol protocol) noexcept;
     void add_port(std::uint16_t port) noexcept;
-    void add_slot(std::uint32_t slot) noexcept;
+    void add_number(std::uint32_t number) noexcept;
     const std::uint8_t* data() const noexcept { return octets_.data(); }
     std::size_t size() const noexcept { return size_; }
     friend bool operator==(const Octets&, const Octets&) = default;
@@ -231,11 +240,12 @@ struct Target {
         pick,
         remember,
         endpoint,
+        number,
     };
     Kind kind = Kind::none;
     Pick pick;
     std::uint32_t timeout_s = 0;
-    Octets endpoint;
+    Octets data;  ///< endpoint, number
     friend bool operator==(const Target&, const Target&) = default;
 };
 /// The verdict of a target that is one.

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <iterator>
@@ -30,8 +31,7 @@ std::string field_text(Field field, Family family, std::uint32_t slots) {
     case Field::protocol: return "meta l4proto";
     case Field::port: return "th dport";
     case Field::slot: return fmt::format("numgen random mod {}", slots);
-    case Field::original_destination: return fmt::format("ct original {} daddr", ip);
-    case Field::original_port: return "ct original proto-dst";
+    case Field::affinity: return "meta priority";
     }
     return {};
 }
@@ -48,11 +48,10 @@ std::string key_text(const Key& key, Family family) {
 std::string_view type_word(Field field, Family family) {
     switch (field) {
     case Field::source:
-    case Field::destination:
-    case Field::original_destination: return family == Family::ipv4 ? "ipv4_addr" : "ipv6_addr";
+    case Field::destination: return family == Family::ipv4 ? "ipv4_addr" : "ipv6_addr";
     case Field::protocol: return "inet_proto";
-    case Field::port:
-    case Field::original_port: return "inet_service";
+    case Field::port: return "inet_service";
+    case Field::affinity: return "classid";
     case Field::slot: break;  // has no name: such maps are declared by typeof
     }
     return "integer";
@@ -74,6 +73,7 @@ std::string type_text(const MapInfo& map, Family family) {
     case MapData::endpoint:
         text += fmt::format(" : {} . inet_service", type_word(Field::source, family));
         break;
+    case MapData::number: text += " : classid"; break;
     }
     return text;
 }
@@ -128,9 +128,6 @@ public:
     std::string operator()(const LocalMatch& match) const {
         return fmt::format("fib {} type local", match.source ? "saddr" : "daddr");
     }
-    std::string operator()(const ProtocolMatch& match) const {
-        return fmt::format("meta l4proto {}", services::to_string(match.protocol));
-    }
     std::string operator()(const InSet& match) const {
         return fmt::format("{} {}@{}", key_text(match.key, family_), match.negated ? "!= " : "",
                            set_name(match.set));
@@ -142,10 +139,15 @@ public:
         return fmt::format("dnat {} addr . port to {} map @{}", ip_, key_text(map.key, family_),
                            set_name(map.map));
     }
+    std::string operator()(const Identify& identify) const {
+        return fmt::format("meta priority set {} map @{}", key_text(identify.key, family_),
+                           set_name(identify.map));
+    }
+    std::string operator()(const Unidentify&) const { return "meta priority set none"; }
     std::string operator()(const Remember& remember) const {
-        return fmt::format("update @{} {{ {} saddr . ct original {} daddr . meta l4proto . "
-                           "ct original proto-dst timeout {}s : {} daddr . th dport }}",
-                           set_name(MapId::affinity), ip_, ip_, remember.timeout_s, ip_);
+        return fmt::format("update @{} {{ {} timeout {}s : {} daddr . th dport }}",
+                           set_name(remember.map), key_text(client_key, family_),
+                           remember.timeout_s, ip_);
     }
     std::string operator()(const SetMark& set) const {
         return fmt::format("meta mark set meta mark {} 0x{:08x}", set.toggle ? '^' : '|', set.mark);
@@ -160,6 +162,11 @@ private:
     Family family_;
     std::string_view ip_;
 };
+
+/// The number of a Service port as nft shows a priority.
+std::string number_text(std::uint32_t number) {
+    return fmt::format("{:x}:{:x}", number >> 16, number & 0xffffU);
+}
 
 /// Reads the fields of a key or an endpoint one after the other.
 class OctetReader {
@@ -176,10 +183,10 @@ public:
         const std::uint8_t* begin = octets_.data() + std::exchange(at_, at_ + 4);
         return begin[0] * 256U + begin[1];
     }
-    std::uint32_t slot() {
-        std::uint32_t slot = 0;
-        std::memcpy(&slot, octets_.data() + std::exchange(at_, at_ + 4), sizeof slot);
-        return slot;
+    std::uint32_t number() {
+        std::uint32_t number = 0;
+        std::memcpy(&number, octets_.data() + std::exchange(at_, at_ + 4), sizeof number);
+        return number;
     }
 
 private:
@@ -217,8 +224,7 @@ std::string element_key_text(const Element& element, Family family) {
         if (i != 0) text += " . ";
         switch (key.fields[i]) {
         case Field::source:
-        case Field::destination:
-        case Field::original_destination: {
+        case Field::destination: {
             const IpAddress first = reader.address();
             text +=
                 element.key_end.size() == 0 ? first.to_string() : range_text(first, end.address());
@@ -229,18 +235,29 @@ std::string element_key_text(const Element& element, Family family) {
             end.octet();
             break;
         case Field::port:
-        case Field::original_port:
             text += std::to_string(reader.port());
             end.port();
             break;
-        case Field::slot: text += std::to_string(reader.slot()); break;
+        case Field::slot: text += std::to_string(reader.number()); break;
+        case Field::affinity: text += number_text(reader.number()); break;
         }
     }
     return text;
 }
 
+/// nft up to 1.0.6 has no more than 16 octets for the key of an update, and ends when there are
+/// more.
+bool nft_cannot_read(const Rule& rule, Family family) {
+    return family == Family::ipv6 &&
+           std::ranges::any_of(rule.statements, [](const Statement& statement) {
+               return std::holds_alternative<Remember>(statement);
+           });
+}
+
 void add_rule(std::string& text, const Rule& rule, Family family) {
-    text += "\t\t" + to_text(rule, family) + "\n";
+    text += "\t\t";
+    if (nft_cannot_read(rule, family)) text += "# nft up to 1.0.6 cannot read: ";
+    text += to_text(rule, family) + "\n";
 }
 
 std::string base_text(const Base& base) {
@@ -290,11 +307,14 @@ std::string to_text(const Element& element, Family family) {
     case MapData::none: break;
     case MapData::verdict: text += " : " + verdict_text(verdict_of(element.target)); break;
     case MapData::endpoint: {
-        OctetReader reader{element.target.endpoint, family};
+        OctetReader reader{element.target.data, family};
         const IpAddress address = reader.address();
         text += fmt::format(" : {} . {}", address.to_string(), reader.port());
         break;
     }
+    case MapData::number:
+        text += " : " + number_text(OctetReader{element.target.data, family}.number());
+        break;
     }
     return text;
 }

@@ -54,7 +54,14 @@ std::vector<Element> elements_of(const Place& place, const std::optional<Claim>&
                      .protocol = place.protocol,
                      .port = place.port,
                      .address = place.address},
-                    [&](const Element& element) { elements.push_back(element); });
+                    claim->number, [&](const Element& element) { elements.push_back(element); });
+    return elements;
+}
+
+std::vector<Element> affinity_of(const PortPlan* port, std::uint32_t number) {
+    std::vector<Element> elements;
+    if (port == nullptr) return elements;
+    render_affinity(*port, number, [&](const Element& element) { elements.push_back(element); });
     return elements;
 }
 
@@ -99,11 +106,11 @@ void change_shared(Update& update, MapId map, const IpAddress& address,
 }
 
 /// Whether affinity may have noted an endpoint that it must not lead to any more.
-bool loses_sticky(const std::optional<Claim>& before, const std::optional<Claim>& after) {
-    if (!before || before->port->affinity_timeout_s == 0) return false;
-    if (!after || after->port->affinity_timeout_s == 0) return true;
-    return before->port->cluster_endpoints != after->port->cluster_endpoints ||
-           before->port->local_endpoints != after->port->local_endpoints;
+bool loses_sticky(const PortPlan* before, const PortPlan* after) {
+    if (before == nullptr) return false;
+    return after == nullptr || before->name != after->name || before->protocol != after->protocol ||
+           before->cluster_endpoints != after->cluster_endpoints ||
+           before->local_endpoints != after->local_endpoints;
 }
 
 /// The chains that differ, by what they hold.
@@ -201,32 +208,22 @@ void replace_elements(Update& update, const Plan& plan, Content& content,
 
 // --- affinity ---
 
-/// Reads addresses and ports out of an element of the affinity map.
+/// What an element of an affinity map says.
 struct Remembered {
-    Place address;
-    Place node_port;
+    std::uint32_t number = 0;
+    std::uint8_t protocol = 0;
     PlanEndpoint endpoint;
 
     static std::optional<Remembered> read(const KernelElement& element, Family family) {
         const std::size_t ip = family == Family::ipv4 ? 4 : 16;
-        if (element.key.size() != ip * 2 + 8 || element.data.size() != ip + 4) return {};
-        const auto port_at = [](std::span<const std::uint8_t> octets, std::size_t at) {
-            return static_cast<std::uint16_t>(octets[at] * 256 + octets[at + 1]);
-        };
-        const std::uint8_t number = element.key[ip * 2];
-        for (const auto protocol :
-             {services::Protocol::tcp, services::Protocol::udp, services::Protocol::sctp}) {
-            if (protocol_number(protocol) != number) continue;
-            const std::uint16_t port = port_at(element.key, ip * 2 + 4);
-            Remembered read;
-            read.address = {*IpAddress::from_bytes(element.key.subspan(ip, ip)), port, protocol,
-                            false};
-            read.node_port = {{}, port, protocol, true};
-            read.endpoint.address = *IpAddress::from_bytes(element.data.first(ip));
-            read.endpoint.port = port_at(element.data, ip);
-            return read;
-        }
-        return {};
+        if (element.key.size() != ip + 8 || element.data.size() != ip + 4) return {};
+        Remembered read;
+        std::memcpy(&read.number, element.key.data() + ip, sizeof read.number);
+        read.protocol = element.key[ip + 4];
+        read.endpoint.address = *IpAddress::from_bytes(element.data.first(ip));
+        read.endpoint.port =
+            static_cast<std::uint16_t>(element.data[ip] * 256 + element.data[ip + 1]);
+        return read;
     }
 };
 
@@ -236,15 +233,36 @@ bool has(const std::vector<PlanEndpoint>& endpoints, const PlanEndpoint& endpoin
     });
 }
 
-/// Whether what is remembered may still be used.
-bool is_good(const KernelElement& element, Family family, const Content& content) {
+/// Whether what is remembered may still be used by who asks that map.
+bool is_good(MapId map, const KernelElement& element, Family family, const Content& content) {
     const auto remembered = Remembered::read(element, family);
     if (!remembered) return false;
-    auto claim = content.winner(remembered->address);
-    if (!claim) claim = content.winner(remembered->node_port);
-    if (!claim || claim->port->affinity_timeout_s == 0) return false;
-    return has(claim->port->cluster_endpoints, remembered->endpoint) ||
-           has(claim->port->local_endpoints, remembered->endpoint);
+    const PortPlan* port = content.owner(remembered->number);
+    if (port == nullptr || protocol_number(port->protocol) != remembered->protocol) return false;
+    if (map == MapId::affinity && has(port->cluster_endpoints, remembered->endpoint)) return true;
+    return has(port->local_endpoints, remembered->endpoint);
+}
+
+/// Removes what one map remembers of endpoints that `content` does not have.
+Status purge(Netlink& netlink, Family family, MapId map, const Content& content) {
+    constexpr int attempts_max = 5;
+    Status purged;
+    // What clients bring in while we look is found by looking again.
+    for (int attempt = 0; attempt < attempts_max; ++attempt) {
+        ElementMessages stale{family, false};
+        auto listed = list_elements(netlink, family, map, [&](const auto& element) {
+            if (!is_good(map, element, family, content)) {
+                stale.put(map, element.key, element.key_end);
+            }
+        });
+        if (!listed) return listed;
+        if (stale.count() == 0) return {};
+        Batch batch;
+        stale.move_to(batch);
+        purged = netlink.commit(batch);
+        if (!purged && purged.error().code != Errc::not_found) return purged;
+    }
+    return purged;
 }
 
 }  // namespace
@@ -302,6 +320,10 @@ Update update_changes(const Plan& before, const Plan& after, Content& content, U
     for (const auto& [place, old] : changes.places) {
         const std::optional<Claim> now = content.winner(place);
         change(update, usage, elements_of(place, old), elements_of(place, now));
+    }
+    for (const auto& [number, old] : changes.numbers) {
+        const PortPlan* now = content.owner(number);
+        change(update, usage, affinity_of(old, number), affinity_of(now, number));
         update.sticky_gone = update.sticky_gone || loses_sticky(old, now);
     }
     for (const auto& [address, shared] : changes.cluster_ips) {
@@ -345,24 +367,8 @@ Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content
 }
 
 Status purge_affinity(Netlink& netlink, Family family, const Content& content) {
-    constexpr int attempts_max = 5;
-    Status purged;
-    // What clients bring in while we look is found by looking again.
-    for (int attempt = 0; attempt < attempts_max; ++attempt) {
-        ElementMessages stale{family, false};
-        auto listed = list_elements(netlink, family, MapId::affinity, [&](const auto& element) {
-            if (!is_good(element, family, content)) {
-                stale.put(MapId::affinity, element.key, element.key_end);
-            }
-        });
-        if (!listed) return listed;
-        if (stale.count() == 0) return {};
-        Batch batch;
-        stale.move_to(batch);
-        purged = netlink.commit(batch);
-        if (!purged && purged.error().code != Errc::not_found) return purged;
-    }
-    return purged;
+    if (auto purged = purge(netlink, family, MapId::affinity, content); !purged) return purged;
+    return purge(netlink, family, MapId::affinity_local, content);
 }
 
 }  // namespace nameplane::rules::nftables

@@ -64,7 +64,7 @@ enum class Listing : std::uint8_t {
 /// From what the kernel has to `plan`, which `content` holds; `usage` is counted.
 Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content, Usage& usage,
                             const KernelTable& table, Listing listing);
-/// Removes what the affinity map remembers of endpoints that `content` does not have. What times
+/// Removes what the affinity maps remember of endpoints that `content` does not have. What times
 /// out meanwhile is no error.
 Status purge_affinity(Netlink& netlink, Family family, const Content& content);
 

@@ -36,7 +36,7 @@ std::vector<std::string> texts(const PortPlan& port, Frontend::Kind kind) {
     std::vector<std::string> all;
     for_each_frontend(port, [&](const Frontend& frontend) {
         if (frontend.kind != kind) return;
-        render_frontend(port, frontend, [&](const Element& element) {
+        render_frontend(port, frontend, 0, [&](const Element& element) {
             all.push_back(std::string{info(element.map).name} + " " +
                           to_text(element, port.cluster_ip.family()));
         });
@@ -99,6 +99,69 @@ TEST_CASE("an endpoint of several Services may meet itself until the last of the
     CHECK_FALSE(content.has_hairpin(ip("10.0.0.1")));
 }
 
+TEST_CASE("a port with affinity has one number for all its addresses, the same whenever it comes") {
+    auto port = port_plan("shop/web:http", "10.96.0.1", {"10.0.0.1", "10.0.0.2"});
+    port.external_ips = {ip("192.0.2.1")};
+    port.load_balancer_ips = {ip("198.18.0.1")};
+    port.node_port = 30080;
+    port.affinity_timeout_s = 600;
+    auto other = port;
+    other.name = "shop/web:admin";
+    other.port = 81;
+    other.node_port = 30081;
+    Content content;
+    content.add(other);
+    content.add(port);
+    CHECK(content.owner(0x5ea17f96) == &port);
+    const std::string comment = " comment \"shop/web:http ";
+    std::vector<std::string> all;
+    content.next_pass();
+    content.render(port, [&](const Element& element) {
+        const std::string name{info(element.map).name};
+        if (name.starts_with("affinity"))
+            all.push_back(name + " " + to_text(element, Family::ipv4));
+    });
+    const std::string number = "\" : 5ea1:7f96";
+    CHECK(all ==
+          std::vector<std::string>{
+              "affinity-services 10.96.0.1 . tcp . 80" + comment + "cluster IP" + number,
+              "affinity-services 192.0.2.1 . tcp . 80" + comment + "external IP" + number,
+              "affinity-services 198.18.0.1 . tcp . 80" + comment + "load balancer IP" + number,
+              "affinity-nodeports tcp . 30080" + comment + "node port" + number,
+              "affinity-timeouts 5ea1:7f96 comment \"shop/web:http\" : goto remember-600"});
+    content.remove(port);
+    CHECK(content.owner(0x5ea17f96) == nullptr);
+    content.add(port);
+    CHECK(content.owner(0x5ea17f96) == &port);
+    CHECK(content.winner({.address = ip("10.96.0.1"), .port = 81})->number != 0x5ea17f96);
+}
+
+TEST_CASE("two names of one number do not share it, and who has it keeps it") {
+    auto a = port_plan("ns/s232789:http", "10.96.0.1", {"10.0.0.1"});
+    auto b = port_plan("ns/s429192:http", "10.96.0.2", {"10.0.0.2"});
+    for (PortPlan* port : {&a, &b}) port->affinity_timeout_s = 60;
+    const Place at_a{.address = ip("10.96.0.1"), .port = 80};
+    const Place at_b{.address = ip("10.96.0.2"), .port = 80};
+    Content content;
+    content.add(a);
+    content.add(b);
+    CHECK(content.winner(at_a)->number == 0x6e892009);
+    CHECK(content.winner(at_b)->number == 0xac99d0fa);
+    // The first goes and comes with another endpoint: no number changes hands.
+    auto changed = port_plan("ns/s232789:http", "10.96.0.1", {"10.0.0.3"});
+    changed.affinity_timeout_s = 60;
+    Content::Changes changes;
+    content.remove(a, &changes);
+    content.add(changed, &changes);
+    CHECK(changes.numbers == std::map<std::uint32_t, const PortPlan*>{{0x6e892009, &a}});
+    CHECK(content.owner(0x6e892009) == &changed);
+    CHECK(content.owner(0xac99d0fa) == &b);
+    content.remove(changed);
+    CHECK(content.owner(0xac99d0fa) == &b);
+    content.remove(b);
+    CHECK(content.owner(0xac99d0fa) == nullptr);
+}
+
 TEST_CASE("source ranges within others are left out: the kernel refuses ranges that overlap") {
     auto port = port_plan("ns/lb:http", "10.96.0.1", {"10.0.0.1"});
     port.load_balancer_ips = {ip("198.18.0.1"), ip("203.0.113.1")};
@@ -148,9 +211,13 @@ TEST_CASE("elements read back from messages say what was written, however many t
             messages.put(element);
             written.push_back(fingerprint(element));
         };
-        for_each_frontend(port,
-                          [&](const Frontend& frontend) { render_frontend(port, frontend, sink); });
         render_shared(port, sink);
+        port.external_local = true;
+        port.local_endpoints = port.cluster_endpoints;
+        for_each_frontend(port, [&](const Frontend& frontend) {
+            render_frontend(port, frontend, 7 << 16, sink);
+        });
+        render_affinity(port, 7 << 16, sink);
         CHECK(messages.count() == written.size());
         Batch batch;
         messages.move_to(batch);
