@@ -1,12 +1,10 @@
 #include "agent/admin.hpp"
 
+#include "agent/page_server.hpp"
 #include <nameplane/base/log.hpp>
-
-#include <httplib.h>
 
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <string_view>
 #include <thread>
 
@@ -14,17 +12,7 @@ namespace nameplane::agent {
 
 namespace {
 
-// A client that sends nothing holds a thread until the time is over: enough of both that a few of
-// them do not keep a probe from its answer, nor us from the end.
-constexpr std::size_t threads_a_listener = 8;
-constexpr std::chrono::seconds client_wait{1};
 constexpr const char* plain = "text/plain; charset=utf-8";
-
-// Two agents on one port are a mistake: the library's own default, SO_REUSEPORT, would hide it.
-void set_socket_options(int socket) {
-    const int yes = 1;
-    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-}
 
 constexpr const char* profile_index =
     "This is Nameplane, which is no Go program: there are no profiles for 'go tool pprof' here.\n"
@@ -36,7 +24,7 @@ constexpr const char* profile_index =
 struct Listener {
     SocketAddress address;  // as configured
     std::uint16_t port = 0;
-    httplib::Server http;
+    PageServer http;
     std::atomic<bool> ended{false};
     std::thread thread;
 };
@@ -64,11 +52,6 @@ struct Admin::State {
         }
         auto made = std::make_unique<Listener>();
         made->address = address;
-        made->http.set_socket_options(set_socket_options);
-        made->http.set_keep_alive_timeout(client_wait.count());
-        made->http.set_read_timeout(client_wait);
-        made->http.set_write_timeout(client_wait);
-        made->http.new_task_queue = [] { return new httplib::ThreadPool(threads_a_listener); };
         if (Status bound = bind(*made); !bound) return std::move(bound).error();
         listeners.push_back(std::move(made));
         return listeners.back().get();

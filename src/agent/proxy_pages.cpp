@@ -1,8 +1,7 @@
 #include "agent/proxy_pages.hpp"
 
+#include "agent/page_server.hpp"
 #include <nameplane/base/log.hpp>
-
-#include <httplib.h>
 
 #include <atomic>
 #include <cerrno>
@@ -14,17 +13,8 @@ namespace nameplane::agent {
 
 namespace {
 
-// A client that sends nothing holds a thread until the time is over.
-constexpr std::size_t threads_a_port = 8;
-constexpr std::chrono::seconds client_wait{1};
 constexpr const char* plain = "text/plain; charset=utf-8";
 constexpr const char* prometheus_text = "text/plain; version=0.0.4; charset=utf-8";
-
-// The library's own default, SO_REUSEPORT, would hide that somebody else has the port.
-void set_socket_options(int socket) {
-    const int yes = 1;
-    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-}
 
 void answer_health(const ProxyHealthAnswer& answer, httplib::Response& response) {
     response.status = answer.status;
@@ -46,13 +36,7 @@ void answer_no_profile(httplib::Response& response) {
 class Port {
 public:
     Port(std::string name, const SocketAddress& address)
-        : name_{std::move(name)}, address_{address} {
-        http.set_socket_options(set_socket_options);
-        http.set_keep_alive_timeout(client_wait.count());
-        http.set_read_timeout(client_wait);
-        http.set_write_timeout(client_wait);
-        http.new_task_queue = [] { return new httplib::ThreadPool(threads_a_port); };
-    }
+        : name_{std::move(name)}, address_{address} {}
 
     const std::string& name() const noexcept { return name_; }
     std::uint16_t bound() const noexcept { return bound_; }
@@ -91,7 +75,7 @@ public:
         thread_.join();
     }
 
-    httplib::Server http;
+    PageServer http;
 
 private:
     bool bind_host(const std::string& host) {

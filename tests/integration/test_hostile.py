@@ -198,6 +198,8 @@ BOMBS = (*BROKEN, "expands", "unfolds")
 class Hostile(nameplane.AgentTest):
     def begin(self, upstream, dns="", forward=""):
         config = self.write("nameplane.toml", """
+[admin]
+health = "127.0.0.1:0"
 [dns]
 threads = 2
 %s
@@ -400,6 +402,45 @@ to = ["127.0.0.1:%d"]
         # Each thread may have four of which another one makes room, and one that it is just looking at.
         self.assertLessEqual(largest, most + 2 * 5)
         print("%d connections at most" % largest, flush=True)
+
+    def test_slow_clients_of_pages(self):
+        """A probe is answered beside clients that send an octet now and then, and those do not hold up
+        the end of the process."""
+        self.begin(Upstream(self, lambda asked, _tcp: [asked.answer()]))
+        slow = []
+
+        def connect():
+            one = socket.create_connection(("127.0.0.1", self.agent.ports["health"]), timeout=nameplane.WAIT_S)
+            self.addCleanup(one.close)
+            one.sendall(b"GET /health HTTP/1.1\r\nX: ")
+            slow.append(one)
+
+        def drip():
+            for one in list(slow):
+                try:
+                    one.send(b"x")
+                    gone = bool(select.select([one], [], [], 0)[0])
+                except OSError:
+                    gone = True
+                if gone:
+                    slow.remove(one)
+
+        for _ in range(40):
+            connect()
+        for _ in range(3):
+            drip()
+            self.assertEqual(self.agent.get("health"), (200, "OK"))
+        while slow:  # all are closed at last
+            drip()
+            time.sleep(0.02)
+        for _ in range(20):
+            connect()
+        self.agent.process.terminate()
+        deadline = time.monotonic() + nameplane.WAIT_S
+        while self.agent.process.poll() is None:
+            self.assertLess(time.monotonic(), deadline, "still there")
+            drip()
+            time.sleep(0.02)
 
 
 if __name__ == "__main__":

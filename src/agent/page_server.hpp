@@ -1,0 +1,19 @@
+#pragma once
+// PageServer: the library's HTTP server as pages for people and probes need it. The time of each
+// client is bounded as a whole, whether it sends nothing, an octet now and then, or does not take
+// its answer: neither a probe nor the end of the process waits for it for long.
+
+#include <httplib.h>
+
+namespace nameplane::agent {
+
+class PageServer final : public httplib::Server {
+public:
+    PageServer();
+
+private:
+    /// One connection, on a thread of the library's.
+    bool process_and_close_socket(socket_t socket) override;
+};
+
+}  // namespace nameplane::agent
