@@ -9,9 +9,11 @@
 #include <nameplane/dns/name.hpp>
 #include <nameplane/services/view.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +66,8 @@ struct Setup {
         if (root.empty() || path.starts_with('/')) return std::string{path};
         return std::string{root} + '/' + std::string{path};
     }
+    /// How long a query of the block may wait for others at most; nothing: the plugin decides.
+    std::optional<std::chrono::milliseconds> patience{};
     /// Zones that plugins of the block hold as a whole, see zone/store.hpp; nullptr: nobody asks.
     std::shared_ptr<zone::Directory> zones_served;
     /// What the plugins of the configuration before this one left; nullptr: none.

@@ -66,7 +66,7 @@ bool Engine::ask(Waiter& waiter) noexcept {
     waiter.next = nullptr;
     exchange->edns_options = options;
     exchange->shared = options.empty();
-    exchange->deadline = now_of_clock() + deadline;
+    exchange->deadline = now_of_clock() + settings_.deadline;
     choose_order(*exchange);
     enter(*exchange);
     hedges_ = std::min(hedges_max, hedges_ + hedges_per_question);

@@ -242,7 +242,9 @@ void Engine::tick() noexcept {
 void Engine::tick_exchange(Exchange& exchange, Time now) noexcept {
     if (exchange.probe_of < 0 && now >= exchange.deadline) {
         for (const Attempt& attempt : exchange.attempts) {
-            if (attempt.channel != nullptr) check_health(attempt.target);
+            // Where `cancel` ends it early, that is no fault of the upstream's.
+            const bool late = now - attempt.sent >= std::min(settings_.read_timeout, deadline_max);
+            if (attempt.channel != nullptr && late) check_health(attempt.target);
         }
         return complete(exchange, {}, "upstreams did not answer in time", 0);
     }

@@ -50,6 +50,7 @@ Result<forwarding::TlsClients> tls_clients(const Options& given, const Settings&
 Result<PluginPtr> Forward::make(const Options& given, Setup& setup) {
     Result<Settings> settings = forwarding::read_settings(given);
     if (!settings) return settings.error();
+    if (setup.patience) settings->deadline = std::min(settings->deadline, *setup.patience);
     Result<forwarding::TlsClients> clients = tls_clients(given, *settings);
     if (!clients) return clients.error();
     // `nameplane check` runs where those names may mean nothing.

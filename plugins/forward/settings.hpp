@@ -33,6 +33,9 @@ struct Target {
     friend bool operator==(const Target&, const Target&) = default;
 };
 
+/// However many upstreams are asked meanwhile, a client waits no longer.
+inline constexpr std::chrono::milliseconds deadline_max{5'000};
+
 enum class Policy : std::uint8_t { random, round_robin, sequential };
 
 struct Settings {
@@ -50,6 +53,8 @@ struct Settings {
     Milliseconds max_age{0};   ///< 0: none
     std::size_t max_idle = 0;  ///< 0: no limit
     Milliseconds read_timeout{2'000};
+    /// A client waits no longer; `cancel` may have less.
+    Milliseconds deadline = deadline_max;
     std::uint32_t max_fails = 2;
     std::uint32_t attempts_max = 0;  ///< 0: no limit
     Milliseconds health_interval{500};
@@ -74,8 +79,6 @@ inline constexpr std::size_t words_max = 15;
 inline constexpr std::size_t addresses_per_host_max = 16;
 inline constexpr std::size_t targets_max = words_max * addresses_per_host_max;
 static_assert(targets_max <= 256, "an exchange keeps their order in octets");
-/// However many upstreams are asked meanwhile, a client waits no longer.
-inline constexpr std::chrono::milliseconds deadline{5'000};
 
 /// All mistakes at once. Files among the upstreams are read as resolv.conf. Hosts are not looked
 /// up.

@@ -56,10 +56,14 @@ Step K8sExternal::refuse_name(const k8s_external::Zone& zone, Query& query,
         return Step::next;
     }
     const bool known = own || query.services().synced();
-    reply.rcode = known ? dns::Rcode::nx_domain : dns::Rcode::serv_fail;
+    (known ? counters_.name_errors : counters_.unsynced)->add(query.worker());
+    if (!known) {
+        reply.fail();
+        return Step::done;
+    }
+    reply.rcode = dns::Rcode::nx_domain;
     reply.authoritative = true;
     kubernetes::Answer{settings_.objects, zone.whole, query, reply}.add_soa();
-    (known ? counters_.name_errors : counters_.unsynced)->add(query.worker());
     return Step::done;
 }
 

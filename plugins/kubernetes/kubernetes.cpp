@@ -69,10 +69,15 @@ Step Kubernetes::refuse_name(const kubernetes::Zone& zone, Query& query,
     // As long as we do not know everything, a missing name proves nothing.
     const bool synced =
         query.services().synced() && (!zone.multicluster || query.services().imports_synced());
-    reply.rcode = synced ? dns::Rcode::nx_domain : dns::Rcode::serv_fail;
+    (synced ? counters_.name_errors : counters_.unsynced)->add(query.worker());
+    if (!synced) {
+        // A failure, so that nobody keeps it: it may be over in a moment.
+        reply.fail();
+        return Step::done;
+    }
+    reply.rcode = dns::Rcode::nx_domain;
     reply.authoritative = true;
     kubernetes::Answer{settings_, zone, query, reply}.add_soa();
-    (synced ? counters_.name_errors : counters_.unsynced)->add(query.worker());
     return Step::done;
 }
 

@@ -150,6 +150,7 @@ Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building
     Setup mine = building.setup;
     mine.zones = names;
     mine.root = server.root;
+    mine.patience = server.cancel;
     mine.zones_served = std::make_shared<zone::Directory>();
     mine.view = server.view;
     if (!places.front().empty()) mine.server_label = building.layout.labels[places[0][0]];

@@ -192,6 +192,8 @@ private:
         if (name == "bind") {
             append(options.words("addresses"), server.bind);
             append(options.words("except"), server.bind_except);
+        } else if (name == "cancel") {
+            server.cancel = options.milliseconds("timeout");
         } else if (name == "root") {
             server.root = options.text("path");
         } else if (name == "debug") {

@@ -185,6 +185,8 @@ struct ServerConfig {
     std::optional<TlsConfig> tls{};
     TimeoutsConfig timeouts{};
     std::optional<std::uint32_t> https_connections_max{};  ///< 0: any number; unset: 200
+    /// No query waits longer for an upstream; unset: as long as plugins let it.
+    std::optional<std::chrono::milliseconds> cancel{};
     friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 

@@ -18,7 +18,7 @@ constexpr std::array bind_options{
     Option{"except", Words{.from = 1}, "those of them that are left out"}};
 constexpr std::array cancel_options{
     Option{"timeout", Milliseconds{1, day_ms, 5001},
-           "no effect: no upstream is waited for longer than five seconds"}};
+           "upstreams are waited for no longer; at most five seconds in any case"}};
 constexpr std::array health_options{
     Option{"address", Text{":8080"}, "where /health is served"},
     Option{"lameduck", Milliseconds{0, day_ms, 0}, "queries are answered so long after SIGTERM"}};

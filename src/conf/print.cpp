@@ -108,6 +108,7 @@ std::vector<Directions> directions_of(const ServerConfig& server) {
         }
         if (!tls.keylog.empty()) added.body.push_back({{"keylog", tls.keylog}, {}, {}});
     }
+    if (server.cancel) all.push_back({"cancel", {duration_text(*server.cancel)}, {}});
     if (server.https_connections_max) {
         all.push_back(
             {"https",

@@ -185,6 +185,14 @@ TEST_CASE("kubernetes: fallthrough") {
         });
 }
 
+namespace {
+
+Expected failure() {
+    return {.rcode = "SERVFAIL", .answers = {}, .authorities = {}, .additionals = {}};
+}
+
+}  // namespace
+
 TEST_CASE("kubernetes: until the cache is complete, what is missing is not denied") {
     Cluster cluster;
     cluster.ns("testns").put(service("testns/svc1", {"10.0.0.1"}, {"http/tcp/80"}));
@@ -192,9 +200,9 @@ TEST_CASE("kubernetes: until the cache is complete, what is missing is not denie
     Example{{.zones = reverse_zones}, snapshot}.check({
         {"svc1.testns.svc.cluster.local.", "A", records({"@ 5 IN A 10.0.0.1"})},
         {"svc1.testns.svc.cluster.local.", "AAAA", nodata()},
-        {"svc0.testns.svc.cluster.local.", "A", with_soa("SERVFAIL", soa("cluster.local."))},
-        {"svc0.nons.svc.cluster.local.", "A", with_soa("SERVFAIL", soa("cluster.local."))},
-        {"9.0.0.10.in-addr.arpa.", "PTR", with_soa("SERVFAIL", soa("in-addr.arpa."))},
+        {"svc0.testns.svc.cluster.local.", "A", failure()},
+        {"svc0.nons.svc.cluster.local.", "A", failure()},
+        {"9.0.0.10.in-addr.arpa.", "PTR", failure()},
         {"cluster.local.", "SOA", records({soa("cluster.local.")})},
     });
     Example{{.zones = reverse_zones, .values = {{"fallthrough", names({"in-addr.arpa."})}}},

@@ -40,13 +40,14 @@ struct World {
         return {answer_to(question, {.addresses = {"192.0.2.7"}})};
     }
     /// `UPSTREAM` in the text stands for the upstream's address.
-    void serve(std::string corefile) {
+    void serve(std::string corefile,
+               std::shared_ptr<const services::Snapshot> cluster = leading_cluster()) {
         for (std::size_t at = 0; (at = corefile.find("UPSTREAM")) != std::string::npos;) {
             corefile.replace(at, 8, upstream.address());
         }
         const conf::Compiled compiled = agent::compile_text(corefile, "Corefile");
         for (const conf::Problem& problem : compiled.problems) FAIL(problem.to_string());
-        lab.serve(compiled.config.runtime.servers, leading_cluster());
+        lab.serve(compiled.config.runtime.servers, std::move(cluster));
     }
     std::string ask(const std::string& name, std::uint16_t type, UpstreamLab::Ask how = {}) {
         const LdnsMessage answer = lab.ask(name, type, how);
@@ -172,4 +173,35 @@ TEST_CASE("what a look-up fails to find leaves the alias, and dns64 with a failu
         CHECK(answer.rcode == (fails ? 2 : 0));
         CHECK(answer.answers.size() == (row.what == "dns64" ? 0 : 1));
     }
+}
+
+TEST_CASE("what the cluster does not know yet is kept by no cache") {
+    World world;
+    world.serve(". {\n cache\n kubernetes cluster.local\n k8s_external out.test\n}\n",
+                services::Snapshot::empty());
+    const char* const names[] = {"docs.default.svc.cluster.local.", "web.default.out.test."};
+    for (const char* const name : names) {
+        const LdnsMessage answer = world.lab.ask(name);
+        CHECK(answer.rcode == 2);
+        CHECK(answer.authorities.empty());
+    }
+    world.lab.use(leading_cluster());
+    for (const char* const name : names) CHECK(world.lab.ask(name).rcode == 0);
+}
+
+TEST_CASE("cancel ends the wait for an upstream, in its block") {
+    World world;
+    world.upstream.script = [](const ScriptedUpstream::Question&) { return std::vector<Octets>{}; };
+    world.serve(
+        "one.test {\n cancel 200ms\n forward . UPSTREAM\n}\ntwo.test {\n forward . UPSTREAM\n}\n");
+    const std::size_t patient = world.lab.begin("www.two.test.");
+    const std::size_t hasty = world.lab.begin("www.one.test.");
+    CHECK_FALSE(world.lab.is_answered(hasty));
+    const auto answer = read_with_ldns(world.lab.await(hasty));
+    REQUIRE(answer);
+    CHECK(answer->rcode == 2);
+    CHECK_FALSE(world.lab.is_answered(patient));
+    // That nobody waited longer is no sign of an upstream that is down.
+    CHECK(world.lab.count("coredns_proxy_healthcheck_failures_total") == 0);
+    CHECK(read_with_ldns(world.lab.await(patient))->rcode == 2);
 }

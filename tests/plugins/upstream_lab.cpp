@@ -159,8 +159,12 @@ void UpstreamLab::serve(const std::vector<conf::ServerConfig>& servers,
                                                      .clock = &clock});
     if (!built) FAIL(built.error().text);
     chains_.push_back(*built);
-    snapshot_ = std::move(snapshot);
     chains_.back()->begin(*this);
+    use(std::move(snapshot));
+}
+
+void UpstreamLab::use(std::shared_ptr<const services::Snapshot> snapshot) {
+    snapshot_ = std::move(snapshot);
     handler_.use(*chains_.back(), services::ServiceView{*snapshot_});
 }
 

@@ -130,6 +130,8 @@ public:
     /// The same with any server blocks, and this cluster.
     void serve(const std::vector<conf::ServerConfig>& servers,
                std::shared_ptr<const services::Snapshot> snapshot);
+    /// Another state of the cluster, for the same plugins.
+    void use(std::shared_ptr<const services::Snapshot> snapshot);
     double count(std::string_view name, std::string_view label = {},
                  std::string_view value = {}) const;
     server::Handler& handler() { return handler_; }
