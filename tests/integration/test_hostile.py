@@ -6,6 +6,7 @@ tests/plugins/test_forward.cpp.)"""
 import os
 import random
 import select
+import signal
 import socket
 import struct
 import threading
@@ -227,12 +228,30 @@ to = ["127.0.0.1:%d"]
 
     def connections(self):
         """How many of its clients' connections by TCP the agent has; not those that the kernel holds for
-        it until it takes them, nor those it has closed, which are nobody's (inode 0)."""
-        count = 0
+        it until it takes them, nor those it has closed, which are nobody's (inode 0). It stands still
+        meanwhile: the kernel shows page after page, and those closed and those accepted between two would
+        both count. Some are shown twice for the same reason: others come and go."""
+        self.agent.process.send_signal(signal.SIGSTOP)
+        try:
+            deadline = time.monotonic() + nameplane.WAIT_S
+            while not self.is_still():
+                self.assertLess(time.monotonic(), deadline)
+            return self.connections_now()
+        finally:
+            self.agent.process.send_signal(signal.SIGCONT)
+
+    def is_still(self):
+        threads = os.listdir("/proc/%d/task" % self.agent.process.pid)
+        return all(self.process_file("task/%s/stat" % thread).rpartition(")")[2].split()[0] == "T"
+                   for thread in threads)
+
+    def connections_now(self):
+        found = set()
         for line in self.process_file("net/tcp").splitlines()[1:]:
             (local, state, inode) = (line.split()[place] for place in (1, 3, 9))
-            count += int(local.split(":")[1], 16) == self.agent.ports["dns"] and state != "0A" and inode != "0"
-        return count
+            if int(local.split(":")[1], 16) == self.agent.ports["dns"] and state != "0A":
+                found.add(inode)
+        return len(found - {"0"})
 
     def check_true(self, name, tcp=False):
         answer = (self.agent.tcp if tcp else self.agent.udp)(name)

@@ -70,24 +70,31 @@ std::vector<Octets> silence(const ScriptedUpstream::Question&) {
 class Nobody {
 public:
     Nobody() {
-        for (const UniqueFd* each : {&udp_, &tcp_}) {
-            sockaddr_storage storage{};
-            const SocketAddress wanted{IpAddress::v4(127, 0, 0, 1), local_.port};
-            const unsigned size = wanted.to_sockaddr(storage);
-            const auto* const raw = reinterpret_cast<const sockaddr*>(&storage);
-            REQUIRE(::bind(each->get(), raw, size) == 0);
-            local_ = net::local_address(each->get());
+        // A port that is free for datagrams may be taken for connections.
+        bool is_held = false;
+        for (int attempt = 0; attempt < 50 && !is_held; ++attempt) {
+            udp_ = UniqueFd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+            tcp_ = UniqueFd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+            REQUIRE(with_address(::bind, udp_, {IpAddress::v4(127, 0, 0, 1), 0}));
+            local_ = net::local_address(udp_.get());
+            is_held = with_address(::bind, tcp_, local_);
         }
+        REQUIRE(is_held);
         // What others than itself send to it is refused then.
-        sockaddr_storage storage{};
-        const unsigned size = local_.to_sockaddr(storage);
-        REQUIRE(::connect(udp_.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0);
+        REQUIRE(with_address(::connect, udp_, local_));
     }
     std::string address() const { return local_.to_string(); }
 
 private:
-    UniqueFd udp_{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    UniqueFd tcp_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    using Call = int(int, const sockaddr*, socklen_t);
+    static bool with_address(Call* call, const UniqueFd& socket, const SocketAddress& address) {
+        sockaddr_storage storage{};
+        const unsigned size = address.to_sockaddr(storage);
+        return call(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+    }
+
+    UniqueFd udp_;
+    UniqueFd tcp_;
     SocketAddress local_;
 };
 
