@@ -1,10 +1,10 @@
 // What a new connection to the last Service costs: through the iptables rules of a linear and of a
-// tree dispatch, and through nftables, in turn on one kernel. Needs root; makes its own network
-// namespaces.
+// tree dispatch, and through nftables without and with session affinity, in turn on one kernel.
+// Needs root; makes its own network namespaces.
 //
 //     ninja -C build bench/bench_connect && build/bench/bench_connect [SERVICES...]
 //
-// Medians of TCP connections in microseconds; each round measures all three, and the median of
+// Medians of TCP connections in microseconds; each round measures all four, and the median of
 // rounds is printed with the least and the most.
 
 #include "connect_bench.hpp"
@@ -68,7 +68,11 @@ void measure(std::size_t count) {
     const Place tree{iptables(), store, rules::Dispatch::tree};
     const Place nftables{rules::nftables::make_nftables_writer(Family::ipv4), store,
                          rules::Dispatch::linear};
-    const std::array places{&linear, &tree, &nftables};
+    services::Store sticky_store{{}, clock};
+    fill(sticky_store, {.services = count, .endpoints = 1, .affinity = true});
+    const Place sticky{rules::nftables::make_nftables_writer(Family::ipv4), sticky_store,
+                       rules::Dispatch::linear};
+    const std::array places{&linear, &tree, &nftables, &sticky};
     std::array<std::vector<double>, places.size()> times;
     const IpAddress last = address(10, 0x600000 + count - 1);
     for (int round = 0; round < rounds; ++round) {
@@ -94,7 +98,8 @@ int main(int argc, char** argv) {
     std::vector<std::size_t> counts;
     for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
     if (counts.empty()) counts = {100, 1'000, 10'000};
-    std::printf("Services  iptables, linear      iptables, tree        nftables\n");
+    std::printf("Services  iptables, linear      iptables, tree        nftables              "
+                "nftables, affinity\n");
     for (const std::size_t count : counts) measure(count);
     return 0;
 }

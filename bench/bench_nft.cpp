@@ -2,12 +2,12 @@
 // what a new connection costs then; beside `nft -f` of the same rules (libnftables). Needs root and
 // nft; makes its own network namespaces.
 //
-//     ninja -C build bench/bench_nft && build/bench/bench_nft [SERVICESxENDPOINTS...]
+//     ninja -C build bench/bench_nft && build/bench/bench_nft [SERVICESxENDPOINTS[a]...]
 //
-// Times in milliseconds, by the clock and of CPU (the kernel's part included); one change is
-// planned and written, median and 99th percentile of many. Memory is of a process that does nothing
-// else, store and plan included. Connections are TCP from the node to the last Service, in
-// microseconds.
+// With an `a` all Services have session affinity. Times in milliseconds, by the clock and of CPU
+// (the kernel's part included); one change is planned and written, median and 99th percentile of
+// many. Memory is of a process that does nothing else, store and plan included. Connections are TCP
+// from the node to the last Service, in microseconds.
 
 #include "connect_bench.hpp"
 #include "rules/nftables/apply.hpp"
@@ -55,11 +55,11 @@ public:
     }
 
     void print() const {
-        std::printf(
-            "%6zu x %-3zu wall %8.1f %8.1f %8.1f %8.2f %8.2f %8.1f %8.1f %7.1f %7.1f %7.1f %8.1f\n",
-            size_.services, size_.endpoints, planned_.wall, first_.wall, restart_.wall,
-            change_median_.wall, change_p99_, nft_first_.wall, nft_change_.wall, before_mb_,
-            at_rest_mb_, peak_mb_, connect_us_);
+        std::printf("%6zu x %-3zu%c wall %8.1f %8.1f %8.1f %8.2f %8.2f %8.1f %8.1f %7.1f %7.1f "
+                    "%7.1f %8.1f\n",
+                    size_.services, size_.endpoints, size_.affinity ? 'a' : ' ', planned_.wall,
+                    first_.wall, restart_.wall, change_median_.wall, change_p99_, nft_first_.wall,
+                    nft_change_.wall, before_mb_, at_rest_mb_, peak_mb_, connect_us_);
         std::printf("              CPU %8.1f %8.1f %8.1f %8.2f %8s %8.1f %8.1f\n", planned_.cpu,
                     first_.cpu, restart_.cpu, change_median_.cpu, "", nft_first_.cpu,
                     nft_change_.cpu);
@@ -148,8 +148,11 @@ int main(int argc, char** argv) {
     std::vector<Size> sizes;
     for (int i = 1; i < argc; ++i) {
         Size size;
-        if (std::sscanf(argv[i], "%zux%zu", &size.services, &size.endpoints) == 2)
+        char kind = 0;
+        if (std::sscanf(argv[i], "%zux%zu%c", &size.services, &size.endpoints, &kind) >= 2) {
+            size.affinity = kind == 'a';
             sizes.push_back(size);
+        }
     }
     if (sizes.empty()) sizes = {{10, 10}, {1'000, 10}, {10'000, 10}, {5'000, 50}};
     std::printf(

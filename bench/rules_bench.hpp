@@ -25,6 +25,7 @@ namespace nameplane::bench {
 struct Size {
     std::size_t services = 0;
     std::size_t endpoints = 0;
+    bool affinity = false;
 };
 
 inline IpAddress address(std::uint8_t net, std::size_t number) {
@@ -83,6 +84,7 @@ inline void fill(services::Store& store, const Size& size) {
         service.key = {"bench", "service-" + std::to_string(i)};
         service.cluster_ips = {address(10, 0x600000 + i)};
         service.ports = {{.name = "http", .port = 80}};
+        service.client_ip_affinity = size.affinity;
         must(store.apply(std::move(service)));
         put_slice(store, i, size.endpoints, true);
     }

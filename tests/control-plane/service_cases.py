@@ -609,6 +609,14 @@ def affinity_of_udp_and_a_local_node_port(c):
     c.slice("sticky-udp", list(TWO), ports=[port(5353, "dns", "UDP")])
 
 
+@case
+def affinity_by_whichever_address(c):
+    ports = [port(80, "one", node_port=30055), port(81, "two", node_port=30056)]
+    c.service("sticky-ways", type="NodePort", externalIPs=["203.0.113.20", "2001:db8::20"], ports=ports,
+              sessionAffinity="ClientIP", **DUAL)
+    both_families(c, "sticky-ways", [port(8080, "one"), port(8081, "two")])
+
+
 # -- topology --
 
 @case

@@ -78,6 +78,21 @@ def probes_of_none():
                 yield Probe(NO_SERVICE["metadata"]["name"], sender, protocol, address, 1)
 
 
+def ways_in(service, sender):
+    """By port of the Service and family: probes from one client by every address, the primary one of the node's."""
+    spec = service["spec"]
+    found = collections.defaultdict(list)
+    for port in spec["ports"]:
+        for (address, number) in (
+                *((address, port["port"]) for address in spec["clusterIPs"]),
+                *((address, port["port"]) for address in spec.get("externalIPs") or ()),
+                *((address, port["nodePort"]) for address in (packet_world.NODE_IPS[0],
+                                                              packet_world.NODE_IPS[2]))):
+            found[port["name"], ":" in address].append(
+                (sender, port["protocol"], address, number))
+    return found
+
+
 class Comparison:
     """Fates of one probe with both proxies, gathered until they are equal."""
 
@@ -201,6 +216,19 @@ class Packets(proxy_pair.NodesTest):
                 for (one, fate) in zip(wanted, fates):
                     one.fates[side].add(fate)
 
+    def assert_one_endpoint_by_all_ways(self, worlds):
+        """A client that came by one address of a port meets the same endpoint by every other."""
+        service = self.api.get("Service", service_cases.NAMESPACE, "sticky-ways")
+        for (mode, pair) in worlds.items():
+            for world in pair:
+                for sender in ("pod", "outside", "pod elsewhere"):
+                    for (port, probes) in ways_in(service, sender).items():
+                        met = [world.send([probe])[0].split()[:2] for probe in probes]
+                        with self.subTest(mode=mode, node=world.node.name, sender=sender, port=port):
+                            self.assertEqual(len(probes), 3)
+                            self.assertEqual(met[0][0], "ok", met)
+                            self.assertEqual(met, [met[0]] * 3)
+
     def assert_equal_fates(self, worlds):
         begun = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(8) as self.pool:
@@ -221,6 +249,7 @@ class Packets(proxy_pair.NodesTest):
         worlds = self.worlds(ports_of(services, slices) | {8443, 30010, 30011, 30012, 30020})
         self.await_seen(worlds)
         with self.subTest(after="all Services are there"):
+            self.assert_one_endpoint_by_all_ways(worlds)
             self.assert_equal_fates(worlds)
         for (_, case) in service_cases.CASES[first_change:]:
             case(self.cluster)
