@@ -279,6 +279,21 @@ def free_port():
                     continue
 
 
+def await_server(port, name):
+    """Returns when what listens at PORT of loopback answers about NAME over UDP."""
+    deadline = time.monotonic() + WAIT_S
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(0.2)
+        while time.monotonic() < deadline:
+            asker.sendto(query_bytes(name, "A"), ("127.0.0.1", port))
+            try:
+                asker.recvfrom(512)
+                return
+            except OSError:
+                continue
+    raise AssertionError(f"nobody answers at port {port}")
+
+
 class Server:
     """Another program that says on standard error what it does."""
 

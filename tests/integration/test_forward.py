@@ -63,17 +63,8 @@ zone:
     def start(self):
         self.process = subprocess.Popen(["nsd", "-d", "-c", self.path("nsd.conf")],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + nameplane.WAIT_S
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-            asker.settimeout(0.2)
-            while time.monotonic() < deadline:
-                asker.sendto(nameplane.query_bytes("www.example", "A"), ("127.0.0.1", self.port))
-                try:
-                    asker.recvfrom(512)
-                    return self
-                except OSError:
-                    continue
-        raise AssertionError("nsd does not answer")
+        nameplane.await_server(self.port, "www.example")
+        return self
 
     def stop(self):
         if self.process is None:

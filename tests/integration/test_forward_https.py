@@ -9,7 +9,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 import unittest
 
 import nameplane
@@ -64,17 +63,8 @@ class Unbound:
         self.process = subprocess.Popen(
             ["unbound", "-d", "-c", os.path.join(self.folder, "unbound.conf")],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + nameplane.WAIT_S
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-            asker.settimeout(0.2)
-            while time.monotonic() < deadline:
-                asker.sendto(nameplane.query_bytes("www.example", "A"), ("127.0.0.1", self.port))
-                try:
-                    asker.recvfrom(512)
-                    return self
-                except OSError:
-                    continue
-        raise AssertionError("unbound does not answer")
+        nameplane.await_server(self.port, "www.example")
+        return self
 
     def stop(self):
         if self.process is None:
