@@ -35,14 +35,20 @@ void check_node_local(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text{reinterpret_cast<const char*>(data), size};
     const SavedRules saved = read_saved(text);
-    for (const auto& [table, chain] : saved.chains) {
-        if (!is_ours(table, chain)) std::abort();
+    bool anything = false;
+    for (const auto& [chain, lines] : saved.chains) {
+        if (!is_ours(chain.first, chain.second)) std::abort();
+        anything = anything || !lines.empty() || !saved.held.contains(chain);
     }
-    for (const SavedRules::Line& line : saved.jumps) {
-        if (!line.text.starts_with("-A ") || text.find(line.text) == text.npos) std::abort();
+    for (const SavedRules::Jump& jump : saved.jumps) {
+        if (!jump.line.starts_with("-A ") || jump.line.data() < text.data()) std::abort();
+        anything = anything || !jump.kubelets;
     }
-    const RestoreText removal = text_of_removal(saved);
-    if (removal.empty() != (saved.chains.empty() && saved.jumps.empty())) std::abort();
+    if (text_of_removal(saved).empty() == anything) std::abort();
+    // From anything that may be there to a plan; of the same text, the same again.
+    const nameplane::rules::Plan plan;
+    const RestoreText whole = text_of_everything(plan, saved);
+    if (whole.text != text_of_everything(plan, read_saved(text)).text) std::abort();
     check_node_local(text);
     return 0;
 }

@@ -10,6 +10,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <random>
 #include <sstream>
 
 using namespace nameplane;
@@ -47,6 +49,71 @@ std::string sorted(const std::string& text) {
 
 rules::BackendOptions options(IptablesKind kind) {
     return {.iptables = kind, .xtables_lock_path = own_lock_path()};
+}
+
+/// The numbers that nf_tables gave the rules of filter and nat, table by table: a rule that is
+/// written again gets another.
+std::vector<std::string> handles_of(const Netns& netns, Family family) {
+    std::vector<std::string> handles;
+    const std::string name = family == Family::ipv4 ? "ip" : "ip6";
+    for (const std::string table : {"filter", "nat"}) {
+        std::istringstream in{
+            netns.sh("nft -a list table " + name + " " + table +
+                     " | grep -v '^.*chain\\|^table' | grep -o 'handle [0-9]*$'")};
+        for (std::string line; std::getline(in, line);) handles.push_back(table + " " + line);
+    }
+    std::ranges::sort(handles);
+    return handles;
+}
+
+/// Those of `from` that `to` does not have.
+std::vector<std::string> lost(const std::vector<std::string>& from,
+                              const std::vector<std::string>& to) {
+    std::vector<std::string> gone;
+    std::ranges::set_difference(from, to, std::back_inserter(gone));
+    return gone;
+}
+
+/// So many Services of one endpoint, with node ports.
+rules::Plan long_plan(Family family, std::size_t services) {
+    const bool v4 = family == Family::ipv4;
+    std::vector<rules::PortPlan> ports;
+    for (std::size_t i = 0; i < services; ++i) {
+        const std::string number = std::to_string(i + 1);
+        rules::PortPlan port =
+            port_plan("ns/long-" + number, (v4 ? "10.96.1." : "fd00:96::") + number,
+                      {(v4 ? "10.244.1." : "fd00:244::") + number});
+        ports.push_back(std::move(port));
+    }
+    return plan_of(std::move(ports), settings_of(family));
+}
+
+/// The same Service without endpoints.
+std::shared_ptr<const rules::ServicePlan> unserved(const rules::ServicePlan& service) {
+    rules::ServicePlan without = service;
+    for (rules::PortPlan& port : without.ports) set_endpoints(port, {});
+    return std::make_shared<const rules::ServicePlan>(std::move(without));
+}
+
+/// Everything, under each setting that makes other rules.
+std::vector<rules::Plan> plans_of_all_settings(Family family) {
+    const bool v4 = family == Family::ipv4;
+    std::vector<rules::Plan> plans(7, plan_of_everything(family));
+    plans[1].settings.masquerade_all = true;
+    plans[1].settings.random_fully = false;
+    plans[2].settings.detector = rules::LocalDetector::bridge;
+    plans[2].settings.detector_name = "cni0";
+    plans[3].settings.detector = rules::LocalDetector::interface_prefix;
+    plans[3].settings.detector_name = "cali";
+    plans[3].settings.masquerade_mark = 0x80;
+    plans[4].settings.detector = rules::LocalDetector::source_cidr;
+    plans[4].settings.detector_cidr = *Cidr::parse(v4 ? "10.244.0.0/14" : "fd00:244::/61");
+    plans[4].settings.drop_invalid = false;
+    plans[5].settings.dispatch = rules::Dispatch::tree;
+    plans[5].settings.localhost_node_ports = false;
+    plans[6].settings.node_port_addresses = {ip(v4 ? "192.0.2.1" : "2001:db8::1")};
+    plans[6].endpoint_count = rules::large_cluster_endpoints + 1;
+    return plans;
 }
 
 }  // namespace
@@ -180,12 +247,14 @@ TEST_CASE("iptables-nft that refuses, hangs or is not there keeps the old rules"
     NetnsWriter good{netns, make_nft_iptables_writer(family)};
     must(good.apply(plan));
     const std::string before = nft_saved(netns, family);
+    auto other = plan;
+    other.settings.masquerade_all = true;
     const auto refused_by = [&](const std::string& script) {
         const FakePrograms fake{script};
         NetnsWriter writer{
             netns, make_nft_iptables_writer(family, {.program = fake.path(),
                                                      .time_max = std::chrono::milliseconds{300}})};
-        const auto applied = writer.apply(plan);
+        const auto applied = writer.apply(other);
         REQUIRE_FALSE(applied);
         CHECK(nft_saved(netns, family) == before);
         return applied.error();
@@ -196,15 +265,94 @@ TEST_CASE("iptables-nft that refuses, hangs or is not there keeps the old rules"
     CHECK(refused_by("sleep 600 & sleep 600").text.find("too long") != std::string::npos);
     CHECK(refused_by("kill -SEGV $$").text.find("signal") != std::string::npos);
     NetnsWriter none{netns, make_nft_iptables_writer(family, {.program = "/nonexistent/iptables"})};
-    CHECK(none.apply(plan).error().code == Errc::unsupported);
+    CHECK(none.apply(other).error().code == Errc::unsupported);
     // A name that does not fit is refused by the real one; the tables stay whole.
     auto broken = plan;
     broken.settings.detector = rules::LocalDetector::interface_prefix;
     broken.settings.detector_name = "much-too-long-for-an-interface";
     CHECK_FALSE(good.apply(broken));
     CHECK(nft_saved(netns, family) == before);
-    CHECK(must(good.apply(plan)).wrote);
+    // Nothing happened to the tables, so nothing is written; then what is missing.
+    CHECK_FALSE(must(good.apply(plan)).wrote);
+    netns.sh("iptables-nft -t nat -F KUBE-MARK-MASQ");
+    CHECK(must(good.apply(plan)).chains_written == 1);
     CHECK(sorted(nft_saved(netns, family)) == sorted(before));
+}
+
+TEST_CASE("iptables-nft: what is there already is not written again, whatever the settings") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        for (const rules::Plan& plan : plans_of_all_settings(family)) {
+            const Netns netns = Netns::make("restoresame");
+            NetnsWriter writer{netns, make_nft_iptables_writer(family)};
+            const auto first = must(writer.apply(plan));
+            const auto again = must(writer.apply(plan, true));
+            CHECK_FALSE(again.wrote);
+            CHECK(again.nat_rules == first.nat_rules);
+            CHECK(again.filter_rules == first.filter_rules);
+            const auto handles = handles_of(netns, family);
+            NetnsWriter restarted{netns, make_nft_iptables_writer(family)};
+            CHECK_FALSE(must(restarted.apply(plan)).wrote);
+            CHECK(handles_of(netns, family) == handles);
+            CHECK_FALSE(writer.disturbed());
+        }
+    }
+}
+
+TEST_CASE("iptables-nft: of a long chain only the rules that differ are touched") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = long_plan(family, 80);
+        const Netns netns = Netns::make("restorelong");
+        NetnsWriter writer{netns, make_nft_iptables_writer(family)};
+        must(writer.apply(plan));
+        auto before = handles_of(netns, family);
+        // Another Service in the middle: its rule in KUBE-SERVICES, its own two chains.
+        auto more = plan;
+        more.services.insert(more.services.begin() + 40, long_plan(family, 81).services.back());
+        finish(more);
+        CHECK(must(writer.apply(more)).wrote);
+        auto after = handles_of(netns, family);
+        CHECK(lost(before, after).empty());
+        CHECK(lost(after, before).size() == 4);
+        // It goes again.
+        CHECK(must(writer.apply(plan)).wrote);
+        CHECK(handles_of(netns, family) == before);
+        // Somebody took one rule away and put one there: only these are mended.
+        const std::string iptables = nft_tool(family) + " -t nat ";
+        netns.sh(iptables + "-D KUBE-SERVICES 7; " + iptables + "-I KUBE-SERVICES 30 -j RETURN");
+        const auto mended = must(writer.apply(plan));
+        CHECK(mended.chains_written == 1);
+        CHECK(mended.rules_written == 2);
+        after = handles_of(netns, family);
+        CHECK(lost(before, after).size() == 1);
+        CHECK(lost(after, before).size() == 1);
+    }
+}
+
+TEST_CASE("iptables-nft: many changes of long chains leave what writing from nothing would") {
+    const Family family = Family::ipv4;
+    const Netns netns = Netns::make("restoremany");
+    NetnsWriter writer{netns, make_nft_iptables_writer(family)};
+    std::minstd_rand random{7};
+    rules::Plan plan = long_plan(family, 120);
+    const rules::Plan all = plan;
+    for (int step = 0; step < 12; ++step) {
+        plan.services.clear();
+        for (std::size_t i = 0; i < all.services.size(); ++i) {
+            // Some go, some have no endpoints: refused in filter.
+            const auto fate = random() % 40;
+            if (fate == 0) continue;
+            plan.services.push_back(fate > 30 && step % 3 != 0 ? unserved(*all.services[i])
+                                                               : all.services[i]);
+        }
+        finish(plan);
+        must(writer.apply(plan));
+        const Netns fresh = Netns::make("restoremanyfresh");
+        NetnsWriter whole{fresh, make_nft_iptables_writer(family)};
+        must(whole.apply(plan));
+        CHECK(nft_saved(netns, family) == nft_saved(fresh, family));
+    }
 }
 
 TEST_CASE("from one form of iptables to the other with one apply each, and away") {

@@ -3,6 +3,8 @@
 #include "rules/iptables/nft_tables.hpp"
 #include "rules/iptables/restore_text.hpp"
 #include "rules/nftables/monitor.hpp"
+#include "rules/nftables/netlink.hpp"
+#include "rules/nftables/xtables_rules.hpp"
 
 #include <malloc.h>
 
@@ -13,8 +15,19 @@
 namespace nameplane::rules::iptables {
 namespace {
 
+constexpr int tries_max = 3;
 /// From such a text on, memory is given back to the system.
 constexpr std::size_t large_text = 1024 * 1024;
+
+/// Anew as often as somebody changes them meanwhile.
+Result<std::string> read_tables(Family family) {
+    auto netlink = nftables::Netlink::open();
+    if (!netlink) return std::move(netlink).error();
+    auto read = nftables::xtables_text(*netlink, family);
+    for (int tries = 1; !read && read.error().code == Errc::again && tries < tries_max; ++tries)
+        read = nftables::xtables_text(*netlink, family);
+    return read;
+}
 
 class NftIptablesWriter final : public RuleWriter {
 public:
@@ -60,7 +73,7 @@ bool NftIptablesWriter::disturbed() {
 
 Result<RestoreText> NftIptablesWriter::difference(const Plan& plan, bool full) {
     if (!full) return text_of_changes(*written_, plan);
-    auto saved = programs_.save();
+    auto saved = read_tables(family_);
     if (!saved) return std::move(saved).error();
     return text_of_everything(plan, read_saved(*saved));
 }
@@ -99,10 +112,12 @@ Result<Applied> NftIptablesWriter::apply(const Plan& plan, bool full) {
     if (text->text.size() > large_text) ::malloc_trim(0);
     return Applied{.version = plan.version,
                    .chains_written = text->chains,
-                   .rules_written = text->rules,
+                   .rules_written = text->nat_written + text->filter_written,
                    .wrote = !text->empty(),
                    .nat_rules = static_cast<std::size_t>(nat_rules_),
-                   .filter_rules = static_cast<std::size_t>(filter_rules_)};
+                   .filter_rules = static_cast<std::size_t>(filter_rules_),
+                   .nat_written = text->nat_written,
+                   .filter_written = text->filter_written};
 }
 
 }  // namespace
@@ -115,12 +130,11 @@ Status clean_nft_iptables(Family family, const NftIptablesOptions& options) {
     auto any = has_nft_chains(family);
     if (!any) return std::move(any).error();
     if (!*any) return {};
-    const NftPrograms programs{family, options};
-    auto saved = programs.save();
+    auto saved = read_tables(family);
     if (!saved) return std::move(saved).error();
     const RestoreText text = text_of_removal(read_saved(*saved));
     if (text.empty()) return {};
-    auto removed = programs.restore(text.text);
+    auto removed = NftPrograms{family, options}.restore(text.text);
     if (!removed) return std::move(removed).error();
     return {};
 }

@@ -3,10 +3,10 @@
 // through `iptables-nft-restore --noflush`, as kube-proxy does it. The kernel takes each table
 // whole or not at all.
 //
-// A change brings whole chains, but only those that differ from the plan before. At start, once an
-// hour, and when somebody touched our chains (nf_tables tells), everything is written: this form
-// cannot be compared octet by octet. Rules of others stay; so does what the kubelet has in
-// KUBE-FIREWALL. What nat does not translate yet is refused meanwhile, see apply.hpp.
+// Only what differs is written: from the plan before, or, at start, once an hour and when somebody
+// touched our chains (nf_tables tells), from what the kernel holds. Rules of others stay;
+// so does what the kubelet has in KUBE-FIREWALL. What nat does not translate yet is refused
+// meanwhile, see restore_text.hpp.
 
 #include "rules/iptables/nft_programs.hpp"
 #include "rules/writer.hpp"

@@ -38,12 +38,14 @@ public:
           external_chain_{chain_name(external_prefix, hash_)}, load_balancer_chain_{chain_name(
                                                                    load_balancer_prefix, hash_)} {}
 
-    void render() {
+    void dispatch() {
         dispatch_cluster_ip();
         dispatch_external_ips();
         dispatch_load_balancer_ips();
         dispatch_node_port();
         dispatch_health_check();
+    }
+    void chains() {
         if (uses_external_chain()) external_chain();
         if (uses_load_balancer_chain()) load_balancer_chain();
         endpoint_chains();
@@ -330,8 +332,16 @@ private:
 ServiceRules render_service(const ServicePlan& service, const PlanSettings& settings, bool large) {
     ServiceRules rules;
     for (const PortPlan& port : service.ports) {
-        PortRenderer{port, settings, large, rules}.render();
+        PortRenderer renderer{port, settings, large, rules};
+        renderer.dispatch();
+        renderer.chains();
     }
+    return rules;
+}
+
+ServiceRules render_shared(const ServicePlan& service, const PlanSettings& settings) {
+    ServiceRules rules;
+    for (const PortPlan& port : service.ports) PortRenderer{port, settings, true, rules}.dispatch();
     return rules;
 }
 

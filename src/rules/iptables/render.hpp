@@ -17,6 +17,8 @@ std::string endpoint_chain_name(const PortPlan& port, const PlanEndpoint& endpoi
 BaseRules render_base(const PlanSettings& settings);
 /// `large`: no comments on endpoint rules (more than large_cluster_endpoints endpoints).
 ServiceRules render_service(const ServicePlan& service, const PlanSettings& settings, bool large);
+/// Only its rules in chains that all Services share, which cost a fraction of the others.
+ServiceRules render_shared(const ServicePlan& service, const PlanSettings& settings);
 
 /// The whole plan as iptables-restore text: what `nameplane render --to iptables-restore` prints
 /// and what `iptables-restore --noflush` accepts, in the shape that kube-proxy writes. After that
