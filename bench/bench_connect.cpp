@@ -5,7 +5,8 @@
 //     ninja -C build bench/bench_connect && build/bench/bench_connect [SERVICES...]
 //
 // Medians of TCP connections in microseconds; each round measures all four, and the median of
-// rounds is printed with the least and the most.
+// rounds is printed with the least and the most; at the end, how many times that of the first
+// number of Services the last one has.
 
 #include "connect_bench.hpp"
 #include "rules/iptables/apply.hpp"
@@ -60,7 +61,9 @@ std::unique_ptr<rules::RuleWriter> iptables() {
     return std::move(*made);
 }
 
-void measure(std::size_t count) {
+using Medians = std::array<double, 4>;
+
+Medians measure(std::size_t count) {
     const SystemClock clock;
     services::Store store{{}, clock};
     fill(store, {.services = count, .endpoints = 1});
@@ -80,12 +83,16 @@ void measure(std::size_t count) {
             times[i].push_back(places[i]->connect_us(last));
     }
     std::printf("%8zu", count);
-    for (std::vector<double>& all : times) {
+    Medians medians{};
+    for (std::size_t i = 0; i < times.size(); ++i) {
+        std::vector<double>& all = times[i];
         std::ranges::sort(all);
-        std::printf("  %6.1f (%.1f to %.1f)", all[all.size() / 2], all.front(), all.back());
+        medians[i] = all[all.size() / 2];
+        std::printf("  %6.1f (%.1f to %.1f)", medians[i], all.front(), all.back());
     }
     std::printf("\n");
     std::fflush(stdout);
+    return medians;
 }
 
 }  // namespace
@@ -97,9 +104,14 @@ int main(int argc, char** argv) {
     }
     std::vector<std::size_t> counts;
     for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
-    if (counts.empty()) counts = {100, 1'000, 10'000};
+    if (counts.empty()) counts = {10, 100, 1'000, 10'000};
     std::printf("Services  iptables, linear      iptables, tree        nftables              "
                 "nftables, affinity\n");
-    for (const std::size_t count : counts) measure(count);
+    std::vector<Medians> all;
+    for (const std::size_t count : counts) all.push_back(measure(count));
+    std::printf("last to first");
+    for (std::size_t i = 0; i < all.front().size(); ++i)
+        std::printf(" %20.2f", all.back()[i] / all.front()[i]);
+    std::printf("\n");
     return 0;
 }

@@ -4,7 +4,8 @@ own (a network namespace): CPU time, memory, and how long a change takes.
 
     bench/kube_proxy.py [--binary build/plain/src/agent/nameplane] [--sizes 100x10,1000x10]
                         [--proxies kube-proxy-iptables,nameplane-iptables,...] [--changes 50]
-                        [--give-up 600] [--roll 500]
+                        [--change-seconds 100] [--give-up 600] [--roll 500] [--minutes 0]
+                        [--out FILE] [--connect build/plain/bench/bench_connect]
 
 Needs root, etcd, the programs that tools/lib/control_plane.sh builds, and for kube-proxy-1.37-nftables the one
 that bench/kube-proxy/build builds. Runs in namespaces of its own.
@@ -12,7 +13,7 @@ that bench/kube-proxy/build builds. Runs in namespaces of its own.
   first      from the start of the process until the last Service is served; CPU time, its children's too
   change     one endpoint changes: from the API's answer until a new flow arrives at the new endpoint; the
              median, the 99th percentile, and CPU time of one. --changes of them, fewer where one takes long
-             (then 100 s worth of them, 3 at least)
+             (then --change-seconds worth of them, 3 at least)
   flow       what a new flow to a Service costs above one to the endpoint itself before any rule was there: of 40 Services,
              spread over all, the one that costs most (median of 200 flows)
   roll       an endpoint of each of --roll Services changes, as fast as the API server takes it: from the answer to
@@ -20,12 +21,18 @@ that bench/kube-proxy/build builds. Runs in namespaces of its own.
   memory     resident: at rest after `first`, and at most in all; of the process alone, without its children
 
 No sync period of kube-proxy delays anything: minSyncPeriod is 1ms in both modes.
+
+--minutes: the whole takes no longer than that, but for the last row's end; what does not come to its end says
+so. So what may take longest (kube-proxy-nftables of 1.35) is best the last of a size. --out: the tables as they
+are printed. --connect: bench_connect, run once after all, adds what a new connection costs with 10 Services
+and with 10,000.
 """
 import argparse
 import concurrent.futures
 import ctypes
 import os
 import pathlib
+import select
 import signal
 import socket
 import statistics
@@ -62,6 +69,7 @@ nftables: {minSyncPeriod: 1ms}
 PODS = ("10.127.0.1", "10.127.0.2")
 PORT = 9999
 FLOW_SERVICES = 40
+PROBES_UNDER_WAY = 50
 FLOWS = 200
 CLONE_NEWNET = 0x40000000
 
@@ -75,6 +83,10 @@ def options_given():
     parser.add_argument("--changes", type=int, default=50)
     parser.add_argument("--give-up", type=float, default=600, help="seconds for the first writing")
     parser.add_argument("--roll", type=int, default=500)
+    parser.add_argument("--change-seconds", type=float, default=100)
+    parser.add_argument("--minutes", type=float, default=0, help="for all of it; 0: any time")
+    parser.add_argument("--out", help="a file that also gets the tables")
+    parser.add_argument("--connect", help="bench_connect, to be run at the end")
     return parser.parse_args()
 
 
@@ -84,10 +96,12 @@ def cpu(pid):
     return sum(int(word) for word in fields[11:15]) / api_bench.TICKS
 
 
-def settle(pid):
+def settle(pid, deadline):
     """Until the process and its children do nothing for two seconds."""
     quiet = 0
     while quiet < 4:
+        if time.monotonic() > deadline:
+            raise TimeoutError
         before = cpu(pid)
         time.sleep(0.5)
         children = pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().strip()
@@ -132,6 +146,37 @@ def bound(client):
             return client.bind(("", next(api_bench.source_ports)))
         except OSError:
             continue  # somebody has it
+
+
+def time_of_arrival(address, port, target, deadline):
+    """When the first new flow to a Service arrived at `target`: a flow each millisecond, since a probe may be
+    lost (its own entry of the connection table is forgotten with those of the endpoint before)."""
+    probes = []
+    try:
+        while time.monotonic() < deadline:
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            client.setblocking(False)
+            bound(client)
+            probes.append(client)
+            try:
+                client.connect((address, port))
+                client.send(b"?")
+            except OSError:
+                pass  # refused: no rule leads anywhere
+            for ready in select.select(probes, [], [], 0.001)[0]:
+                try:
+                    if ready.recv(64).decode() == target:
+                        return time.monotonic()
+                except OSError:
+                    pass
+                probes.remove(ready)
+                ready.close()
+            while len(probes) > PROBES_UNDER_WAY:
+                probes.pop(0).close()
+        raise TimeoutError
+    finally:
+        for client in probes:
+            client.close()
 
 
 def flow_time(address, port):
@@ -249,8 +294,8 @@ class Run:
     def arrives_at(self, address):
         return self.inside.call(api_bench.arrives_at, address, 9)
 
-    def until(self, arrived, give_up):
-        deadline = time.monotonic() + give_up
+    def until(self, arrived):
+        deadline = min(time.monotonic() + self.given.give_up, self.given.deadline)
         while not arrived():
             if time.monotonic() > deadline:
                 raise TimeoutError
@@ -260,17 +305,19 @@ class Run:
         """Milliseconds of one."""
         target = PODS[(PODS.index(self.at) + 1) % 2]
         began = self.cluster.change(target)
-        self.until(lambda: self.arrives_at(self.cluster.change_ip) == target, self.given.give_up)
-        took = (time.monotonic() - began) * 1000
+        deadline = min(began + self.given.give_up, self.given.deadline)
+        took = (self.inside.call(time_of_arrival, self.cluster.change_ip, 9, target, deadline) -
+                began) * 1000
         self.at = target
         return took
 
     def changes(self):
         took = []
         used = cpu(self.process.pid)
-        while len(took) < self.given.changes and (len(took) < 3 or sum(took) < 100_000):
+        enough = self.given.change_seconds * 1000
+        while len(took) < self.given.changes and (len(took) < 3 or sum(took) < enough):
             took.append(self.one_change())
-        settle(self.process.pid)
+        settle(self.process.pid, self.given.deadline)
         used = (cpu(self.process.pid) - used) * 1000 / len(took)
         took.sort()
         return "%.1f / %.1f ms, %.1f ms CPU (%d)" % (
@@ -286,7 +333,7 @@ class Run:
         self.cluster.roll(min(self.given.roll, self.cluster.services), self.serial)
         written = time.monotonic() - began
         took = self.one_change()
-        settle(self.process.pid)
+        settle(self.process.pid, self.given.deadline)
         return "%.0f ms after %.1f s of writing, %.2f s CPU" % (
             took, written, cpu(self.process.pid) - used)
 
@@ -295,25 +342,42 @@ class Run:
         self.cluster.change(self.at)
         self.process = self._start()
         pid = self.process.pid
+        cells = []
+        rest = 0
         try:
             self.until(lambda: self.arrives_at(self.cluster.change_ip) == self.at and all(
-                self.arrives_at(address) for address in self.cluster.flow_ips), self.given.give_up)
+                self.arrives_at(address) for address in self.cluster.flow_ips))
             first = time.monotonic() - began
-            settle(pid)
+            settle(pid, self.given.deadline)
             (used, rest) = (cpu(pid), api_bench.status(pid, "VmRSS"))
-            cells = ["%.2f s, %.2f s CPU" % (first, used), self.changes(), self.flow(), self.roll(),
-                     "%.0f / %.0f MB" % (rest, api_bench.status(pid, "VmHWM"))]
+            cells.append("%.2f s, %.2f s CPU" % (first, used))
+            for measure in (self.changes, self.flow, self.roll):
+                cells.append(measure())
         except TimeoutError:
-            cells = ["not within %.0f s" % self.given.give_up]
+            cells.append("not within %.0f s" % (time.monotonic() - began))
         finally:
+            peak = api_bench.status(pid, "VmHWM") if self.process.poll() is None else 0
             self.stop()
-        return cells
+        cells += [""] * (4 - len(cells))
+        return [*cells, "%.0f / %.0f MB" % (rest, peak) if rest else "- / %.0f MB" % peak]
 
     def stop(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         for name in (self.node.name, self.node.name + "-pods"):
             subprocess.run(["ip", "netns", "delete", name], check=False)
+
+
+class Output:
+    """What is printed, also in a file if there is to be one."""
+
+    def __init__(self, path):
+        self.file = open(path, "w", encoding="utf-8") if path else None
+
+    def say(self, text):
+        for file in (sys.stdout, self.file):
+            if file:
+                print(text, file=file, flush=True)
 
 
 def main():
@@ -328,20 +392,25 @@ def main():
     names = given.proxies.split(",")
     if "kube-proxy-1.37-nftables" in names and not NEWER.exists():
         sys.exit("no newer kube-proxy: bench/kube-proxy/build makes it")
+    given.deadline = time.monotonic() + (given.minutes * 60 if given.minutes else 1e9)
     cluster_test.enter()
     cluster_test.run("mkdir", "-p", "/run/netns")
+    out = Output(given.out)
+    out.say("%s, Linux %s, load %.1f" % (time.strftime("%Y-%m-%d %H:%M"), os.uname().release,
+                                         os.getloadavg()[0]))
     serial = 0
     for size in given.sizes.split(","):
         began = time.monotonic()
         cluster = Cluster(size, (cluster_test, control_plane, proxy_pair))
-        print("\n%s, made in %.0f s\n\n| | first | change: median / p99 (of) | flow | roll | "
-              "memory: rest / peak |\n|---|---|---|---|---|---|" % (size, time.monotonic() - began),
-              flush=True)
+        out.say("\n%s, made in %.0f s\n\n| | first | change: median / p99 (of) | flow | roll | "
+                "memory: rest / peak |\n|---|---|---|---|---|---|" % (size, time.monotonic() - began))
         for name in names:
             serial += 1
-            print("| %s | %s |" % (name, " | ".join(Run(name, cluster, given, serial).row())),
-                  flush=True)
+            out.say("| %s | %s |" % (name, " | ".join(Run(name, cluster, given, serial).row())))
         cluster.stop()
+    if given.connect:
+        out.say("\n```\n%s```" % subprocess.run([given.connect], check=True, text=True,
+                                                stdout=subprocess.PIPE).stdout)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,10 @@ Result<pid_t> NftPrograms::restore(std::string_view text) const {
 
 Result<std::string> NftPrograms::run(const std::vector<std::string>& command,
                                      std::string_view input, pid_t& pid) const {
-    auto end = run_child(command, input, time_max_);
+    // It takes long for very many chains, in proportion to more than their number.
+    constexpr std::size_t octets_a_millisecond = 32;
+    const std::chrono::milliseconds more{input.size() / octets_a_millisecond};
+    auto end = run_child(command, input, time_max_ + more);
     if (!end) return std::move(end).error();
     if (end->status != 0) {
         return Error{kind_of(end->errors), command[0] + ": " + first_line(end->errors)};

@@ -20,7 +20,8 @@ struct NftIptablesOptions {
     /// "iptables-nft" in front of -restore and -save; "ip6tables-nft" for IPv6.
     std::string program = "iptables-nft";
     std::string program6 = "ip6tables-nft";
-    /// A program that takes longer is killed; the kernel then holds the tables that it committed.
+    /// A program that takes longer, and a millisecond for each 32 octets it is given, is killed;
+    /// the kernel then holds the tables that it committed.
     std::chrono::milliseconds time_max{120'000};
 };
 
