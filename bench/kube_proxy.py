@@ -152,8 +152,12 @@ def time_of_arrival(address, port, target, deadline):
     """When the first new flow to a Service arrived at `target`: a flow each millisecond, since a probe may be
     lost (its own entry of the connection table is forgotten with those of the endpoint before)."""
     probes = []
+    pause = 0.001
     try:
         while time.monotonic() < deadline:
+            # No port comes again while the connection table may know its last flow.
+            pause = min(pause * 1.01, 0.005)
+            again = time.monotonic() + pause
             client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             client.setblocking(False)
             bound(client)
@@ -163,14 +167,15 @@ def time_of_arrival(address, port, target, deadline):
                 client.send(b"?")
             except OSError:
                 pass  # refused: no rule leads anywhere
-            for ready in select.select(probes, [], [], 0.001)[0]:
-                try:
-                    if ready.recv(64).decode() == target:
-                        return time.monotonic()
-                except OSError:
-                    pass
-                probes.remove(ready)
-                ready.close()
+            while (left := again - time.monotonic()) > 0:
+                for ready in select.select(probes, [], [], left)[0]:
+                    try:
+                        if ready.recv(64).decode() == target:
+                            return time.monotonic()
+                    except OSError:
+                        pass
+                    probes.remove(ready)
+                    ready.close()
             while len(probes) > PROBES_UNDER_WAY:
                 probes.pop(0).close()
         raise TimeoutError
