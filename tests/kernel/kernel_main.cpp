@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
         std::printf("skipped: %s\n", why.c_str());
         return 77;
     }
+    const std::string lock = nameplane::test::own_lock_path();
     const int failed = Catch::Session().run(argc, argv);
-    ::unlink(nameplane::test::own_lock_path().c_str());
+    ::unlink(lock.c_str());
     return failed;
 }

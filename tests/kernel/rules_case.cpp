@@ -133,7 +133,8 @@ rules::Plan plan_of_everything(Family family) {
 }
 
 std::string own_lock_path() {
-    return "/tmp/nameplane-test-xtables-" + std::to_string(::getpid());
+    static const std::string path = "/tmp/nameplane-test-xtables-" + std::to_string(::getpid());
+    return path;
 }
 
 FakePrograms::FakePrograms(const std::string& script) : path_{own_lock_path() + "-fake"} {

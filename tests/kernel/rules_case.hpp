@@ -40,7 +40,8 @@ void finish(rules::Plan& plan);
 /// Every kind of Service that makes rules of its own, in one family.
 rules::Plan plan_of_everything(Family family);
 
-/// A lock file of this process, so that test runs do not wait for each other.
+/// A lock file of this run, so that test runs do not wait for each other; children use it, too,
+/// since who is killed would leave its own behind.
 std::string own_lock_path();
 
 /// Two programs, `path()`-restore and `path()`-save, that do what a shell script says.
