@@ -38,6 +38,13 @@ namespace {
 
 using Octets = std::span<const std::uint8_t>;
 
+/// Up to the first NUL, if there is one.
+std::string_view text_of(Octets octets) {
+    const auto end = std::ranges::find(octets, std::uint8_t{0});
+    return {reinterpret_cast<const char*>(octets.data()),
+            static_cast<std::size_t>(end - octets.begin())};
+}
+
 /// The attributes inside of one that is nested, by type.
 class Attributes {
 public:
@@ -56,10 +63,7 @@ public:
     }
     Octets operator[](std::size_t type) const { return all_[type]; }
     const std::vector<Octets>& each() const { return each_; }
-    std::string_view text(std::size_t type) const {
-        const auto* begin = reinterpret_cast<const char*>(all_[type].data());
-        return {begin, ::strnlen(begin, all_[type].size())};
-    }
+    std::string_view text(std::size_t type) const { return text_of(all_[type]); }
     std::uint32_t number(std::size_t type) const {
         std::uint32_t value = 0;
         if (all_[type].size() == sizeof value) std::memcpy(&value, all_[type].data(), sizeof value);
@@ -211,8 +215,7 @@ private:
         return true;
     }
     bool interface(Octets value, bool negated) {
-        const auto* text = reinterpret_cast<const char*>(value.data());
-        const std::string_view name{text, ::strnlen(text, value.size())};
+        const std::string_view name = text_of(value);
         add(interface_, "{} -i {}{}", negated ? " !" : "", name,
             name.size() == value.size() ? "+" : "");
         return true;
@@ -242,9 +245,8 @@ private:
         const Octets info = data[NFTA_MATCH_INFO];
         const std::uint32_t revision = data.number(NFTA_MATCH_REV);
         if (name == "comment") {
-            const auto* text = reinterpret_cast<const char*>(info.data());
             matches_ += " -m comment --comment ";
-            append_comment({text, ::strnlen(text, info.size())}, matches_);
+            append_comment(text_of(info), matches_);
             return revision == 0;
         }
         if (name == "conntrack" && revision == 3) return conntrack(info);
@@ -256,9 +258,8 @@ private:
         if (name == "udp" && revision == 0) return udp(info);
         if (name == "sctp" && revision == 0) return sctp(info);
         if (name == "nfacct") {
-            const auto* text = reinterpret_cast<const char*>(info.data());
             add(matches_, " -m nfacct --nfacct-name {}",
-                std::string_view{text, ::strnlen(text, std::min<std::size_t>(info.size(), 32))});
+                text_of(info.first(std::min<std::size_t>(info.size(), 32))));
             return true;
         }
         return false;
