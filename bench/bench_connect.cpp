@@ -2,7 +2,9 @@
 // tree dispatch, and through nftables without and with session affinity, in turn on one kernel.
 // Needs root; makes its own network namespaces.
 //
-//     ninja -C build bench/bench_connect && build/bench/bench_connect [SERVICES...]
+//     ninja -C build bench/bench_connect && build/bench/bench_connect [SERVICES[+REFUSED]...]
+//
+// REFUSED Services more have no endpoints: the filter has a rule for each.
 //
 // Medians of TCP connections in microseconds; each round measures all four, and the median of
 // rounds is printed with the least and the most; at the end, how many times that of the first
@@ -63,16 +65,19 @@ std::unique_ptr<rules::RuleWriter> iptables() {
 
 using Medians = std::array<double, 4>;
 
-Medians measure(std::size_t count) {
+Medians measure(const Size& size) {
+    const std::size_t count = size.services;
     const SystemClock clock;
     services::Store store{{}, clock};
-    fill(store, {.services = count, .endpoints = 1});
+    fill(store, size);
     const Place linear{iptables(), store, rules::Dispatch::linear};
     const Place tree{iptables(), store, rules::Dispatch::tree};
     const Place nftables{rules::nftables::make_nftables_writer(Family::ipv4), store,
                          rules::Dispatch::linear};
     services::Store sticky_store{{}, clock};
-    fill(sticky_store, {.services = count, .endpoints = 1, .affinity = true});
+    Size sticky_size = size;
+    sticky_size.affinity = true;
+    fill(sticky_store, sticky_size);
     const Place sticky{rules::nftables::make_nftables_writer(Family::ipv4), sticky_store,
                        rules::Dispatch::linear};
     const std::array places{&linear, &tree, &nftables, &sticky};
@@ -82,7 +87,9 @@ Medians measure(std::size_t count) {
         for (std::size_t i = 0; i < places.size(); ++i)
             times[i].push_back(places[i]->connect_us(last));
     }
-    std::printf("%8zu", count);
+    std::printf("%8s", (std::to_string(count) +
+                        (size.refused == 0 ? "" : "+" + std::to_string(size.refused)))
+                           .c_str());
     Medians medians{};
     for (std::size_t i = 0; i < times.size(); ++i) {
         std::vector<double>& all = times[i];
@@ -102,13 +109,21 @@ int main(int argc, char** argv) {
         std::printf("cannot measure: %s\n", why.c_str());
         return 1;
     }
-    std::vector<std::size_t> counts;
-    for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
-    if (counts.empty()) counts = {10, 100, 1'000, 10'000};
+    std::vector<Size> sizes;
+    for (int i = 1; i < argc; ++i) {
+        char* rest = nullptr;
+        Size& size =
+            sizes.emplace_back(Size{.services = std::strtoul(argv[i], &rest, 10), .endpoints = 1});
+        if (*rest == '+') size.refused = std::strtoul(rest + 1, nullptr, 10);
+    }
+    if (sizes.empty()) {
+        for (const std::size_t count : {10, 100, 1'000, 10'000})
+            sizes.push_back({.services = count, .endpoints = 1});
+    }
     std::printf("Services  iptables, linear      iptables, tree        nftables              "
                 "nftables, affinity\n");
     std::vector<Medians> all;
-    for (const std::size_t count : counts) all.push_back(measure(count));
+    for (const Size& size : sizes) all.push_back(measure(size));
     std::printf("last to first");
     for (std::size_t i = 0; i < all.front().size(); ++i)
         std::printf(" %20.2f", all.back()[i] / all.front()[i]);

@@ -26,6 +26,7 @@ struct Size {
     std::size_t services = 0;
     std::size_t endpoints = 0;
     bool affinity = false;
+    std::size_t refused = 0;  ///< further Services, without endpoints
 };
 
 inline IpAddress address(std::uint8_t net, std::size_t number) {
@@ -87,6 +88,13 @@ inline void fill(services::Store& store, const Size& size) {
         service.client_ip_affinity = size.affinity;
         must(store.apply(std::move(service)));
         put_slice(store, i, size.endpoints, true);
+    }
+    for (std::size_t i = 0; i < size.refused; ++i) {
+        services::Service service;
+        service.key = {"bench", "refused-" + std::to_string(i)};
+        service.cluster_ips = {address(10, 0x700000 + i)};
+        service.ports = {{.name = "http", .port = 80}};
+        must(store.apply(std::move(service)));
     }
 }
 
