@@ -172,6 +172,22 @@ TEST_CASE("changes of iptables-nft bring chains that differ, and end as if writt
         tree.services.erase(tree.services.begin() + 3);
         finish(tree);
         steps.push_back(tree);
+        // Filter's chains are divided, change together with nat's, and go.
+        auto refused = tree;
+        for (int i = 0; i < 60; ++i) {
+            auto port = port_plan("ns/r" + std::to_string(i),
+                                  (v4 ? "10.97.0." : "fd00:97::") + std::to_string(i + 1), {});
+            port.external_ips = {port.cluster_ip};
+            port.internal = port.external = rules::Unserved::reject;
+            refused.services.push_back(std::make_shared<const rules::ServicePlan>(
+                rules::ServicePlan{.ports = {std::move(port)}, .endpoint_count = 0}));
+        }
+        finish(refused);
+        steps.push_back(refused);
+        refused.services.resize(refused.services.size() - 57);
+        refused.services.erase(refused.services.begin());
+        finish(refused);
+        steps.push_back(refused);
         steps.push_back(plan);
         for (const rules::Plan& step : steps) {
             const auto applied = must(writer.apply(step));

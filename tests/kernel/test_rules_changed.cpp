@@ -134,6 +134,20 @@ TEST_CASE("endpoints to none and back, a Service gone and back: as if written fr
     }
 }
 
+namespace {
+
+/// A Service without endpoints that is refused at its cluster IP and an external IP, both
+/// `address`.
+std::shared_ptr<const rules::ServicePlan> unserved_at(const std::string& address, int number) {
+    auto port = port_plan("ns/r" + std::to_string(number), address, {});
+    port.external_ips = {port.cluster_ip};
+    port.internal = port.external = rules::Unserved::reject;
+    return std::make_shared<const rules::ServicePlan>(
+        rules::ServicePlan{.ports = {std::move(port)}, .endpoint_count = 0});
+}
+
+}  // namespace
+
 TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
     for (const Family family : families) {
         CAPTURE(to_string(family));
@@ -150,6 +164,8 @@ TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
                                    {v4 ? "10.244.0.1" : "fd00:244::1"})},
                         tree.settings);
             large.services.push_back(more.services[0]);
+            large.services.push_back(
+                unserved_at((v4 ? "10.97." : "fd00:97::") + last + std::to_string(i % 200), i));
         }
         finish(large);
         rules::Plan less = large;
@@ -170,8 +186,12 @@ TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
             CHECK_FALSE(again.wrote);
             CHECK(again.nat_rules == compared.nat_rules);
         }
-        CHECK(saved(netns, family, "nat").find(":KUBE-TREE-") != std::string::npos);
+        must(writer.apply(large));
+        for (const char* table : {"nat", "filter"})
+            CHECK(saved(netns, family, table).find(":KUBE-TREE-") != std::string::npos);
         REQUIRE(writer.clean());
+        for (const char* table : {"nat", "filter"})
+            CHECK(saved(netns, family, table).find(":KUBE-TREE-") == std::string::npos);
         CHECK(saved(netns, family, "nat").find("KUBE-") == std::string::npos);
     }
 }

@@ -1,3 +1,4 @@
+#include "rules/iptables/apply_pass.hpp"
 #include "rules/iptables/dispatch.hpp"
 #include "rules/iptables/render.hpp"
 #include "walk.hpp"
@@ -167,25 +168,24 @@ IptablesTracer::IptablesTracer(const rules::Plan& plan, std::set<IpAddress> loca
         add(TableName::filter, chain.name, chain.rules);
     for (const NamedChain& chain : base.nat_chains) add(TableName::nat, chain.name, chain.rules);
     for (const BaseJump& jump : base.jumps) add(jump.table, jump.built_in, {jump.rule});
-    Chain dispatched;
+    const bool tree = plan.settings.dispatch == rules::Dispatch::tree;
+    std::map<const SharedChain*, Chain> shared;
     for (const auto& service : plan.services) {
         const ServiceRules rules = render_service(*service, plan.settings, false);
-        add(TableName::filter, "KUBE-SERVICES", rules.filter_services);
-        add(TableName::filter, "KUBE-EXTERNAL-SERVICES", rules.filter_external_services);
-        add(TableName::filter, "KUBE-NODEPORTS", rules.filter_nodeports);
-        add(TableName::filter, "KUBE-PROXY-FIREWALL", rules.filter_proxy_firewall);
-        std::ranges::copy(rules.nat_services, std::back_inserter(dispatched));
-        add(TableName::nat, "KUBE-NODEPORTS", rules.nat_nodeports);
+        for (const SharedChain& chain : shared_chains)
+            std::ranges::copy(rules.*chain.rules, std::back_inserter(shared[&chain]));
         for (const NamedChain& chain : rules.nat_chains) {
             CHECK_FALSE(tables_[TableName::nat].contains(chain.name));
             add(TableName::nat, chain.name, chain.rules);
         }
     }
-    if (plan.settings.dispatch == rules::Dispatch::tree) {
-        for (const NamedChain& chain : divided(std::move(dispatched)))
-            add(TableName::nat, chain.name, chain.rules);
-    } else {
-        add(TableName::nat, "KUBE-SERVICES", dispatched);
+    for (auto& [chain, rules] : shared) {
+        if (!tree || !chain->tree) {
+            add(chain->table, std::string{chain->name}, rules);
+            continue;
+        }
+        for (const NamedChain& part : divided(*chain->tree, std::move(rules)))
+            add(chain->table, part.name, part.rules);
     }
     add(TableName::nat, "KUBE-SERVICES", base.nat_services_tail);
 }

@@ -178,8 +178,21 @@ rules::Plan in_a_tree(rules::Plan plan) {
         port.cluster_endpoints = {
             {.address = ip(v4 ? "10.244.99.1" : "fd00:244::99:1"), .port = 8080}};
         port.has_endpoints = true;
+        // The same addresses at a second port without endpoints, and guarded at a third.
+        rules::PortPlan refused = port;
+        refused.name += ":refused";
+        refused.port = 2;
+        refused.cluster_endpoints.clear();
+        refused.has_endpoints = false;
+        refused.internal = refused.external = rules::Unserved::reject;
+        rules::PortPlan guarded = port;
+        guarded.name += ":guarded";
+        guarded.port = 3;
+        guarded.load_balancer_ips = std::exchange(guarded.external_ips, {});
+        guarded.source_ranges = {cidr(v4 ? "10.0.0.0/8" : "fd00::/8")};
         plan.services.push_back(std::make_shared<rules::ServicePlan>(
-            rules::ServicePlan{.ports = {std::move(port)}, .endpoint_count = 1}));
+            rules::ServicePlan{.ports = {std::move(port), std::move(refused), std::move(guarded)},
+                               .endpoint_count = 2}));
     }
     return plan;
 }

@@ -19,7 +19,7 @@ bool is_ours(TableName table, std::string_view chain) noexcept {
     case TableName::nat:
         return std::ranges::count(nat, chain) != 0 || is_service_chain(chain) ||
                is_tree_chain(chain);
-    case TableName::filter: return std::ranges::count(filter, chain) != 0;
+    case TableName::filter: return std::ranges::count(filter, chain) != 0 || is_tree_chain(chain);
     case TableName::mangle:
     case TableName::raw: return false;
     }

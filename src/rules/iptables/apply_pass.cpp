@@ -81,10 +81,14 @@ Status Pass::add(std::shared_ptr<const ServicePlan> plan) {
     }
     record.hashes.shrink_to_fit();
     if (is_tree()) {
-        for (const Rule& rule : rules.nat_services) {
-            if (!features_.sctp && rule.protocol == services::Protocol::sctp) continue;
-            record.destinations.push_back(rule.destination->address());
+        for (const SharedChain& chain : shared_chains) {
+            if (!chain.tree) continue;
+            for (const Rule& rule : rules.*chain.rules) {
+                if (!features_.sctp && rule.protocol == services::Protocol::sctp) continue;
+                record.keys.push_back(tree_key(rule));
+            }
         }
+        record.keys.shrink_to_fit();
     }
     for (std::uint32_t chain = 0; chain < rules.nat_chains.size(); ++chain) {
         auto encoded = encode(rules.nat_chains[chain].rules);
@@ -164,10 +168,11 @@ Status Pass::edit_shared(Table& table, bool keep_old, TableEdit& edit) {
         std::uint32_t index;
     };
     const Family family = plan_->settings.family;
+    std::vector<ChainName> trees;
     for (std::size_t chain = 0; chain < shared_chains.size(); ++chain) {
         if (shared_chains[chain].table != table.name()) continue;
-        if (chain == 0 && is_tree()) {
-            if (auto done = edit_tree(table, edit); !done) return done;
+        if (is_tree() && shared_chains[chain].tree) {
+            if (auto done = edit_tree(table, chain, keep_old, trees, edit); !done) return done;
             continue;
         }
         std::vector<std::uint64_t> wanted;
@@ -199,11 +204,14 @@ Status Pass::edit_shared(Table& table, bool keep_old, TableEdit& edit) {
         if (done && done->removed != 0) edit.loses = true;
         if (auto noted = note(std::move(done), edit); !noted) return noted;
     }
-    return {};
+    // What a tree left that is none any more, whoever wrote it: it leads to what goes next.
+    if (keep_old || (!is_tree() && !full_)) return {};
+    return remove_stale_tree(table, std::move(trees), edit);
 }
 
-/// KUBE-SERVICES and the chains that it is divided into.
-Status Pass::edit_tree(Table& table, TableEdit& edit) {
+/// A shared chain and the chains that it is divided into, whose names are added to `trees`.
+Status Pass::edit_tree(Table& table, std::size_t chain, bool keep_old,
+                       std::vector<ChainName>& trees, TableEdit& edit) {
     struct Place {
         std::uint32_t service;
         std::uint32_t index;
@@ -211,33 +219,41 @@ Status Pass::edit_tree(Table& table, TableEdit& edit) {
     const Family family = plan_->settings.family;
     std::vector<Place> places;
     std::vector<std::uint64_t> hashes;
-    std::vector<IpAddress> destinations;
+    std::vector<TreeKey> keys;
     for (std::uint32_t service = 0; service < records_.size(); ++service) {
         const Record& record = records_[service];
-        for (std::uint32_t index = 0; index < record.counts[0]; ++index) {
+        std::size_t hash = 0;
+        std::size_t key = 0;
+        for (std::size_t before = 0; before < chain; ++before) {
+            hash += record.counts[before];
+            if (shared_chains[before].tree) key += record.counts[before];
+        }
+        for (std::uint32_t index = 0; index < record.counts[chain]; ++index) {
             places.push_back({service, index});
-            hashes.push_back(record.hashes[index]);
-            destinations.push_back(record.destinations[index]);
+            hashes.push_back(record.hashes[hash + index]);
+            keys.push_back(record.keys[key + index]);
         }
     }
-    const std::vector<TreeChain> tree = dispatch_tree(destinations);
+    const TreeRoot& root = *shared_chains[chain].tree;
+    const std::vector<TreeChain> tree = dispatch_tree(keys);
     std::vector<ChainName> names;
-    for (const TreeChain& chain : tree) {
+    for (const TreeChain& part : tree) {
         names.push_back(
-            chain_name(chain.network ? tree_chain_name(*chain.network) : services_chain));
+            chain_name(part.network ? tree_chain_name(root, *part.network) : root.chain));
     }
     if (auto made = make_tree_chains(table, names, edit); !made) return made;
-    tree_jumps_ = tree.size() - 1;
+    tree_jumps_[chain] = tree.size() - 1;
     for (std::size_t i = 0; i < tree.size(); ++i) {
         const std::vector<TreeEntry>& entries = tree[i].entries;
         Chain others;  // jumps, and the last rule of the root
         std::vector<std::size_t> jump_at(entries.size());
         for (std::size_t at = 0; at < entries.size(); ++at) {
             jump_at[at] = others.size();
-            if (entries[at].network) others.push_back(tree_jump(*entries[at].network));
+            if (entries[at].network) others.push_back(tree_jump(root, *entries[at].network));
         }
         const std::size_t jumps = others.size();
-        if (i == 0) std::ranges::copy(base_.nat_services_tail, std::back_inserter(others));
+        if (i == 0 && chain == 0)
+            std::ranges::copy(base_.nat_services_tail, std::back_inserter(others));
         auto encoded = encode(others);
         if (!encoded) return std::move(encoded).error();
         const auto hash_of_other = [&](std::size_t other) {
@@ -254,12 +270,15 @@ Status Pass::edit_tree(Table& table, TableEdit& edit) {
             if (at >= entries.size()) return (*encoded)[jumps + at - entries.size()];
             if (entries[at].network) return (*encoded)[jump_at[at]];
             const Place place = places[entries[at].rule];
-            return shared_rule(place.service, 0, place.index);
+            return shared_rule(place.service, chain, place.index);
         };
-        auto noted = note(edit_chain(table, names[i].data(), wanted, rule, Others::remove), edit);
-        if (!noted) return noted;
+        auto done = edit_chain(table, names[i].data(), wanted, rule,
+                               keep_old ? Others::keep : Others::remove);
+        if (done && done->removed != 0) edit.loses = true;
+        if (auto noted = note(std::move(done), edit); !noted) return noted;
     }
-    return remove_stale_tree(table, std::move(names), edit);
+    trees.insert(trees.end(), names.begin(), names.end());
+    return {};
 }
 
 /// `names`: the root first, which is there.
@@ -285,6 +304,7 @@ Status Pass::remove_stale_tree(Table& table, std::vector<ChainName> wanted, Tabl
         if (!std::ranges::binary_search(wanted, chain_name(chain)))
             stale.push_back(chain_name(chain));
     });
+    if (!stale.empty()) edit.loses = true;
     return remove_chains(table, stale, edit);
 }
 
@@ -377,8 +397,6 @@ Result<TableEdit> Pass::edit_nat(Table& table) {
     if (done) done = edit_own_chains(table, there, edit);
     if (done) done = edit_shared(table, false, edit);
     if (done) done = edit_jumps(table, edit);
-    // What a tree left that is none any more, whoever wrote it: it leads to what goes next.
-    if (done && full_ && !is_tree()) done = remove_stale_tree(table, {}, edit);
     if (done) done = remove_stale(table, there, edit);
     if (!done) return std::move(done).error();
     return edit;
@@ -405,13 +423,16 @@ std::size_t Pass::rules_in(TableName table) const {
     std::size_t rules = 0;
     const auto& base = table == TableName::nat ? base_.nat_chains : base_.filter_chains;
     for (const NamedChain& chain : base) rules += chain.rules.size();
-    if (table == TableName::nat) rules += base_.nat_services_tail.size() + tree_jumps_;
+    if (table == TableName::nat) rules += base_.nat_services_tail.size();
     for (const BaseJump& jump : base_.jumps) rules += jump.table == table ? 1U : 0U;
     for (const Record& record : records_) {
         if (table == TableName::nat) rules += record.own_rules;
         for (std::size_t i = 0; i < shared_chains.size(); ++i) {
             if (shared_chains[i].table == table) rules += record.counts[i];
         }
+    }
+    for (std::size_t i = 0; i < shared_chains.size(); ++i) {
+        if (shared_chains[i].table == table) rules += tree_jumps_[i];
     }
     return rules;
 }

@@ -3,6 +3,7 @@
 // memory, which are apply.cpp's. Private to src/rules/iptables.
 
 #include "rules/iptables/apply_chain.hpp"
+#include "rules/iptables/dispatch.hpp"
 #include "rules/iptables/encode.hpp"
 #include "rules/iptables/render.hpp"
 #include "rules/iptables/table.hpp"
@@ -23,15 +24,18 @@ struct SharedChain {
     TableName table;
     std::string_view name;
     Chain ServiceRules::*rules;
+    std::optional<TreeRoot> tree{};  ///< how it is divided with Dispatch::tree, if it is
 };
 inline constexpr std::array shared_chains{
-    SharedChain{TableName::nat, "KUBE-SERVICES", &ServiceRules::nat_services},
+    SharedChain{TableName::nat, "KUBE-SERVICES", &ServiceRules::nat_services, nat_services_root},
     SharedChain{TableName::nat, "KUBE-NODEPORTS", &ServiceRules::nat_nodeports},
-    SharedChain{TableName::filter, "KUBE-SERVICES", &ServiceRules::filter_services},
+    SharedChain{TableName::filter, "KUBE-SERVICES", &ServiceRules::filter_services,
+                filter_services_root},
     SharedChain{TableName::filter, "KUBE-EXTERNAL-SERVICES",
-                &ServiceRules::filter_external_services},
+                &ServiceRules::filter_external_services, external_services_root},
     SharedChain{TableName::filter, "KUBE-NODEPORTS", &ServiceRules::filter_nodeports},
-    SharedChain{TableName::filter, "KUBE-PROXY-FIREWALL", &ServiceRules::filter_proxy_firewall},
+    SharedChain{TableName::filter, "KUBE-PROXY-FIREWALL", &ServiceRules::filter_proxy_firewall,
+                proxy_firewall_root},
 };
 
 /// Chains that belong to the kubelet as well: we add to them and never take away.
@@ -40,7 +44,7 @@ bool is_shared_with_kubelet(std::string_view chain) noexcept;
 /// by an earlier run or by kube-proxy.
 bool is_service_chain(std::string_view chain) noexcept;
 
-/// KUBE-TREE-: a part of KUBE-SERVICES with dispatch = "tree".
+/// KUBE-TREE-: a part of a chain that is divided with dispatch = "tree".
 bool is_tree_chain(std::string_view chain) noexcept;
 
 /// Whether a chain is ours alone, or kube-proxy's. KUBE-FIREWALL is not among them: it is the
@@ -62,15 +66,15 @@ struct OwnChain {
 };
 
 /// What is remembered of one Service that is in the kernel: about 100 octets and one for each of
-/// its rules in shared chains times eight, or times 28 in a tree. Its own chains are made from
-/// `plan` again when needed.
+/// its rules in shared chains times eight, and for each in a tree 24 more. Its own chains are made
+/// from `plan` again when needed.
 struct Record {
     std::shared_ptr<const ServicePlan> plan;
     std::array<std::uint16_t, shared_chains.size()> counts{};  ///< rules in each shared chain
     std::vector<std::uint64_t> hashes;                         ///< of those rules, chain by chain
     std::uint32_t own_rules = 0;
-    /// Of the rules in the first shared chain; only with Dispatch::tree.
-    std::vector<IpAddress> destinations;
+    /// Of the rules in chains that are divided, chain by chain; only with Dispatch::tree.
+    std::vector<TreeKey> keys;
 };
 
 /// What changed in one table.
@@ -115,7 +119,8 @@ private:
     Status edit_base(Table& table, const std::vector<NamedChain>& chains, TableEdit& edit) const;
     Status edit_jumps(Table& table, TableEdit& edit) const;
     Status edit_shared(Table& table, bool keep_old, TableEdit& edit);
-    Status edit_tree(Table& table, TableEdit& edit);
+    Status edit_tree(Table& table, std::size_t chain, bool keep_old, std::vector<ChainName>& wanted,
+                     TableEdit& edit);
     static Status make_tree_chains(Table& table, const std::vector<ChainName>& names,
                                    TableEdit& edit);
     static Status remove_stale_tree(Table& table, std::vector<ChainName> wanted, TableEdit& edit);
@@ -132,7 +137,7 @@ private:
     bool full_;
     bool large_;
     bool drifted_ = false;
-    std::size_t tree_jumps_ = 0;
+    std::array<std::size_t, shared_chains.size()> tree_jumps_{};
     BaseRules base_;
     std::vector<Record> records_;
     std::vector<std::uint32_t> changed_;  ///< indices of records_ that are new or different

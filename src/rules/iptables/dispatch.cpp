@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <numeric>
+#include <set>
 #include <utility>
+#include <variant>
 
 namespace nameplane::rules::iptables {
 namespace {
@@ -92,30 +95,63 @@ std::vector<TreeChain> dispatch_tree(std::span<const IpAddress> destinations) {
     return TreeBuilder{destinations}.build();
 }
 
-std::string tree_chain_name(const Cidr& network) {
-    return chain_name(tree_prefix, hash_of(network.to_string()));
+std::vector<TreeChain> dispatch_tree(std::span<const TreeKey> rules) {
+    std::vector<IpAddress> destinations;
+    std::vector<std::size_t> divided;
+    std::vector<std::size_t> kept;
+    std::set<std::pair<services::Protocol, std::uint16_t>> anywhere;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        const TreeKey& rule = rules[i];
+        if (!rule.destination) anywhere.emplace(rule.protocol, rule.port);
+        if (anywhere.contains({rule.protocol, rule.port})) {
+            kept.push_back(i);
+            continue;
+        }
+        divided.push_back(i);
+        destinations.push_back(*rule.destination);
+    }
+    std::vector<TreeChain> chains = dispatch_tree(destinations);
+    for (TreeChain& chain : chains) {
+        for (TreeEntry& entry : chain.entries) {
+            if (!entry.network) entry.rule = divided[entry.rule];
+        }
+    }
+    for (const std::size_t rule : kept) chains.front().entries.push_back({rule, std::nullopt});
+    return chains;
 }
 
-Rule tree_jump(const Cidr& network) {
+TreeKey tree_key(const Rule& rule) {
+    TreeKey key;
+    if (rule.destination) key.destination = rule.destination->address();
+    const auto port = std::ranges::find_if(
+        rule.matches, [](const Match& match) { return std::holds_alternative<DportMatch>(match); });
+    NP_CHECK(rule.protocol && port != rule.matches.end(), "a Service is asked for by its port");
+    key.protocol = *rule.protocol;
+    key.port = std::get<DportMatch>(*port).port;
+    return key;
+}
+
+std::string tree_chain_name(const TreeRoot& root, const Cidr& network) {
+    return chain_name(tree_prefix, hash_of(std::string{root.seed} + network.to_string()));
+}
+
+Rule tree_jump(const TreeRoot& root, const Cidr& network) {
     Rule rule;
     rule.destination = network;
-    rule.target = Jump{tree_chain_name(network)};
+    rule.target = Jump{tree_chain_name(root, network)};
     return rule;
 }
 
-std::vector<NamedChain> divided(Chain rules) {
-    std::vector<IpAddress> destinations;
-    destinations.reserve(rules.size());
-    for (const Rule& rule : rules) {
-        NP_CHECK(rule.destination.has_value(), "a Service is asked for by its address");
-        destinations.push_back(rule.destination->address());
-    }
+std::vector<NamedChain> divided(const TreeRoot& root, Chain rules) {
+    std::vector<TreeKey> keys;
+    keys.reserve(rules.size());
+    std::ranges::transform(rules, std::back_inserter(keys), tree_key);
     std::vector<NamedChain> chains;
-    for (const TreeChain& chain : dispatch_tree(destinations)) {
+    for (const TreeChain& chain : dispatch_tree(keys)) {
         NamedChain& made = chains.emplace_back();
-        made.name = chain.network ? tree_chain_name(*chain.network) : std::string{services_chain};
+        made.name = chain.network ? tree_chain_name(root, *chain.network) : std::string{root.chain};
         for (const TreeEntry& entry : chain.entries) {
-            made.rules.push_back(entry.network ? tree_jump(*entry.network)
+            made.rules.push_back(entry.network ? tree_jump(root, *entry.network)
                                                : std::move(rules[entry.rule]));
         }
     }

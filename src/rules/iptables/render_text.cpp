@@ -1,3 +1,4 @@
+#include "rules/iptables/apply_pass.hpp"
 #include "rules/iptables/dispatch.hpp"
 #include "rules/iptables/render.hpp"
 #include "rules/iptables/render_names.hpp"
@@ -205,6 +206,15 @@ struct TableText {
     }
 };
 
+/// Moves what stands in trees from the rules of one Service to those of all.
+void take_divided(ServiceRules& rules, ServiceRules& all) {
+    for (const SharedChain& shared : shared_chains) {
+        if (!shared.tree) continue;
+        std::ranges::move(std::exchange(rules.*shared.rules, {}),
+                          std::back_inserter(all.*shared.rules));
+    }
+}
+
 }  // namespace
 
 std::string to_text(const Rule& rule) {
@@ -218,7 +228,7 @@ std::string to_restore_text(const Plan& plan) {
     const bool large = plan.endpoint_count > large_cluster_endpoints;
     const BaseRules base = render_base(plan.settings);
     const bool tree = plan.settings.dispatch == Dispatch::tree;
-    Chain dispatched;  // of the tree
+    ServiceRules dispatched;  // of the trees
     TableText filter;
     TableText nat;
     TableText mangle;
@@ -231,21 +241,22 @@ std::string to_restore_text(const Plan& plan) {
     mangle.add(base.mangle_chains);
     for (const auto& service : plan.services) {
         ServiceRules rules = render_service(*service, plan.settings, large);
+        if (tree) take_divided(rules, dispatched);
         filter.add(services_chain, rules.filter_services);
         filter.add(external_services_chain, rules.filter_external_services);
         filter.add(nodeports_chain, rules.filter_nodeports);
         filter.add(proxy_firewall_chain, rules.filter_proxy_firewall);
-        if (tree) {
-            std::ranges::move(rules.nat_services, std::back_inserter(dispatched));
-        } else {
-            nat.add(services_chain, rules.nat_services);
-        }
+        nat.add(services_chain, rules.nat_services);
         nat.add(nodeports_chain, rules.nat_nodeports);
         nat.add(rules.nat_chains);
     }
-    for (const NamedChain& chain : divided(std::move(dispatched))) {
-        if (chain.name != services_chain) nat.declare(chain.name);
-        nat.add(chain.name, chain.rules);
+    for (const SharedChain& shared : shared_chains) {
+        if (!shared.tree) continue;
+        TableText& text = shared.table == TableName::nat ? nat : filter;
+        for (const NamedChain& chain : divided(*shared.tree, std::move(dispatched.*shared.rules))) {
+            if (chain.name != shared.name) text.declare(chain.name);
+            text.add(chain.name, chain.rules);
+        }
     }
     nat.add(services_chain, base.nat_services_tail);
     for (const NamedChain& chain : base.filter_chains) {

@@ -83,25 +83,29 @@ private:
     std::string buffer_;
 };
 
-/// Chains to which all Services add rules, KUBE-SERVICES with its tree.
+/// Chains to which all Services add rules, with their trees.
 void add_shared(Content& content, const Plan& plan, Lines& lines) {
     const BaseRules base = render_base(plan.settings);
     const bool tree = plan.settings.dispatch == Dispatch::tree;
-    Chain dispatched;
+    ServiceRules dispatched;  // of the trees
     std::array<ChainLines*, shared_chains.size()> places{};
     for (std::size_t i = 0; i < shared_chains.size(); ++i)
         places[i] = &content[shared_chains[i].table][std::string{shared_chains[i].name}];
     for (const auto& service : plan.services) {
         ServiceRules rules = render_shared(*service, plan.settings);
-        if (tree)
-            std::ranges::move(std::exchange(rules.nat_services, {}),
-                              std::back_inserter(dispatched));
-        for (std::size_t i = 0; i < shared_chains.size(); ++i)
-            lines.add(*places[i], rules.*shared_chains[i].rules);
+        for (std::size_t i = 0; i < shared_chains.size(); ++i) {
+            Chain& made = rules.*shared_chains[i].rules;
+            if (tree && shared_chains[i].tree) {
+                std::ranges::move(made, std::back_inserter(dispatched.*shared_chains[i].rules));
+            } else {
+                lines.add(*places[i], made);
+            }
+        }
     }
-    if (tree) {
-        for (const NamedChain& chain : divided(std::move(dispatched)))
-            lines.add(content, TableName::nat, chain.name, chain.rules);
+    for (const SharedChain& shared : shared_chains) {
+        if (!tree || !shared.tree) continue;
+        for (const NamedChain& chain : divided(*shared.tree, std::move(dispatched.*shared.rules)))
+            lines.add(content, shared.table, chain.name, chain.rules);
     }
     lines.add(content, TableName::nat, services_chain, base.nat_services_tail);
 }
@@ -269,13 +273,25 @@ public:
         mangle_text.put(*change, Stage::whole);
         ++chains;
     }
+    /// A chain of filter that goes, or stays empty where others jump to it (`held`).
+    void filter_gone(std::string_view chain, bool held) { gone_.emplace_back(chain, held); }
     RestoreText finish() && {
-        RestoreText done{.text = {}, .chains = chains + filter_.size()};
-        const bool staged = !nat_text.empty() && std::ranges::any_of(filter_, &ChainChange::loses);
+        RestoreText done{.text = {}, .chains = chains + filter_.size() + gone_.size()};
+        const bool loses = !gone_.empty() || std::ranges::any_of(filter_, &ChainChange::loses);
+        const bool staged = !nat_text.empty() && loses;
         TableText last{TableName::filter};
         for (const ChainChange& change : filter_) {
             filter_text.put(change, staged ? Stage::gain : Stage::whole);
             if (staged) last.put(change, Stage::lose);
+        }
+        // Behind the rules that lead there.
+        for (const auto& [chain, held] : gone_) {
+            TableText& text = staged ? last : filter_text;
+            if (held) {
+                text.declare(chain);
+            } else {
+                text.remove(chain);
+            }
         }
         done.nat_written = nat_text.lines();
         done.filter_written = filter_text.lines() + last.lines() + mangle_text.lines();
@@ -292,6 +308,7 @@ public:
 
 private:
     std::vector<ChainChange> filter_;
+    std::vector<std::pair<std::string, bool>> gone_;
 };
 
 std::ptrdiff_t rules_in(const Content& content, TableName table) {
@@ -457,6 +474,10 @@ private:
             if (wanted_.contains(chain)) continue;
             const bool held = saved_.held.contains(chain);
             if (held && lines.empty()) continue;
+            if (chain.first == TableName::filter) {
+                assembly_.filter_gone(chain.second, held);
+                continue;
+            }
             if (held) {
                 text_of(chain.first).declare(chain.second);
             } else {
@@ -556,8 +577,15 @@ RestoreText text_of_changes(const Plan& before, const Plan& after) {
     const std::ptrdiff_t filter_rules =
         rules_in(to, TableName::filter) - rules_in(from, TableName::filter);
     Assembly assembly;
-    for (auto& [name, wanted] : to[TableName::filter])
-        assembly.filter(change_of(name, &from[TableName::filter][name], std::move(wanted)));
+    for (auto& [name, wanted] : to[TableName::filter]) {
+        const auto there = from[TableName::filter].find(name);
+        assembly.filter(change_of(name,
+                                  there == from[TableName::filter].end() ? nullptr : &there->second,
+                                  std::move(wanted)));
+    }
+    for (const auto& [name, there] : from[TableName::filter]) {
+        if (!to[TableName::filter].contains(name)) assembly.filter_gone(name, false);
+    }
     for (auto& [name, wanted] : to[TableName::nat]) {
         const auto there = from[TableName::nat].find(name);
         assembly.nat(change_of(name, there == from[TableName::nat].end() ? nullptr : &there->second,

@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <span>
 
 using namespace nameplane;
 using namespace nameplane::rules::iptables;
@@ -44,7 +45,8 @@ void walk(const std::map<std::string, const TreeChain*>& chains, const TreeChain
         if (!entry.network) {
             if (destinations[entry.rule] == address) done.rules.push_back(entry.rule);
         } else if (entry.network->contains(address)) {
-            walk(chains, *chains.at(tree_chain_name(*entry.network)), destinations, address, done);
+            walk(chains, *chains.at(tree_chain_name(nat_services_root, *entry.network)),
+                 destinations, address, done);
         }
     }
 }
@@ -54,7 +56,8 @@ struct Walker {
         : destinations{std::move(all)}, tree{dispatch_tree(destinations)} {
         for (const TreeChain& chain : tree) {
             if (chain.network)
-                CHECK(chains.emplace(tree_chain_name(*chain.network), &chain).second);
+                CHECK(chains.emplace(tree_chain_name(nat_services_root, *chain.network), &chain)
+                          .second);
         }
     }
     Walk operator()(const IpAddress& address) const {
@@ -70,7 +73,7 @@ struct Walker {
 }  // namespace
 
 TEST_CASE("few rules are not divided") {
-    CHECK(dispatch_tree({}).size() == 1);
+    CHECK(dispatch_tree(std::span<const IpAddress>{}).size() == 1);
     const auto few = addresses(undivided_rules_max);
     const auto tree = dispatch_tree(few);
     REQUIRE(tree.size() == 1);
@@ -127,13 +130,13 @@ TEST_CASE("an IPv6 network is divided where its addresses differ") {
 
 TEST_CASE("chains of a tree are named and led to by their network") {
     const Cidr network = *Cidr::parse("10.96.16.0/20");
-    const std::string name = tree_chain_name(network);
+    const std::string name = tree_chain_name(nat_services_root, network);
     CHECK(name.starts_with("KUBE-TREE-"));
     CHECK(name.size() == 26);
-    const Rule jump = tree_jump(network);
+    const Rule jump = tree_jump(nat_services_root, network);
     CHECK(jump.destination == network);
     CHECK(std::get<Jump>(jump.target).chain == name);
-    CHECK(tree_chain_name(*Cidr::parse("10.96.16.0/24")) != name);
+    CHECK(tree_chain_name(nat_services_root, *Cidr::parse("10.96.16.0/24")) != name);
 }
 
 TEST_CASE("one Service more leaves most chains as they were") {
@@ -146,7 +149,8 @@ TEST_CASE("one Service more leaves most chains as they were") {
                 inside.push_back(entry.network ? entry.network->address()
                                                : destinations[entry.rule]);
             }
-            chains.emplace(chain.network ? tree_chain_name(*chain.network) : "", inside);
+            chains.emplace(chain.network ? tree_chain_name(nat_services_root, *chain.network) : "",
+                           inside);
         }
         return chains;
     };
@@ -156,4 +160,100 @@ TEST_CASE("one Service more leaves most chains as they were") {
     std::size_t same = 0;
     for (const auto& chain : before) same += after.count(chain);
     CHECK(before.size() - same <= 4);
+}
+
+namespace {
+
+/// What packets meet in the chains of a tree, walked as the kernel does.
+struct Meeting {
+    std::size_t compared = 0;
+    std::vector<std::uint16_t> met;  ///< ordinals, in order
+};
+
+/// A rule for a port at `address` (nothing: any), told from others by the mark that it sets.
+Rule port_rule(const std::optional<IpAddress>& address, services::Protocol protocol,
+               std::uint16_t port, std::uint16_t ordinal) {
+    Rule rule;
+    if (address) rule.destination = *Cidr::make(*address, 32);
+    rule.protocol = protocol;
+    rule.matches = {DportMatch{port}};
+    rule.target = SetMark{.value = ordinal};
+    return rule;
+}
+
+void meet(const std::map<std::string, Chain>& chains, const std::string& chain,
+          const IpAddress& address, services::Protocol protocol, std::uint16_t port,
+          Meeting& done) {
+    for (const Rule& rule : chains.at(chain)) {
+        ++done.compared;
+        if (rule.destination && !rule.destination->contains(address)) continue;
+        if (const auto* jump = std::get_if<Jump>(&rule.target)) {
+            meet(chains, jump->chain, address, protocol, port, done);
+        } else if (rule.protocol == protocol &&
+                   std::get<DportMatch>(rule.matches[0]).port == port) {
+            done.met.push_back(static_cast<std::uint16_t>(std::get<SetMark>(rule.target).value));
+        }
+    }
+}
+
+std::map<std::string, Chain> by_name(std::vector<NamedChain> all) {
+    std::map<std::string, Chain> chains;
+    for (NamedChain& chain : all) CHECK(chains.emplace(chain.name, std::move(chain.rules)).second);
+    return chains;
+}
+
+}  // namespace
+
+TEST_CASE("rules for any address and those of addresses are met as in the list") {
+    using services::Protocol;
+    std::minstd_rand random{3};
+    const std::vector<IpAddress> all = addresses(200);
+    Chain rules;
+    for (std::uint16_t i = 0; i < 1'000; ++i) {
+        const bool anywhere = random() % 8 == 0;
+        rules.push_back(port_rule(anywhere ? std::nullopt : std::optional{all[random() % 200]},
+                                  random() % 2 == 0 ? Protocol::tcp : Protocol::udp,
+                                  static_cast<std::uint16_t>(1 + random() % 40), i));
+    }
+    const std::string root{external_services_root.chain};
+    const auto chains = by_name(divided(external_services_root, rules));
+    CHECK(chains.size() > 10);
+    const std::map<std::string, Chain> list{{root, rules}};
+    for (const IpAddress& address : all) {
+        for (std::uint16_t port = 1; port <= 40; ++port) {
+            for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
+                Meeting expected;
+                meet(list, root, address, protocol, port, expected);
+                Meeting done;
+                meet(chains, root, address, protocol, port, done);
+                REQUIRE(done.met == expected.met);
+            }
+        }
+    }
+}
+
+TEST_CASE("a Service's address behind another's node port stays divided") {
+    const auto all = addresses(2'000);
+    Chain rules;
+    for (std::uint16_t i = 0; i < 2'000; ++i) {
+        rules.push_back(port_rule(all[i], services::Protocol::tcp, 443, i));
+        if (i % 200 == 0)
+            rules.push_back(port_rule(std::nullopt, services::Protocol::tcp, 30'000, i));
+    }
+    const auto chains = by_name(divided(external_services_root, rules));
+    Meeting done;
+    meet(chains, "KUBE-EXTERNAL-SERVICES", all[1'999], services::Protocol::tcp, 443, done);
+    CHECK(done.met == std::vector<std::uint16_t>{1'999});
+    CHECK(done.compared <= 80);
+}
+
+TEST_CASE("chains of different trees have different names") {
+    const Cidr network = *Cidr::parse("10.96.16.0/20");
+    std::set<std::string> names;
+    for (const TreeRoot& root :
+         {nat_services_root, filter_services_root, external_services_root, proxy_firewall_root}) {
+        const std::string name = tree_chain_name(root, network);
+        CHECK(name.starts_with(tree_prefix));
+        CHECK(names.insert(name).second);
+    }
 }
