@@ -117,24 +117,30 @@ int on_entry(nf_conntrack_msg_type, nf_conntrack* entry, void* search) {
     return NFCT_CB_CONTINUE;
 }
 
-Result<Handle> open_conntrack() {
-    Handle handle{nfct_open(CONNTRACK, 0)};
-    if (!handle) return errno_error(errno, "open conntrack");
-    return handle;
-}
-
-Status dump(Family family, Search& search) {
-    auto handle = open_conntrack();
-    if (!handle) return std::move(handle).error();
-    nfct_callback_register(handle->get(), NFCT_T_ALL, on_entry, &search);
+Status dump(nfct_handle* handle, Family family, Search& search) {
     std::unique_ptr<nfct_filter_dump, void (*)(nfct_filter_dump*)> filter{nfct_filter_dump_create(),
                                                                           nfct_filter_dump_destroy};
     nfct_filter_dump_set_attr_u8(filter.get(), NFCT_FILTER_DUMP_L3NUM,
                                  family == Family::ipv4 ? AF_INET : AF_INET6);
-    if (nfct_query(handle->get(), NFCT_Q_DUMP_FILTER, filter.get()) < 0) {
-        return errno_error(errno, "read conntrack");
-    }
+    nfct_callback_register(handle, NFCT_T_ALL, on_entry, &search);
+    const int read = nfct_query(handle, NFCT_Q_DUMP_FILTER, filter.get());
+    const int reason = errno;
+    nfct_callback_unregister(handle);
+    if (read < 0) return errno_error(reason, "read conntrack");
     return {};
+}
+
+/// How many of them there still were.
+Result<std::size_t> remove(nfct_handle* handle, std::span<const Conntrack> entries) {
+    std::size_t removed = 0;
+    for (const Conntrack& entry : entries) {
+        if (nfct_query(handle, NFCT_Q_DESTROY, entry.get()) == 0) {
+            ++removed;
+        } else if (errno != ENOENT) {  // gone by itself meanwhile
+            return errno_error(errno, "delete from conntrack");
+        }
+    }
+    return removed;
 }
 
 }  // namespace
@@ -161,21 +167,35 @@ bool is_stale(std::span<const UdpFrontend> candidates, const SocketAddress& dest
     return !std::ranges::binary_search(found->endpoints, reply_source);
 }
 
-Result<std::size_t> forget_stale_flows(Family family, std::span<const UdpFrontend> candidates) {
+struct FlowTable::Socket {
+    Handle handle;
+};
+
+FlowTable::FlowTable() = default;
+FlowTable::~FlowTable() = default;
+
+Status FlowTable::open() {
+    if (socket_) return {};
+    Handle handle{nfct_open(CONNTRACK, 0)};
+    if (!handle) return errno_error(errno, "open conntrack");
+    socket_ = std::make_unique<Socket>(std::move(handle));
+    return {};
+}
+
+Result<std::size_t> FlowTable::forget_stale(Family family,
+                                            std::span<const UdpFrontend> candidates) {
     if (candidates.empty()) return std::size_t{0};
+    if (Status opened = open(); !opened) return std::move(opened).error();
     Search search{.family = family, .candidates = candidates, .stale = {}};
-    if (auto read = dump(family, search); !read) return std::move(read).error();
-    if (search.stale.empty()) return std::size_t{0};
-    auto handle = open_conntrack();
-    if (!handle) return std::move(handle).error();
-    std::size_t forgotten = 0;
-    for (const Conntrack& entry : search.stale) {
-        if (nfct_query(handle->get(), NFCT_Q_DESTROY, entry.get()) == 0) {
-            ++forgotten;
-        } else if (errno != ENOENT) {  // gone by itself meanwhile
-            return errno_error(errno, "delete from conntrack");
-        }
+    Status read = dump(socket_->handle.get(), family, search);
+    Result<std::size_t> forgotten = std::size_t{0};
+    if (read) {
+        forgotten = remove(socket_->handle.get(), search.stale);
+    } else {
+        forgotten = std::move(read).error();
     }
+    // Answers may still lie in it.
+    if (!forgotten) socket_.reset();
     return forgotten;
 }
 

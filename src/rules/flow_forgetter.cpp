@@ -10,6 +10,13 @@ namespace nameplane::rules {
 
 using std::chrono::milliseconds;
 
+FlowForgetter::Forget FlowForgetter::by_flow_table() {
+    return [table = std::make_shared<FlowTable>()](Family family,
+                                                   std::span<const UdpFrontend> candidates) {
+        return table->forget_stale(family, candidates);
+    };
+}
+
 FlowForgetter::FlowForgetter(Family family, FlowMetrics metrics, Forget forget,
                              milliseconds retry_first, milliseconds retry_max)
     : family_{family}, metrics_{metrics}, forget_{std::move(forget)}, retry_first_{retry_first},

@@ -31,10 +31,10 @@ public:
     using Forget =
         std::function<Result<std::size_t>(Family family, std::span<const UdpFrontend> candidates)>;
 
-    /// `forget` runs on a thread of its own, in the network namespace of the first offer(); what it
-    /// refuses is tried again after a pause that grows from `retry_first` to `retry_max`.
-    /// `metrics` must live longer.
-    FlowForgetter(Family family, FlowMetrics metrics, Forget forget = forget_stale_flows,
+    /// `forget` (a FlowTable's, unless it is given) runs on a thread of its own, in the network
+    /// namespace of the first offer(); what it refuses is tried again after a pause that grows from
+    /// `retry_first` to `retry_max`. `metrics` must live longer.
+    FlowForgetter(Family family, FlowMetrics metrics, Forget forget = by_flow_table(),
                   std::chrono::milliseconds retry_first = std::chrono::milliseconds{100},
                   std::chrono::milliseconds retry_max = std::chrono::seconds{30});
     /// Stops; what was not forgotten yet is found by the next start, which looks at everything.
@@ -45,6 +45,8 @@ public:
     void offer(std::shared_ptr<const Plan> plan, std::vector<IpAddress> node_addresses);
 
 private:
+    static Forget by_flow_table();
+
     struct Job {
         std::shared_ptr<const Plan> plan;
         std::vector<IpAddress> node_addresses;

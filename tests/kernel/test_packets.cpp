@@ -96,7 +96,7 @@ std::vector<IpAddress> node_addresses() {
 std::size_t forget(Family family, const rules::Plan* before, const rules::Plan& after) {
     Result<std::size_t> forgotten = Error{};
     lab().node().run([&] {
-        forgotten = rules::forget_stale_flows(
+        forgotten = rules::FlowTable{}.forget_stale(
             family, rules::stale_candidates(before, after, node_addresses()));
     });
     if (!forgotten) FAIL(forgotten.error().text);
