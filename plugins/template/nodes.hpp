@@ -53,11 +53,21 @@ struct Pipeline;
 
 /// One word of a command.
 struct Operand {
-    enum class Kind : std::uint8_t { constant, field, meta, dot, variable, function, pipeline };
+    /// `root`: a field of the data itself, whatever the dot is.
+    enum class Kind : std::uint8_t {
+        constant,
+        field,
+        root,
+        meta,
+        dot,
+        variable,
+        function,
+        pipeline
+    };
     Kind kind = Kind::constant;
     Value constant{};
     std::string text;               ///< what `constant` refers to
-    std::vector<std::string> path;  ///< of a field; behind a variable as well
+    std::vector<std::string> path;  ///< of a field; of the root: empty is all of it
     std::size_t variable = 0;
     Function function{};
     std::vector<Pipeline> pipeline;  ///< one, in parentheses

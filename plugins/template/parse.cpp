@@ -319,12 +319,9 @@ private:
         case Token::Kind::word: return word(token.text, first);
         case Token::Kind::field: return field(lexer, token);
         case Token::Kind::variable:
-            if (token.text.empty()) {
-                operand.kind = Operand::Kind::dot;
-            } else {
-                operand.kind = Operand::Kind::variable;
-                operand.variable = variable(token.text);
-            }
+            if (token.text.empty()) return root(lexer);
+            operand.kind = Operand::Kind::variable;
+            operand.variable = variable(token.text);
             return operand;
         case Token::Kind::sign:
             if (token.text == "(") {
@@ -351,6 +348,18 @@ private:
             operand.path.push_back(lexer.take().text);
         }
         if (operand.path == std::vector<std::string>{"Meta"}) operand.kind = Operand::Kind::meta;
+        return operand;
+    }
+
+    /// `$`, and what follows it.
+    Operand root(Lexer& lexer) {
+        Operand operand;
+        const Token& next = lexer.now();
+        if (next.kind == Token::Kind::field && !next.spaced && !next.text.empty()) {
+            const Token name = lexer.take();
+            operand = field(lexer, name);
+        }
+        if (operand.kind != Operand::Kind::meta) operand.kind = Operand::Kind::root;
         return operand;
     }
 

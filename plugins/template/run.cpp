@@ -130,6 +130,8 @@ private:
             if (value.kind == Value::Kind::text) value.text = operand.text;
             return true;
         case Operand::Kind::field: return dot_ == nullptr && data_.field(operand.path, value);
+        // All of it is no value, as where the dot is all of it.
+        case Operand::Kind::root: return !operand.path.empty() && data_.field(operand.path, value);
         case Operand::Kind::dot: value = dot_ == nullptr ? Value{} : *dot_; return dot_ != nullptr;
         case Operand::Kind::variable: value = variables_[operand.variable]; return true;
         case Operand::Kind::pipeline: return evaluate(operand.pipeline[0], value);
