@@ -2,8 +2,7 @@
 #include "rules/iptables/dispatch.hpp"
 #include "rules/iptables/render.hpp"
 #include "rules/iptables/render_names.hpp"
-
-#include <fmt/format.h>
+#include "rules/iptables/rule_words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,21 +12,12 @@
 namespace nameplane::rules::iptables {
 namespace {
 
-struct StateWord {
-    StateMatch::State state;
-    std::string_view word;
-};
-constexpr std::array state_words{
-    StateWord{StateMatch::invalid, "INVALID"}, StateWord{StateMatch::fresh, "NEW"},
-    StateWord{StateMatch::related, "RELATED"}, StateWord{StateMatch::established, "ESTABLISHED"},
-    StateWord{StateMatch::dnat, "DNAT"}};
-
 /// Writes the arguments of one rule to the end of a text, in the order in which kube-proxy writes
 /// them: address and interface stand behind the port where there is one, before a connection state,
 /// else behind all matches.
-class RuleText {
+class RuleText : RuleWords {
 public:
-    RuleText(const Rule& rule, std::string& out) : rule_{rule}, out_{out} {}
+    RuleText(const Rule& rule, std::string& out) : RuleWords{out}, rule_{rule} {}
 
     void write() {
         for (const Match& match : rule_.matches) {
@@ -40,14 +30,7 @@ public:
     }
 
 private:
-    template <class... Args>
-    void add(fmt::format_string<const Args&...> format, const Args&... args) {
-        fmt::vformat_to(std::back_inserter(out_), format, fmt::make_format_args(args...));
-    }
-    void add_words(std::string_view a, std::string_view b) {
-        out_ += a;
-        out_ += b;
-    }
+    using RuleWords::put;
 
     void put_protocol() {
         if (!rule_.protocol || std::exchange(protocol_done_, true)) return;
@@ -105,20 +88,11 @@ private:
     void put(const StateMatch& match) {
         put_destination();
         put_source();
-        out_ += match.negated ? " -m conntrack ! --ctstate" : " -m conntrack --ctstate";
-        char separator = ' ';
-        for (const auto& [state, word] : state_words) {
-            if ((match.states & state) == 0) continue;
-            out_ += std::exchange(separator, ',');
-            out_ += word;
-        }
+        put_states(match);
     }
     void put(const MarkMatch& match) {
         add(" -m mark{} --mark 0x{:08x}/0x{:08x}", match.negated ? " !" : "", match.value,
             match.mask);
-    }
-    void put(const LocalAddressMatch& match) {
-        out_ += match.source ? " -m addrtype --src-type LOCAL" : " -m addrtype --dst-type LOCAL";
     }
     void put(const RecentMatch& match) {
         add_words(" -m recent --name ", match.list);
@@ -134,32 +108,13 @@ private:
         add_words(" -m nfacct --nfacct-name ", match.name);
     }
 
-    void put(const NoTarget&) {}
-    void put(const Jump& target) { add_words(" -j ", target.chain); }
-    void put(const Verdict& target) {
-        switch (target) {
-        case Verdict::accept: out_ += " -j ACCEPT"; return;
-        case Verdict::drop: out_ += " -j DROP"; return;
-        case Verdict::return_: out_ += " -j RETURN"; return;
-        }
-    }
     void put(const Reject&) { out_ += " -j REJECT"; }
-    void put(const Dnat& target) {
-        std::array<char, PlanEndpoint::text_max> text{};
-        const PlanEndpoint endpoint{.address = target.address, .port = target.port};
-        out_ += " -j DNAT --to-destination ";
-        out_.append(text.data(), endpoint.write_text(text));
-    }
-    void put(const Masquerade& target) {
-        out_ += target.random_fully ? " -j MASQUERADE --random-fully" : " -j MASQUERADE";
-    }
     void put(const SetMark& target) {
         add(" -j MARK {} 0x{:08x}", target.exclusive ? "--xor-mark" : "--or-mark", target.value);
     }
     void put(const NoTrack&) { out_ += " -j NOTRACK"; }
 
     const Rule& rule_;
-    std::string& out_;
     bool protocol_done_ = false;
     bool destination_done_ = false;
     bool source_done_ = false;

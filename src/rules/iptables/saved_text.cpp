@@ -1,37 +1,25 @@
 #include "rules/iptables/saved_text.hpp"
 
+#include "rules/iptables/rule_words.hpp"
 #include "rules/nftables/xtables_rules.hpp"
 #include "rules/plan.hpp"
-
-#include <fmt/format.h>
 
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <iterator>
 #include <string_view>
-#include <utility>
 #include <variant>
 
 namespace nameplane::rules::iptables {
 namespace {
 
-struct StateWord {
-    StateMatch::State state;
-    std::string_view word;
-};
-constexpr std::array state_words{
-    StateWord{StateMatch::invalid, "INVALID"}, StateWord{StateMatch::fresh, "NEW"},
-    StateWord{StateMatch::related, "RELATED"}, StateWord{StateMatch::established, "ESTABLISHED"},
-    StateWord{StateMatch::dnat, "DNAT"}};
-
 /// The kernel has probabilities as fractions of this.
 constexpr double probability_one = 2147483648.0;
 
-class SavedText {
+class SavedText : RuleWords {
 public:
     SavedText(const Rule& rule, Family family, std::string& out)
-        : rule_{rule}, family_{family}, out_{out}, begin_{out.size()} {}
+        : RuleWords{out}, rule_{rule}, family_{family}, begin_{out.size()} {}
 
     void write() {
         put_network(" -s ", rule_.source, rule_.source_negated);
@@ -49,14 +37,7 @@ public:
     }
 
 private:
-    template <class... Args>
-    void add(fmt::format_string<const Args&...> format, const Args&... args) {
-        fmt::vformat_to(std::back_inserter(out_), format, fmt::make_format_args(args...));
-    }
-    void add_words(std::string_view a, std::string_view b) {
-        out_ += a;
-        out_ += b;
-    }
+    using RuleWords::put;
 
     void put_network(std::string_view option, const std::optional<Cidr>& network, bool negated) {
         if (!network || (network->prefix() == 0 && !negated)) return;
@@ -86,20 +67,9 @@ private:
         add(" -m statistic --mode random --probability {:.11f}",
             std::round(given * probability_one) / probability_one);
     }
-    void put(const StateMatch& match) {
-        out_ += match.negated ? " -m conntrack ! --ctstate" : " -m conntrack --ctstate";
-        char separator = ' ';
-        for (const auto& [state, word] : state_words) {
-            if ((match.states & state) == 0) continue;
-            out_ += std::exchange(separator, ',');
-            out_ += word;
-        }
-    }
+    void put(const StateMatch& match) { put_states(match); }
     void put(const MarkMatch& match) {
         add(" -m mark{} --mark 0x{:x}/0x{:x}", match.negated ? " !" : "", match.value, match.mask);
-    }
-    void put(const LocalAddressMatch& match) {
-        out_ += match.source ? " -m addrtype --src-type LOCAL" : " -m addrtype --dst-type LOCAL";
     }
     void put(const RecentMatch& match) {
         out_ += " -m recent";
@@ -115,27 +85,9 @@ private:
     }
     void put(const CounterMatch& match) { add_words(" -m nfacct --nfacct-name ", match.name); }
 
-    void put(const NoTarget&) {}
-    void put(const Jump& target) { add_words(" -j ", target.chain); }
-    void put(const Verdict& target) {
-        switch (target) {
-        case Verdict::accept: out_ += " -j ACCEPT"; return;
-        case Verdict::drop: out_ += " -j DROP"; return;
-        case Verdict::return_: out_ += " -j RETURN"; return;
-        }
-    }
     void put(const Reject&) {
         out_ += family_ == Family::ipv4 ? " -j REJECT --reject-with icmp-port-unreachable"
                                         : " -j REJECT --reject-with icmp6-port-unreachable";
-    }
-    void put(const Dnat& target) {
-        std::array<char, PlanEndpoint::text_max> text{};
-        const PlanEndpoint endpoint{.address = target.address, .port = target.port};
-        out_ += " -j DNAT --to-destination ";
-        out_.append(text.data(), endpoint.write_text(text));
-    }
-    void put(const Masquerade& target) {
-        out_ += target.random_fully ? " -j MASQUERADE --random-fully" : " -j MASQUERADE";
     }
     void put(const SetMark& target) {
         add(" -j MARK --set-xmark 0x{:x}/0x{:x}", target.value,
@@ -145,7 +97,6 @@ private:
 
     const Rule& rule_;
     Family family_;
-    std::string& out_;
     std::size_t begin_;
 };
 
