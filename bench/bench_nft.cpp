@@ -20,7 +20,6 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -161,20 +160,5 @@ int main(int argc, char** argv) {
         "    MB      MB      MB  connect",
         "x endpoints                   nothing            median      p99      all      one  "
         "before    rest    peak       us");
-    std::fflush(stdout);
-    for (const Size& size : sizes) {
-        const pid_t child = ::fork();  // memory of its own
-        if (child == 0) {
-            {
-                Run run{size};
-                run.measure();
-                run.print();
-            }
-            ::_exit(0);
-        }
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        if (status != 0) return 1;
-    }
-    return 0;
+    return measure_each<Run>(sizes);
 }

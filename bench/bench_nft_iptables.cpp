@@ -20,7 +20,6 @@
 #include <nameplane/base/clock.hpp>
 
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -188,20 +187,5 @@ int main(int argc, char** argv) {
                 "kube-      kube-      MB      MB      MB      MB",
                 "x endpoints            nothing    restart               proxy                "
                 "proxy  proxy all  before    rest    peak   child");
-    std::fflush(stdout);
-    for (const Size& size : sizes) {
-        const pid_t child = ::fork();  // memory of its own
-        if (child == 0) {
-            {
-                Run run{size};
-                run.measure();
-                run.print();
-            }
-            ::_exit(0);
-        }
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        if (status != 0) return 1;
-    }
-    return 0;
+    return measure_each<Run>(sizes);
 }

@@ -21,7 +21,6 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -220,18 +219,5 @@ int main(int argc, char** argv) {
         " replace  restore    clean      MB      MB      MB",
         "x endpoints     rules                  nothing  nothing              only   change "
         "    only      one           before   after    peak");
-    std::fflush(stdout);
-    for (const Size& size : sizes) {
-        const pid_t child = ::fork();  // memory of its own
-        if (child == 0) {
-            Run run{size};
-            run.measure();
-            run.print();
-            return 0;
-        }
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        if (status != 0) return 1;
-    }
-    return 0;
+    return measure_each<Run>(sizes);
 }

@@ -7,6 +7,7 @@
 #include <nameplane/base/result.hpp>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,28 @@ struct Size {
     bool affinity = false;
     std::size_t refused = 0;  ///< further Services, without endpoints
 };
+
+/// Measures and prints each size in a process of its own, so that it has its own memory. What
+/// main() returns.
+template <class Run> int measure_each(const std::vector<Size>& sizes) {
+    for (const Size& size : sizes) {
+        std::fflush(stdout);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            {
+                Run run{size};
+                run.measure();
+                run.print();
+            }
+            std::fflush(stdout);
+            ::_exit(0);
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        if (status != 0) return 1;
+    }
+    return 0;
+}
 
 inline IpAddress address(std::uint8_t net, std::size_t number) {
     return IpAddress::v4(net, static_cast<std::uint8_t>(number >> 16),
