@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """The checks, checked: small texts that must and must not raise a complaint."""
+import contextlib
+import io
+import json
 import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -85,6 +89,42 @@ class Summary(unittest.TestCase):
                                ((99, 0), [10, 0])]:
             self.assertEqual(ends(*there), shown, there)
         self.assertEqual(summary.end_of({"stdout": "a\nb\nc", "stderr": "d"}, 2), ["c", "d"])
+
+    def folder(self, **logs):
+        """A build folder whose logs say these results: (suite / name, result, what it printed)."""
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "meson-logs").mkdir()
+        for (base, tests) in logs.items():
+            (folder / "meson-logs" / (base + ".json")).write_text("".join(
+                json.dumps({"name": "nameplane:" + name, "result": result, "stdout": said}) + "\n"
+                for (name, result, said) in tests), encoding="utf-8")
+        return folder
+
+    def last_lines(self, folder):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            code = summary.main([folder])
+        return code, said.getvalue().splitlines()[-2:]
+
+    def test_what_is_run_again(self):
+        good, late = ("unit / dns", "OK", ""), ("integration / life", "FAIL", "late")
+        wrong = ("kernel / rules", "FAIL", "==1==ERROR: AddressSanitizer: heap")
+        for (tests, again) in [([good], []), ([good, late], ["life"]), ([late, wrong], []),
+                               ([("unit / net", "FAIL", "late"), late], []),
+                               ([("peers / p", "TIMEOUT", "")], ["p"]), ([late] * 4, [])]:
+            self.assertEqual(summary.to_run_again(self.folder(testlog=tests)), again, tests)
+
+    def test_a_failure_that_passes_alone_is_named(self):
+        tests = [("unit / dns", "OK", ""), ("integration / life", "FAIL", "late")]
+        life = "nameplane:integration / life"
+        for (again, code, verdict, count) in [
+                ([], 1, "failed %s: FAIL", "1 passed, 1 failed, 0 skipped"),
+                ([tests[1]], 1, "failed %s: FAIL", "1 passed, 1 failed, 0 skipped"),
+                ([("integration / life", "OK", "")], 0, "passed only when run alone %s",
+                 "2 passed, 0 failed, 0 skipped")]:
+            folder = self.folder(testlog=tests, again=again)
+            self.assertEqual(self.last_lines(folder),
+                             (code, [verdict % f"{folder}: {life}", count]))
 
 
 if __name__ == "__main__":
