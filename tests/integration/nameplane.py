@@ -1,7 +1,7 @@
 """What the integration tests share: a running agent, its log, and a DNS client.
 
-Standard library only. Nothing here sleeps: a test waits for a line of the log, for the port file's
-pipe, or for an answer.
+Standard library only. A test never asserts at once what another thread, another process or the kernel
+does in its own time: it waits for a line of the log or for an answer, or asks again until it is so.
 """
 
 import ctypes
@@ -20,11 +20,26 @@ import time
 import unittest
 
 BINARY = os.environ.get("NAMEPLANE", "nameplane")
-WAIT_S = 30  # for what is about to happen; machines that run tests are busy
+WAIT_S = 90  # for what is about to happen; machines that run tests are busy, sanitizers slow
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
 NAMES_OF_TYPES = {number: name for name, number in TYPES.items()}
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+
+
+def await_true(what, condition, seconds=WAIT_S, pause_s=0.05):
+    """Asks again and again until `condition` gives something true, and returns it. What it gave last is
+    part of the complaint if it never does; `what` may be a function that says more about it then."""
+    deadline = time.monotonic() + seconds
+    while True:
+        is_last = time.monotonic() > deadline
+        value = condition()
+        if value:
+            return value
+        if is_last:
+            said = what() if callable(what) else what
+            raise AssertionError("not within %d s: %s; last %r" % (seconds, said, value))
+        time.sleep(pause_s)
 
 
 class Reply:
@@ -221,6 +236,17 @@ class Agent:
             return (response.status, response.read().decode("utf-8"))
         finally:
             connection.close()
+
+    def await_page(self, page, *parts):
+        """The body of an admin page, once all `parts` are found in it as they are."""
+        seen = []
+
+        def has_all():
+            (_, body) = self.get(page)
+            seen[:] = [body]
+            return body if all(part in body for part in parts) else ""
+
+        return await_true(lambda: "%s with %r:\n%s" % (page, parts, seen[0]), has_all)
 
 
 class Namespace:
