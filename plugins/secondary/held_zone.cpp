@@ -21,11 +21,21 @@ std::chrono::milliseconds seconds(std::uint32_t count) noexcept {
 
 }  // namespace
 
+PlacePtr place_of(const ZoneSettings& zone) {
+    auto place = std::make_shared<Place>();
+    place->origin = zone.origin;
+    for (const SocketAddress& primary : zone.primaries) place->primaries.push_back(primary.address);
+    place->bell = zone.bell;
+    return place;
+}
+
 HeldZone::HeldZone(net::Loop& loop, ZoneSettings settings, std::shared_ptr<zone::Store> store,
                    const Counters& counters)
-    : loop_{loop}, settings_{std::move(settings)}, store_{std::move(store)}, counters_{counters},
-      due_{loop.timer([this] { check(); })}, expiry_{loop.timer([this] { expire(); })},
-      next_{loop.soon([this] { ended(std::exchange(result_, {})); })} {}
+    : loop_{loop}, settings_{std::move(settings)}, place_{place_of(settings_)},
+      store_{std::move(store)}, counters_{counters}, due_{loop.timer([this] { check(); })},
+      expiry_{loop.timer([this] { expire(); })}, next_{loop.soon([this] {
+          ended(std::exchange(result_, {}));
+      })} {}
 
 HeldZone::~HeldZone() = default;
 
@@ -38,7 +48,7 @@ void HeldZone::start() {
 }
 
 void HeldZone::check_now() {
-    was_notified_.store(false);
+    settings_.bell->answer();
     if (fetch_ != nullptr) {
         again_ = true;
         return;

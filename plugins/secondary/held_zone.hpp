@@ -5,11 +5,11 @@
 
 #include "net/loop.hpp"
 #include "plugins/secondary/fetch.hpp"
+#include "plugins/secondary/places.hpp"
 #include "zone/store.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/random.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -47,9 +47,11 @@ struct ZoneSettings {
     dns::Name origin;  ///< lower case
     std::vector<SocketAddress> primaries;
     std::shared_ptr<Legacy> legacy;
+    std::shared_ptr<Bell> bell = std::make_shared<Bell>();
 };
+PlacePtr place_of(const ZoneSettings& zone);
 
-/// Loop thread only, but for was_notified_.
+/// Loop thread only.
 class HeldZone {
 public:
     HeldZone(net::Loop& loop, ZoneSettings settings, std::shared_ptr<zone::Store> store,
@@ -59,8 +61,7 @@ public:
     void start();
     /// Checks now, or again when the check under way is over.
     void check_now();
-    /// Any thread: true if check_now() is to be called; false if that is coming already.
-    bool note_notify() noexcept { return !was_notified_.exchange(true); }
+    const PlacePtr& place() const noexcept { return place_; }
 
 private:
     using Milliseconds = std::chrono::milliseconds;
@@ -76,6 +77,7 @@ private:
 
     net::Loop& loop_;
     ZoneSettings settings_;
+    PlacePtr place_;
     std::shared_ptr<zone::Store> store_;
     Counters counters_;
     Random random_;
@@ -90,7 +92,6 @@ private:
     bool expired_ = false;
     bool again_ = false;       // a NOTIFY came during the check
     bool complained_ = false;  // the log knows of the failure
-    std::atomic<bool> was_notified_{false};
 };
 
 }  // namespace nameplane::plugins::secondary

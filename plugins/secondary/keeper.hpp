@@ -7,8 +7,9 @@
 #include "zone/store.hpp"
 #include <nameplane/base/metrics.hpp>
 
-#include <cstddef>
+#include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,14 +24,15 @@ public:
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;
 
-    /// A primary says that zone `i` has changed. Any thread; many at once are as good as one.
-    void notified(std::size_t i) noexcept;
+    /// A primary says that the zone of `place` has changed. Any thread; many at once are as good as
+    /// one.
+    void notified(const Place& place) noexcept;
 
 private:
     void run();
 
     net::Loop loop_;
-    std::vector<std::unique_ptr<HeldZone>> zones_;
+    std::map<std::string, std::unique_ptr<HeldZone>> zones_;  ///< by wire form
     std::thread thread_;
 };
 

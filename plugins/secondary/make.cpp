@@ -104,17 +104,18 @@ std::shared_ptr<Legacy> legacy_of(const ZoneSettings& zone, Setup& setup) {
         key, [](const Legacy&) { return true; }, make);
 }
 
+std::vector<secondary::PlacePtr> places_of(const std::vector<ZoneSettings>& zones) {
+    std::vector<secondary::PlacePtr> places;
+    for (const ZoneSettings& zone : zones) places.push_back(secondary::place_of(zone));
+    return places;
+}
+
 }  // namespace
 
 Secondary::Secondary(std::vector<ZoneSettings> zones, std::shared_ptr<zone::Store> store,
                      zone::Authority::Options options, Setup& setup)
-    : authority_{store, std::move(options)} {
+    : authority_{store, std::move(options)}, places_{setup.workers, places_of(zones)} {
     for (ZoneSettings& zone : zones) {
-        Place& place = places_.emplace_back();
-        place.origin = zone.origin;
-        for (const SocketAddress& primary : zone.primaries) {
-            place.primaries.push_back(primary.address);
-        }
         zone.legacy = legacy_of(zone, setup);
         if (const zone::ZonePtr there = zone.legacy->zone()) {
             store->put(there);

@@ -12,19 +12,12 @@ Step Secondary::ask(Query& query, Reply& reply) const noexcept {
 }
 
 Step Secondary::hear(Query& query, Reply& reply) const noexcept {
-    std::size_t best = places_.size();
-    for (std::size_t i = 0; i < places_.size(); ++i) {
-        if (!query.name().is_under(places_[i].origin)) continue;
-        if (best == places_.size() ||
-            places_[i].origin.view().size() > places_[best].origin.view().size()) {
-            best = i;
-        }
-    }
-    if (best == places_.size()) return Step::next;
+    const secondary::Place* const place = places_.at(query.worker()).find(query.name());
+    if (place == nullptr) return Step::next;
     // As CoreDNS: who is no primary of ours gets no answer at all.
-    const auto& primaries = places_[best].primaries;
+    const auto& primaries = place->primaries;
     if (std::ranges::find(primaries, query.client().address) == primaries.end()) return Step::drop;
-    if (keeper_ != nullptr) keeper_->notified(best);
+    if (keeper_ != nullptr) keeper_->notified(*place);
     reply.rcode = dns::Rcode::no_error;
     reply.authoritative = true;
     return Step::done;

@@ -6,8 +6,10 @@
 //     fetch        one question to one primary
 //     held_zone    when, from whom, until when
 //     keeper       the thread they run on
+//     places       which zone a NOTIFY is for
 
 #include "plugins/secondary/keeper.hpp"
+#include "plugins/secondary/places.hpp"
 #include "zone/authority.hpp"
 #include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
@@ -35,18 +37,13 @@ public:
     bool takes_unusual() const noexcept override { return true; }
 
 private:
-    struct Place {
-        dns::Name origin;
-        std::vector<IpAddress> primaries;
-    };
-
     Secondary(std::vector<secondary::ZoneSettings> zones, std::shared_ptr<zone::Store> store,
               zone::Authority::Options options, Setup& setup);
     Step hear(Query& query, Reply& reply) const noexcept;
 
     zone::Authority authority_;
-    std::vector<Place> places_;  // in the order of the keeper's zones
-    std::unique_ptr<secondary::Keeper> keeper_;
+    secondary::Places places_;
+    std::unique_ptr<secondary::Keeper> keeper_;  // last: it writes the places
 };
 
 }  // namespace nameplane::plugins
