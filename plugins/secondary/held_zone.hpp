@@ -4,6 +4,7 @@
 // to 10 s, until it is there; then refresh, retry and expire of its SOA, with a little chance.
 
 #include "net/loop.hpp"
+#include "plugins/secondary/catalog.hpp"
 #include "plugins/secondary/fetch.hpp"
 #include "plugins/secondary/places.hpp"
 #include "zone/store.hpp"
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,8 @@ struct ZoneSettings {
     std::vector<SocketAddress> primaries;
     std::shared_ptr<Legacy> legacy;
     std::shared_ptr<Bell> bell = std::make_shared<Bell>();
+    /// Set: the zone is a catalog, whose members are served, too, as far as this lets them.
+    std::optional<CatalogFilter> catalog = std::nullopt;
 };
 PlacePtr place_of(const ZoneSettings& zone);
 
