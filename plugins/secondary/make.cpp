@@ -6,13 +6,17 @@
 #include <nameplane/heirlooms.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace nameplane::plugins {
 
 namespace {
 
+using secondary::CatalogFilter;
 using secondary::Legacy;
 using secondary::ZoneSettings;
 
@@ -27,12 +31,12 @@ public:
                 wrong(statement, "'" + word + "', expected a zone");
         }
         if (statement.words.empty()) origins.assign(setup_.zones.begin(), setup_.zones.end());
-        std::vector<SocketAddress> primaries;
-        for (const Statement& line : statement.body) read_line(line, primaries);
-        if (primaries.empty()) {
+        ZoneSettings common;
+        for (const Statement& line : statement.body) read_line(line, common);
+        if (common.primaries.empty()) {
             return wrong(statement, "no primary, expected 'transfer from' and addresses");
         }
-        for (const dns::Name& origin : origins) add(statement, origin, primaries);
+        for (const dns::Name& origin : origins) add(statement, origin, common);
     }
 
     std::vector<ZoneSettings> take_zones() { return std::move(zones_); }
@@ -43,22 +47,48 @@ private:
         mistakes_.add(line.where, "secondary: " + std::string{text});
     }
 
-    void add(const Statement& statement, const dns::Name& origin,
-             const std::vector<SocketAddress>& primaries) {
+    void add(const Statement& statement, const dns::Name& origin, const ZoneSettings& common) {
         if (std::ranges::find(zones_, origin.lower(), &ZoneSettings::origin) != zones_.end()) {
             return wrong(statement, "zone '" + origin.to_string() + "', expected it once");
         }
-        zones_.push_back({.origin = origin.lower(), .primaries = primaries, .legacy = nullptr});
+        zones_.push_back({.origin = origin.lower(),
+                          .primaries = common.primaries,
+                          .legacy = nullptr,
+                          .catalog = common.catalog});
     }
 
-    void read_line(const Statement& line, std::vector<SocketAddress>& primaries) {
+    void read_line(const Statement& line, ZoneSettings& common) {
         const std::vector<std::string>& words = line.words;
-        if (words[0] == "transfer") return read_transfer(line, primaries);
+        if (words[0] == "transfer") return read_transfer(line, common.primaries);
         if (words[0] == "fallthrough") return read_fallthrough(line);
         if (words[0] == "catalog") {
+            read_catalog_line(line, common.catalog);
             return wrong(line, "'catalog', expected other options: catalog zones are not followed");
         }
         wrong(line, "'" + words[0] + "', expected 'transfer' or 'fallthrough'");
+    }
+
+    /// Several lines are as one with all their zones; one without zones takes all members.
+    void read_catalog_line(const Statement& line, std::optional<CatalogFilter>& catalog) {
+        CatalogFilter more;
+        for (std::size_t i = 1; i < line.words.size(); ++i) {
+            const std::string& word = line.words[i];
+            if (is_port(word) || !conf::add_zones(word, more.zones)) {
+                wrong(line, "catalog: '" + word + "', expected a zone");
+            }
+        }
+        if (!catalog) {
+            catalog = std::move(more);
+        } else if (catalog->zones.empty() || more.zones.empty()) {
+            catalog->zones.clear();
+        } else {
+            std::ranges::move(more.zones, std::back_inserter(catalog->zones));
+        }
+    }
+
+    /// ":" and "example.org:53", where CoreDNS leaves the port out; networks may have colons.
+    static bool is_port(std::string_view word) noexcept {
+        return word.find(':') != std::string_view::npos && word.find('/') == std::string_view::npos;
     }
 
     void read_transfer(const Statement& line, std::vector<SocketAddress>& primaries) {
