@@ -8,6 +8,7 @@ import ctypes
 import http.client
 import os
 import queue
+import random
 import re
 import shutil
 import signal
@@ -218,6 +219,21 @@ class Agent:
             client.sendto(query_bytes(name, type_name, edns=edns), (address, self.ports["dns"]))
             return Reply(client.recv(65535))
 
+    def await_data(self, name, data, type_name="A", over="udp"):
+        """The answer with that data. Where somebody else is asked for it, who may be late on a busy machine,
+        it may take more than one question."""
+        def answered():
+            reply = getattr(self, over)(name, type_name)
+            return reply if reply.data(type_name) == data else None
+        return await_true("%s %s is %s" % (name, type_name, data), answered)
+
+    def await_rcode(self, name, rcode, type_name="A"):
+        """The like of an answer with that rcode."""
+        def answered():
+            reply = self.udp(name, type_name)
+            return reply if reply.rcode == rcode else None
+        return await_true("%s %s is %s" % (name, type_name, rcode), answered)
+
     def connect(self, address="127.0.0.1"):
         return socket.create_connection((address, self.ports["dns"]), timeout=WAIT_S)
 
@@ -291,33 +307,43 @@ class Namespace:
         self.holder.stdout.close()
 
 
+_ports = []  # that this process has given out, each held by a socket of no other use
+
+
 def free_port():
-    """One that is free for UDP and TCP now."""
+    """One that is free for UDP and TCP on loopback, and that no other test is given while this process
+    lives. It is outside of the range that the kernel takes ports for connections from: who gives it up for
+    a moment gets it again."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        (low, high) = map(int, file.read().split())
+    ours = [port for port in range(10000, 30000) if not low <= port <= high] or range(10000, 65536)
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind(("127.0.0.1", 0))
-            port = udp.getsockname()[1]
-            with socket.socket() as tcp:
-                try:
-                    tcp.bind(("127.0.0.1", port))
-                    return port
-                except OSError:
-                    continue
+        port = random.choice(ours)
+        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            taken.bind("\0nameplane-test-port-%d" % port)  # goes with the process, however that ends
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            taken.close()
+            continue
+        _ports.append(taken)
+        return port
 
 
 def await_server(port, name):
     """Returns when what listens at PORT of loopback answers about NAME over UDP."""
-    deadline = time.monotonic() + WAIT_S
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.settimeout(0.2)
-        while time.monotonic() < deadline:
-            asker.sendto(query_bytes(name, "A"), ("127.0.0.1", port))
+    def answers():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.settimeout(1)
+            asker.connect(("127.0.0.1", port))
             try:
-                asker.recvfrom(512)
-                return
-            except OSError:
-                continue
-    raise AssertionError(f"nobody answers at port {port}")
+                asker.send(query_bytes(name, "A"))
+                return asker.recv(512)
+            except OSError:  # nobody there yet, or not quick enough
+                return None
+    await_true("somebody answers at port %d" % port, answers)
 
 
 class Server:

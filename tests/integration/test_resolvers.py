@@ -79,7 +79,8 @@ EXPECTED = {
     "nowhere.example.org": "no-name",
     "nowhere": "no-name",
 }
-QUICK_MS = 2000  # a resolver that is left without an answer waits for five seconds
+QUICK_MS = 2000  # a resolver that is left without an answer waits for 2.5 or five seconds
+TRIES = 5        # of what takes longer: left without an answer it would each time, a busy machine is late once
 
 
 class Resolvers(nameplane.AgentTest):
@@ -114,13 +115,20 @@ class Resolvers(nameplane.AgentTest):
         subprocess.run([compiler, *flags, "-O1", "-o", program, source], check=True)
         return program
 
-    def check_answers(self, output):
-        found = {}
-        for line in output.splitlines():
-            (answer, ms) = line.rsplit(" ms ", 1)
-            (name, said) = answer.split(" ", 1)
-            found[name] = said
-            self.assertLess(int(ms), QUICK_MS, line)
+    def check_answers(self, program, options=""):
+        (found, late) = ({}, list(EXPECTED))
+        for _ in range(TRIES):
+            output = self.run_as_pod([program, *late], options)
+            late = []
+            for line in output.splitlines():
+                (answer, ms) = line.rsplit(" ms ", 1)
+                (name, said) = answer.split(" ", 1)
+                found[name] = said
+                if int(ms) >= QUICK_MS:
+                    late.append(name)
+            if not late:
+                break
+        self.assertEqual(late, [], output)
         self.assertEqual(found, EXPECTED)
 
     def check_large(self, program, options=""):
@@ -133,12 +141,12 @@ class Resolvers(nameplane.AgentTest):
         program = self.compiled("cc")
         for options in ("", " single-request", " single-request-reopen", " use-vc", " edns0"):
             with self.subTest(options=options):
-                self.check_answers(self.run_as_pod([program, *EXPECTED], options))
+                self.check_answers(program, options)
                 self.assertEqual(self.check_large(program, options), 32)
 
     def test_musl(self):
         program = self.compiled("musl-gcc", "-static")
-        self.check_answers(self.run_as_pod([program, *EXPECTED]))
+        self.check_answers(program)
         # musl 1.2.3 does not ask again by TCP: it takes what is there.
         self.assertGreater(self.check_large(program), 10)
 

