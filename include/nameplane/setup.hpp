@@ -23,6 +23,7 @@ namespace nameplane {
 class Clock;
 class Heirlooms;
 class Options;
+class Plugin;
 namespace services {
 struct Selections;
 }
@@ -72,6 +73,8 @@ struct Setup {
     std::shared_ptr<zone::Directory> zones_served;
     /// What the plugins of the configuration before this one left; nullptr: none.
     Heirlooms* heirlooms = nullptr;
+    /// Makes a plugin of the agent's own that every chain begins with; nothing: there is none.
+    std::function<std::unique_ptr<const Plugin>()> first = {};
     /// What time it is, for tests; nullptr: the machine's. Outlives the plugins.
     const Clock* clock = nullptr;
 };

@@ -1,5 +1,7 @@
 #include "agent/agent.hpp"
 
+#include "acme/orders.hpp"
+#include "agent/acme_configs.hpp"
 #include "agent/admin.hpp"
 #include "agent/certificates.hpp"
 #include "agent/command_line.hpp"
@@ -19,6 +21,7 @@
 #include "agent/reload.hpp"
 #include "agent/rules_part.hpp"
 #include "agent/source_part.hpp"
+#include "base/file.hpp"
 #include "chain/builder.hpp"
 #include "chain/profile.hpp"
 #include "kube/folder.hpp"
@@ -137,6 +140,9 @@ struct Agent::Parts {
     ProxyPart proxy{config.start, local_node_name(config.start.node), rules, registry, clock};
     std::unique_ptr<SourcePart> source;
     std::vector<server::ListenAt> listening;  // as the layout of the chains numbers them
+    const std::shared_ptr<acme::Challenges> challenges = std::make_shared<acme::Challenges>();
+    acme::Orders orders{challenges, registry};
+    std::vector<conf::AcmeConfig> acme;
     Certificates certificates{loop, registry, [this] { use_terms(); }};
     Heirlooms heirlooms;
     std::optional<Published<chain::Chains>> chains;
@@ -269,6 +275,7 @@ struct Agent::Parts {
     struct Built {
         Listeners listeners;
         Certificates::All certificates;
+        std::vector<conf::AcmeConfig> acme;
         std::shared_ptr<const chain::Chains> chains;
     };
 
@@ -280,25 +287,28 @@ struct Agent::Parts {
         if (!listeners) return std::move(listeners).error();
         Result<Certificates::All> proofs = certificates.prepare(*listeners);
         if (!proofs) return std::move(proofs).error();
+        Result<std::vector<conf::AcmeConfig>> wanted = acme_of(runtime.servers);
+        if (!wanted) return std::move(wanted).error();
         std::vector<IpAddress> bound_to;
         for (const server::ListenAt& each : listeners->addresses) {
             bound_to.push_back(each.address.address);
         }
         const std::vector<IpAddress> own = own_addresses(machine, bound_to);
-        const Setup setup{.zones = {},
-                          .workers = workers,
-                          .metrics = registry,
-                          .own_addresses = own,
-                          .headless_elsewhere = config.start.api.headless_forward,
-                          .selections = &needs.selections,
-                          .background = &background,
-                          .line_log = &line_log,
-                          .services_synced = [this] { return names_synced(); },
-                          .heirlooms = &heirlooms};
+        Setup setup{.zones = {},
+                    .workers = workers,
+                    .metrics = registry,
+                    .own_addresses = own,
+                    .headless_elsewhere = config.start.api.headless_forward,
+                    .selections = &needs.selections,
+                    .background = &background,
+                    .line_log = &line_log,
+                    .services_synced = [this] { return names_synced(); },
+                    .heirlooms = &heirlooms};
+        if (!wanted->empty()) setup.first = [this] { return acme::answering(challenges); };
         auto made = chain::Chains::build(runtime.servers, setup, listeners->layout);
         if (!made) return std::move(made).error();
         return Built{std::move(listeners).value(), std::move(proofs).value(),
-                     std::move(made).value()};
+                     std::move(wanted).value(), std::move(made).value()};
     }
 
     void use(Built built) {
@@ -311,6 +321,8 @@ struct Agent::Parts {
         listening = built.listeners.addresses;
         certificates.adopt(std::move(built.certificates), built.listeners);
         use_terms();
+        acme = std::move(built.acme);
+        if (server) orders.use(acme);
     }
 
     void use_terms() {
@@ -498,7 +510,10 @@ Status Agent::start() {
     all.loop.on_signal(SIGINT, [&all] { all.stop("SIGINT"); });
     for (const int signal : {SIGHUP, SIGUSR1}) all.loop.on_signal(signal, [&all] { all.reload(); });
     if (Status read = all.source->start(); !read) return read;
-    if (all.server) all.server->start();
+    if (all.server) {
+        all.server->start();
+        all.orders.use(all.acme);
+    }
     all.admin->start();
     all.proxy_pages->start();
     all.start_health_check();
@@ -534,7 +549,7 @@ namespace {
 Status write_port_file(const std::string& path, const Agent& agent) {
     std::string text;
     for (const auto& [name, port] : agent.ports()) text += name + ' ' + std::to_string(port) + '\n';
-    return kube::write_file_atomically(path, text);
+    return write_file_atomically(path, text);
 }
 
 int failed(const Error& error, int code) {
@@ -599,7 +614,7 @@ int run_agent(RunCommand command) {
     }
     if (!command.pid_file.empty()) {
         const std::string text = std::to_string(::getpid()) + '\n';
-        if (const Status written = kube::write_file_atomically(command.pid_file, text); !written) {
+        if (const Status written = write_file_atomically(command.pid_file, text); !written) {
             return failed(written.error(), exit_failed);
         }
     }

@@ -1,5 +1,7 @@
 #include "agent/certificates.hpp"
 
+#include "acme/files.hpp"
+#include "agent/acme_configs.hpp"
 #include <nameplane/base/log.hpp>
 
 #include <sys/stat.h>
@@ -13,7 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Three calls of stat() a listener: cheap enough to be soon.
+/// A few calls of stat() a listener: cheap enough to be soon.
 constexpr milliseconds look_every{2000};
 
 Certificates::Identity identity_of(const std::string& path) {
@@ -23,9 +25,24 @@ Certificates::Identity identity_of(const std::string& path) {
             std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec};
 }
 
-std::array<Certificates::Identity, 3> files_of(const conf::TlsConfig& config) {
-    return {identity_of(config.certificate), identity_of(config.key),
-            identity_of(config.authority)};
+std::vector<net::TlsServer::Named> named_of(const conf::TlsConfig& config) {
+    std::vector<net::TlsServer::Named> all;
+    if (!config.acme) return all;
+    const acme::Files files{config.acme->storage, config.acme->directory, config.acme->email};
+    for (const std::string& domain : config.acme->domains) {
+        all.push_back({domain, files.certificate_of(domain), files.key_of(domain)});
+    }
+    return all;
+}
+
+std::vector<Certificates::Identity> files_of(const conf::TlsConfig& config) {
+    std::vector<Certificates::Identity> all{identity_of(config.certificate),
+                                            identity_of(config.key), identity_of(config.authority)};
+    for (const net::TlsServer::Named& each : named_of(config)) {
+        all.push_back(identity_of(each.certificate));
+        all.push_back(identity_of(each.key));
+    }
+    return all;
 }
 
 net::TlsServer::Clients clients_of(conf::ClientAuth wanted) noexcept {
@@ -44,6 +61,7 @@ Result<std::shared_ptr<const net::TlsServer>> read(const conf::TlsConfig& config
                                                    net::TlsServer::Inside inside) {
     return net::TlsServer::make({.certificate = config.certificate,
                                  .key = config.key,
+                                 .named = named_of(config),
                                  .authorities = config.authority,
                                  .clients = clients_of(config.client_auth),
                                  .keylog = config.keylog,
@@ -64,6 +82,11 @@ std::shared_ptr<const net::TlsServer> read_before(const Certificates::All& all,
         }
     }
     return nullptr;
+}
+
+// For the log.
+const std::string& name_of(const conf::TlsConfig& config) noexcept {
+    return config.acme ? config.acme->storage : config.certificate;
 }
 
 metrics::Counter& reads(metrics::Registry& metrics, const char* result) {
@@ -137,7 +160,7 @@ void Certificates::look() {
     std::vector<std::string> read_anew;
     for (std::optional<Held>& each : all_) {
         if (!each) continue;
-        const std::array<Identity, 3> now = files_of(each->wanted.config);
+        std::vector<Identity> now = files_of(each->wanted.config);
         if (now == each->seen) continue;
         // A pair that does not fit may be half written: it is tried again when it changes again.
         each->seen = now;
@@ -150,7 +173,7 @@ void Certificates::look() {
         }
         each->server = std::move(made).value();
         each->files = now;
-        read_anew.push_back(each->wanted.config.certificate);
+        read_anew.push_back(name_of(each->wanted.config));
         read_again_.add_shared();
     }
     if (read_anew.empty()) return;
@@ -162,14 +185,12 @@ Status try_certificates(const std::vector<conf::ServerConfig>& servers) {
     Mistakes mistakes;
     for (const conf::ServerConfig& server : servers) {
         if (!server.tls) continue;
-        conf::TlsConfig config = *server.tls;
+        conf::TlsConfig config = tls_of(server);
         config.keylog.clear();  // not to be made by a check
-        for (std::string* const path : {&config.certificate, &config.key, &config.authority}) {
-            *path = path_of(server, *path);
-        }
         auto made = read(config, net::TlsServer::Inside::dns);
         if (!made) mistakes.add(server.place.where, "tls: " + made.error().text);
     }
+    if (const auto acme = acme_of(servers); !acme) mistakes.add(acme.error());
     return mistakes.any() ? Status{mistakes.to_error()} : Status{};
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Certificates: what listeners prove to clients over TLS. Read with the configuration, and again
 // when their files change on disk, as cert-manager and a Secret's folder change them: connections
-// from then on see the new ones, without a restart or a reload.
+// from then on see the new ones, without a restart or a reload. So do those that ACME gives.
 
 #include "agent/listeners.hpp"
 #include "net/loop.hpp"
@@ -9,7 +9,6 @@
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/result.hpp>
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,8 +34,8 @@ public:
     struct Held {
         TlsWanted wanted;
         net::TlsServer::Inside inside = net::TlsServer::Inside::dns;
-        std::array<Identity, 3> files;  ///< that it was read from
-        std::array<Identity, 3> seen;   ///< when it was looked last
+        std::vector<Identity> files;  ///< that it was read from
+        std::vector<Identity> seen;   ///< when it was looked last
         std::shared_ptr<const net::TlsServer> server;
     };
     /// By listener; nothing where none is wanted.

@@ -6,6 +6,7 @@
 #include "agent/listeners.hpp"
 #include "agent/machine.hpp"
 #include "agent/node.hpp"
+#include "base/file.hpp"
 #include "chain/builder.hpp"
 #include "conf/print.hpp"
 #include "kube/folder.hpp"
@@ -212,7 +213,7 @@ int run_write_config(const WriteConfigCommand& command) {
         const Result<std::string> text = kube::read_file(path);
         if (text && is_kube_proxy_file(*text)) values = read_kube_proxy_file(*text, path).values;
     }
-    const Status written = kube::write_file_atomically(command.path, kube_proxy_yaml(values));
+    const Status written = write_file_atomically(command.path, kube_proxy_yaml(values));
     if (written) return exit_ok;
     complain(written.error().text);
     return exit_failed;

@@ -161,11 +161,7 @@ private:
             server.https_connections_max.value_or(terms.https_connections_max);
         const bool is_plain = found_.addresses[listener].protocol == server::Protocol::dns;
         if (is_plain || !server.tls) return;
-        conf::TlsConfig config = *server.tls;
-        for (std::string* const path :
-             {&config.certificate, &config.key, &config.authority, &config.keylog}) {
-            *path = path_of(server, *path);
-        }
+        conf::TlsConfig config = tls_of(server);
         std::optional<TlsWanted>& wanted = found_.tls[listener];
         if (wanted && wanted->config != config) {
             mistakes_.add(server.place.where,
@@ -224,6 +220,18 @@ private:
 std::string path_of(const conf::ServerConfig& server, const std::string& path) {
     return path.empty() || path.starts_with('/') || server.root.empty() ? path
                                                                         : server.root + '/' + path;
+}
+
+conf::TlsConfig tls_of(const conf::ServerConfig& server) {
+    conf::TlsConfig config = *server.tls;
+    std::vector<std::string*> paths{&config.certificate, &config.key, &config.authority,
+                                    &config.keylog};
+    if (config.acme) {
+        paths.push_back(&config.acme->storage);
+        paths.push_back(&config.acme->authority);
+    }
+    for (std::string* const path : paths) *path = path_of(server, *path);
+    return config;
 }
 
 Result<Listeners> listeners_of(const conf::DnsConfig& dns,

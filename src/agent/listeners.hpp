@@ -31,6 +31,9 @@ struct Listeners {
 /// `path` as the block means it.
 std::string path_of(const conf::ServerConfig& server, const std::string& path);
 
+/// What `tls` of the block says (it has one), with paths of the process.
+conf::TlsConfig tls_of(const conf::ServerConfig& server);
+
 /// `interfaces`: the addresses of this machine, for blocks that name interfaces. `running`: what is
 /// bound already, whose order stays; with it, another set of addresses is an error, since binding
 /// needs a restart.

@@ -3,6 +3,7 @@
 #include "agent/agent.hpp"
 #include "agent/node_local_config.hpp"
 #include "agent/node_local_network.hpp"
+#include "base/file.hpp"
 #include "kube/folder.hpp"
 #include <nameplane/base/log.hpp>
 
@@ -87,7 +88,7 @@ private:
         Result<std::string> filled = fill_template(*base, values_);
         if (!filled) return std::move(filled).error();
         if (*filled == written_) return false;
-        if (Status done = kube::write_file_atomically(path_, *filled); !done) {
+        if (Status done = write_file_atomically(path_, *filled); !done) {
             return std::move(done).error();
         }
         written_ = std::move(filled).value();

@@ -81,11 +81,13 @@ void add_mistake(const conf::ServerConfig& server, const conf::PluginConfig& plu
 
 Result<std::unique_ptr<const Chain>> build_chain(const conf::ServerConfig& server, Setup& setup,
                                                  Mistakes& mistakes) {
-    if (server.plugins.size() > plugins_in_chain_max) {
-        return Error{Errc::invalid, std::to_string(server.plugins.size()) + " plugins, at most " +
-                                        std::to_string(plugins_in_chain_max) + " fit in a chain"};
-    }
     std::vector<Link> links;
+    if (setup.first) links.push_back({setup.first(), "tls"});
+    if (links.size() + server.plugins.size() > plugins_in_chain_max) {
+        return Error{Errc::invalid, std::to_string(server.plugins.size()) + " plugins, at most " +
+                                        std::to_string(plugins_in_chain_max - links.size()) +
+                                        " fit in a chain"};
+    }
     for (const conf::PluginConfig& plugin : server.plugins) {
         const PluginKind* kind = kind_called(plugin.name);
         if (kind == nullptr) return Error{Errc::not_found, "no plugin is called " + plugin.name};

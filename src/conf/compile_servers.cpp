@@ -3,6 +3,7 @@
 #include "conf/directives.hpp"
 #include "conf/nearest.hpp"
 #include "conf/reader.hpp"
+#include "conf/tls_directive.hpp"
 #include "conf/values.hpp"
 #include "conf/zone_key.hpp"
 
@@ -217,11 +218,7 @@ private:
         } else if (name == "timeouts") {
             apply_timeouts(options, server.timeouts);
         } else if (name == "tls") {
-            server.tls = TlsConfig{.certificate = options.text("certificate"),
-                                   .key = options.text("key"),
-                                   .authority = options.text("authority"),
-                                   .client_auth = client_auth(options.word("client_auth")),
-                                   .keylog = options.text("keylog")};
+            server.tls = read_tls(options, problems_);
         } else if (name == "https") {
             if (options.given("max_connections")) {
                 server.https_connections_max =

@@ -156,6 +156,16 @@ enum class ClientAuth : std::uint8_t {
     verify_if_given,
     require_and_verify
 };
+/// Certificates that an ACME server gives (RFC 8555). Paths are as written.
+struct AcmeConfig {
+    std::vector<std::string> domains;  ///< lower case, without the last dot; "*.example.org", too
+    std::string email;                 ///< of the account; empty: none
+    std::string directory;             ///< URL of the server's directory
+    std::string storage;               ///< folder of accounts, keys and certificates
+    std::string authority;  ///< file, PEM: vouches for the server besides the system's; empty: none
+    std::string resolver;   ///< HOST:PORT, asked for the server; empty: as the machine does
+    friend bool operator==(const AcmeConfig&, const AcmeConfig&) = default;
+};
 /// What we prove to clients over TLS, and they to us. Paths are as written.
 struct TlsConfig {
     std::string certificate;  ///< file, PEM, with its chain
@@ -163,6 +173,7 @@ struct TlsConfig {
     std::string authority;    ///< file, PEM: who vouches for clients; empty: those of the system
     ClientAuth client_auth = ClientAuth::nocert;
     std::string keylog;  ///< file that secrets of connections are written to; empty: none
+    std::optional<AcmeConfig> acme;  ///< in the place of all of them
     friend bool operator==(const TlsConfig&, const TlsConfig&) = default;
 };
 /// Of connections to a block; what is unset has the agent's default.

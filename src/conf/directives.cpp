@@ -61,7 +61,13 @@ constexpr std::array tls_options{
                   client_auth_words[3], client_auth_words[4]},
                  "nocert"},
            "whether clients show a certificate"},
-    Option{"keylog", Text{""}, "file that the secrets of connections are written to"}};
+    Option{"keylog", Text{""}, "file that the secrets of connections are written to"},
+    Option{"acme", Words{.from = 1}, "domains that a server of ACME gives certificates for"},
+    Option{"email", Text{""}, "of the account there"},
+    Option{"ca", Text{lets_encrypt}, "URL of its directory"},
+    Option{"storage", Text{acme_storage}, "folder of accounts, keys and certificates"},
+    Option{"ca_root", Text{""}, "PEM file that vouches for the server, besides the system's"},
+    Option{"resolver", Text{""}, "HOST:PORT that is asked for the server's address"}};
 
 constexpr std::array<OptionTable, 14> tables{
     {{"root", root_options, {.positional = {"path"}}},
@@ -72,7 +78,7 @@ constexpr std::array<OptionTable, 14> tables{
      {"bind", bind_options, {.positional = {"addresses..."}, .repeats = true}},
      {"debug", {}},
      {"https", https_options},
-     {"tls", tls_options, {.positional = {"certificate", "key", "authority?"}}},
+     {"tls", tls_options, {.positional = {"certificate?", "key?", "authority?"}}},
      {"shed", {}},
      {"ready", ready_options, {.positional = {"address?"}}},
      {"health", health_options, {.positional = {"address?"}}},
@@ -104,12 +110,6 @@ constexpr std::array refused =
                             {"trace", "no library of Debian that is still kept writes for "
                                       "zipkin or datadog; see dnstap and pprof"}});
 
-constexpr std::array acme_options =
-    std::to_array<std::string_view>({"acme", "email", "ca", "storage", "ca_root", "resolver"});
-constexpr std::string_view no_acme =
-    "CERT and KEY behind 'tls': certificates are not ordered by ACME, since no library of Debian "
-    "in C or C++ does; files that certbot or cert-manager renew are read again by themselves";
-
 }  // namespace
 
 std::span<const OptionTable> directive_tables() noexcept {
@@ -129,12 +129,6 @@ std::string_view client_auth_word(ClientAuth wanted) noexcept {
 std::string_view why_not_served(std::string_view directive) noexcept {
     const auto found = std::ranges::find(refused, directive, &Refused::name);
     return found == refused.end() ? std::string_view{} : found->why;
-}
-
-std::string_view why_not_served(std::string_view directive, std::string_view option) noexcept {
-    const bool is_acme =
-        directive == "tls" && std::ranges::find(acme_options, option) != acme_options.end();
-    return is_acme ? no_acme : std::string_view{};
 }
 
 }  // namespace nameplane::conf

@@ -18,14 +18,15 @@ std::span<const OptionTable> directive_tables() noexcept;
 /// The least that `timeouts` takes, as in CoreDNS; `tcp_idle` of the agent may be less.
 inline constexpr std::chrono::milliseconds timeout_min{1000};
 
+/// Of `tls { acme ... }`, where the options `ca` and `storage` are not given.
+inline constexpr std::string_view lets_encrypt = "https://acme-v02.api.letsencrypt.org/directory";
+inline constexpr std::string_view acme_storage = ".coredns/acme";
+
 /// For the words of `tls { client_auth WORD }`.
 ClientAuth client_auth(std::string_view word) noexcept;
 std::string_view client_auth_word(ClientAuth wanted) noexcept;
 
 /// Why a directive that CoreDNS knows is not served; empty: CoreDNS does not know it either.
 std::string_view why_not_served(std::string_view directive) noexcept;
-/// The like for an option of a directive that is served otherwise: what is expected instead, and
-/// why.
-std::string_view why_not_served(std::string_view directive, std::string_view option) noexcept;
 
 }  // namespace nameplane::conf

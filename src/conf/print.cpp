@@ -96,17 +96,38 @@ struct Directions {
     std::vector<Statement> body;
 };
 
+Directions tls_directions(const TlsConfig& tls) {
+    Directions all{"tls", {tls.certificate, tls.key}, {}};
+    if (!tls.authority.empty()) all.words.push_back(tls.authority);
+    if (tls.client_auth != ClientAuth::nocert) {
+        all.body.push_back(
+            {{"client_auth", std::string{client_auth_word(tls.client_auth)}}, {}, {}});
+    }
+    if (!tls.keylog.empty()) all.body.push_back({{"keylog", tls.keylog}, {}, {}});
+    return all;
+}
+
+Directions acme_directions(const AcmeConfig& acme) {
+    Directions all{"tls", {}, {}};
+    Words words{"acme"};
+    words.insert(words.end(), acme.domains.begin(), acme.domains.end());
+    all.body.push_back({std::move(words), {}, {}});
+    const auto add = [&](const char* name, const std::string& value, std::string_view unset) {
+        if (value != unset) all.body.push_back({{name, value}, {}, {}});
+    };
+    add("email", acme.email, "");
+    add("ca", acme.directory, lets_encrypt);
+    add("storage", acme.storage, acme_storage);
+    add("ca_root", acme.authority, "");
+    add("resolver", acme.resolver, "");
+    return all;
+}
+
 std::vector<Directions> directions_of(const ServerConfig& server) {
     std::vector<Directions> all;
     if (server.tls) {
-        const TlsConfig& tls = *server.tls;
-        Directions& added = all.emplace_back(Directions{"tls", {tls.certificate, tls.key}, {}});
-        if (!tls.authority.empty()) added.words.push_back(tls.authority);
-        if (tls.client_auth != ClientAuth::nocert) {
-            added.body.push_back(
-                {{"client_auth", std::string{client_auth_word(tls.client_auth)}}, {}, {}});
-        }
-        if (!tls.keylog.empty()) added.body.push_back({{"keylog", tls.keylog}, {}, {}});
+        all.push_back(server.tls->acme ? acme_directions(*server.tls->acme)
+                                       : tls_directions(*server.tls));
     }
     if (server.cancel) all.push_back({"cancel", {duration_text(*server.cancel)}, {}});
     if (server.https_connections_max) {

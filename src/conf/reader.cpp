@@ -39,7 +39,7 @@ public:
     Options read() && {
         read_words();
         for (const Directive& given : directive_.body) read_option(given);
-        if (!is_refused_) require_positional();
+        require_positional();
         return std::move(options_);
     }
 
@@ -132,11 +132,6 @@ private:
     }
 
     std::string unknown_option(const Directive& given) {
-        const std::string_view instead = why_not_served(directive_.name, given.name);
-        if (!instead.empty()) {
-            is_refused_ = true;
-            return given.name + ": not served, expected " + std::string{instead};
-        }
         std::vector<std::string_view> names;
         for (const Option& option : table_.options) {
             if (!given.is_line || !is_positional(option.name)) names.push_back(option.name);
@@ -191,7 +186,6 @@ private:
     std::vector<Problem>& problems_;
     Options options_;
     std::set<std::string_view> failed_;
-    bool is_refused_ = false;  // for another reason than what is missing
 };
 
 }  // namespace

@@ -54,7 +54,5 @@ Result<Listing> list_manifests(const std::string& root,
 
 /// The whole file. Errors: not a regular file, too large, unreadable.
 Result<std::string> read_file(const std::string& path);
-/// Replaces `path` by a file of this content, or leaves it alone.
-Status write_file_atomically(const std::string& path, std::string_view content);
 
 }  // namespace nameplane::kube

@@ -1,5 +1,6 @@
 #include "kube/manifests.hpp"
 
+#include "base/file.hpp"
 #include "kube/files.hpp"
 #include "kube/folder.hpp"
 #include "kube/folder_watch.hpp"

@@ -1,6 +1,7 @@
 #include "net/http_client.hpp"
 
 #include "net/http_exchange.hpp"
+#include "net/http_library.hpp"
 #include <nameplane/base/check.hpp>
 
 #include <algorithm>
@@ -21,13 +22,13 @@ void check_multi(CURLMcode code) {
     NP_CHECK(code == CURLM_OK, "libcurl is not entered from within itself");
 }
 
-/// From any thread and any number of times: libcurl of Debian 12 locks where it must.
-void init_library() {
+}  // namespace
+
+void init_http_library() {
+    // libcurl of Debian 12 locks where it must.
     static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
     NP_CHECK(initialised == CURLE_OK, "there is memory");
 }
-
-}  // namespace
 
 /// Enters libcurl, and nobody else does. A user's callbacks run inside of libcurl (head, body) or
 /// behind it (end). What they ask for meanwhile is only written down; tidy() does it when nobody
@@ -35,7 +36,7 @@ void init_library() {
 class HttpClient::Engine final : public ExchangeOwner, public std::enable_shared_from_this<Engine> {
 public:
     Engine(HttpPeer peer, Loop& loop) : loop_{loop}, peer_{std::move(peer)} {
-        init_library();
+        init_http_library();
         make_multi();
     }
     ~Engine() = default;

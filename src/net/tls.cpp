@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <strings.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -27,6 +28,12 @@ struct FreeContext {
 };
 struct FreeSession {
     void operator()(SSL* session) const noexcept { SSL_free(session); }
+};
+
+// What a name proves, read from its files.
+struct Proof {
+    std::string name;
+    std::unique_ptr<SSL_CTX, FreeContext> files;  // nothing is ever spoken with it
 };
 
 Error tls_error(const std::string& what) {
@@ -51,6 +58,32 @@ Status use_certificate(SSL_CTX* context, const std::string& certificate, const s
         return tls_error("key " + key);
     }
     return {};
+}
+
+std::vector<Proof> read_named(const std::vector<TlsServer::Named>& all) {
+    std::vector<Proof> proofs;
+    for (const TlsServer::Named& each : all) {
+        Proof& proof = proofs.emplace_back();
+        proof.name = each.name;
+        proof.files.reset(SSL_CTX_new(TLS_server_method()));
+        if (proof.files == nullptr ||
+            !use_certificate(proof.files.get(), each.certificate, each.key)) {
+            proof.files.reset();
+        }
+    }
+    return proofs;
+}
+
+// Whether a certificate for `name` is one for `asked`, which comes from the client.
+bool is_for(const std::string& name, std::string_view asked) noexcept {
+    if (asked.ends_with('.')) asked.remove_suffix(1);
+    std::string_view wanted = name;
+    if (wanted.starts_with("*.")) {
+        wanted.remove_prefix(1);
+        asked.remove_prefix(std::min(asked.find('.'), asked.size()));
+    }
+    return asked.size() == wanted.size() &&
+           ::strncasecmp(asked.data(), wanted.data(), wanted.size()) == 0;
 }
 
 Status trust(SSL_CTX* context, const std::string& authorities) {
@@ -110,6 +143,7 @@ Result<std::shared_ptr<const TlsClient>> TlsClient::make(const Options& options)
 struct TlsServer::State {
     std::unique_ptr<SSL_CTX, FreeContext> context;
     UniqueFd keylog;
+    std::vector<Proof> named;
 
     static State& of(const SSL* session) noexcept {
         return *static_cast<State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(session)));
@@ -139,6 +173,23 @@ struct TlsServer::State {
         *out = chosen.data();
         *size = static_cast<unsigned char>(chosen.size());
         return SSL_TLSEXT_ERR_OK;
+    }
+
+    // 0: the handshake fails.
+    static int choose_certificate(SSL* session, void*) noexcept {
+        const State& state = of(session);
+        const char* const asked = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);
+        auto chosen = state.named.begin();
+        if (asked != nullptr) {
+            chosen = std::ranges::find_if(
+                state.named, [&](const Proof& each) { return is_for(each.name, asked); });
+        }
+        if (chosen == state.named.end() || chosen->files == nullptr) return 0;
+        SSL_CTX* const files = chosen->files.get();
+        STACK_OF(X509)* chain = nullptr;
+        SSL_CTX_get0_chain_certs(files, &chain);
+        return SSL_use_cert_and_key(session, SSL_CTX_get0_certificate(files),
+                                    SSL_CTX_get0_privatekey(files), chain, 1);
     }
 
     void ask_clients(Clients clients) noexcept {
@@ -188,7 +239,13 @@ Result<std::shared_ptr<const TlsServer>> TlsServer::make(const Options& options)
     SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(name.data()),
                                    name.size());
     SSL_CTX_set_num_tickets(context, 1);
-    Status set = use_certificate(context, options.certificate, options.key);
+    Status set;
+    if (options.named.empty()) {
+        set = use_certificate(context, options.certificate, options.key);
+    } else {
+        state->named = read_named(options.named);
+        SSL_CTX_set_cert_cb(context, State::choose_certificate, nullptr);
+    }
     state->ask_clients(options.clients);
     const bool trusts = options.clients != Clients::unasked || !options.authorities.empty();
     if (set && trusts) set = trust(context, options.authorities);

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct ssl_ctx_st;
 
@@ -50,9 +51,19 @@ public:
     /// What is spoken inside: who asks for something else (ALPN) is refused where it is HTTP, and
     /// gets DNS otherwise.
     enum class Inside : std::uint8_t { dns, http };
+    /// What is proved to those who ask for a name.
+    struct Named {
+        std::string name;         ///< lower case; "*.example" is for names with one label more
+        std::string certificate;  ///< PEM file, with its chain
+        std::string key;          ///< PEM file
+    };
     struct Options {
         std::string certificate;  ///< PEM file, with its chain
         std::string key;          ///< PEM file
+        /// In their place, if there are any: whoever asks for no name gets the first one's, whoever
+        /// asks for another one is refused. Files that cannot be used are passed over, and their
+        /// name is refused until then.
+        std::vector<Named> named;
         std::string authorities;  ///< PEM file; empty: those of the system
         Clients clients = Clients::unasked;
         std::string keylog;  ///< secrets are appended to this file; empty: nowhere

@@ -12,7 +12,7 @@ import threading
 import unittest
 
 import nameplane
-import test_encrypted
+from pki import Pki
 
 UNBOUND = """
 server:
@@ -112,7 +112,7 @@ class Resolver:
 class ForwardTest(nameplane.AgentTest):
     def setUp(self):
         super().setUp()
-        self.pki = test_encrypted.Pki(self.folder)
+        self.pki = Pki(self.folder)
         self.pki.issue("dns.example")
 
     def corefile(self, to, more=""):

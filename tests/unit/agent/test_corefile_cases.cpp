@@ -110,14 +110,42 @@ TEST_CASE("server blocks are taken and refused as by CoreDNS") {
     WARN(compared << " of " << cases.size() << " cases are of directives that are served");
 }
 
-TEST_CASE("certificates by ACME are refused with a sentence, and nothing is missed beside it") {
-    const auto compiled =
-        compile_text("tls://. {\n tls {\n  acme a.b\n  email c@d\n }\n}\n", "Corefile");
-    REQUIRE(compiled.problems.size() == 2);
-    CHECK(compiled.problems[0].to_string().starts_with(
-        "Corefile:3: acme: not served, expected CERT and KEY behind 'tls': certificates are not "));
-    CHECK(compiled.problems[1].to_string().starts_with("Corefile:4: email: not served, expected "));
-    CHECK(compile_text("tls://. {\n tls {\n  acne a.b\n }\n}\n", "Corefile").problems.size() == 3);
+TEST_CASE("what tls does not take is named, and nothing is missed beside it") {
+    const auto problems = [](const std::string& body) {
+        std::vector<std::string> all;
+        const auto compiled = compile_text("tls://. {\n tls" + body + "\n}\n", "Corefile");
+        for (const conf::Problem& each : compiled.problems) all.push_back(each.to_string());
+        return all;
+    };
+    using Lines = std::vector<std::string>;
+    CHECK(problems(" {\n  acme dns.example *.example\n }").empty());
+    CHECK(problems("") ==
+          Lines{"Corefile:2: tls: certificate: missing, expected CERT and KEY, or acme"});
+    CHECK(problems(" cert.pem") ==
+          Lines{"Corefile:2: tls: key: missing, expected the file of the certificate's key"});
+    CHECK(problems(" {\n  email c@d\n }") ==
+          Lines{"Corefile:2: tls: certificate: missing, expected CERT and KEY, or acme",
+                "Corefile:3: tls: email: not expected with files, only with acme"});
+    CHECK(problems(" cert.pem key.pem {\n  acme a.example\n  keylog k\n }") ==
+          Lines{"Corefile:2: tls: certificate: not expected with acme",
+                "Corefile:2: tls: key: not expected with acme",
+                "Corefile:4: tls: keylog: not expected with acme"});
+    for (const std::string domain : {"192.0.2.1", "a_b.example", "*", "*.*.example", "-a.example",
+                                     "a..example", "a.*.example"}) {
+        CHECK(problems(" {\n  acme " + domain + "\n }") ==
+              Lines{"Corefile:3: tls: acme: '" + domain +
+                    "', expected a domain such as dns.example.org"});
+    }
+    for (const std::string url :
+         {"ca.example/dir", "ftp://ca.example", "https://", "https:///dir"}) {
+        CHECK(problems(" {\n  acme a.example\n  ca " + url + "\n }") ==
+              Lines{"Corefile:4: tls: ca: '" + url + "', expected a URL of https:// or http://"});
+    }
+    for (const std::string at : {"192.0.2.1", ":53", "192.0.2.1:0", "192.0.2.1:65536", "::1:53"}) {
+        CHECK(problems(" {\n  acme a.example\n  resolver " + at + "\n }") ==
+              Lines{"Corefile:4: tls: resolver: '" + at + "', expected HOST:PORT"});
+    }
+    CHECK(problems(" {\n  acme a.example\n  resolver [::1]:53\n }").empty());
 }
 
 TEST_CASE("every directive of CoreDNS is served or refused by name") {

@@ -1,0 +1,168 @@
+#include "acme/client.hpp"
+#include "examples.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+using namespace nameplane;
+using namespace nameplane::acme;
+
+namespace {
+
+using Method = Call::Method;
+
+constexpr const char* directory = R"({"newNonce":"n","newAccount":"a","newOrder":"o"})";
+constexpr const char* order_text =
+    R"({"status":"pending","authorizations":["authz"],"finalize":"fin"})";
+constexpr const char* asked_text = R"({"status":"pending","identifier":{"value":"dns.example"},
+    "challenges":[{"type":"dns-01","url":"chal","token":"token"}]})";
+
+/// Plays a server: answers in the order given, whatever is asked; notes what was, and what the
+/// challenge says meanwhile.
+class Script final : public Web {
+public:
+    explicit Script(Challenges& challenges) : challenges_{challenges} {}
+
+    Script& then(int status, std::string body, std::string location = {}) {
+        answers_.push_back({.status = status,
+                            .body = std::move(body),
+                            .location = std::move(location),
+                            .nonce = "nonce" + std::to_string(answers_.size()),
+                            .retry_after = {}});
+        return *this;
+    }
+    Script& retry_after(int seconds) {
+        answers_.back().retry_after = std::chrono::seconds{seconds};
+        return *this;
+    }
+    Script& entered() { return then(200, directory).then(200, "").then(201, "{}", "account"); }
+
+    Result<Answer> ask(const Call& call) override {
+        asked.push_back(call.url);
+        const auto name = dns::Name::parse("_acme-challenge.dns.example.");
+        challenges_.for_each(*name, [&](std::string_view value) { shown.emplace_back(value); });
+        if (answers_.empty()) return Error{Errc::io, "nobody there"};
+        Answer answer = std::move(answers_.front());
+        answers_.pop_front();
+        return answer;
+    }
+    bool pause(std::chrono::milliseconds time) override {
+        paused += time;
+        return !stop;
+    }
+
+    std::vector<std::string> asked;
+    std::vector<std::string> shown;
+    std::chrono::milliseconds paused{0};
+    bool stop = false;
+
+private:
+    Challenges& challenges_;
+    std::deque<Answer> answers_;
+};
+
+struct World {
+    Challenges challenges;
+    Script web{challenges};
+    Client client{web, challenges, "dir", *Key::from_pem(test::key_pem), ""};
+
+    std::string failure() {
+        const Result<Issued> issued = client.obtain("dns.example");
+        return issued ? "none" : issued.error().text;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a challenge is there from before it is asked for until it was looked at") {
+    World world;
+    world.web.entered()
+        .then(201, order_text, "order")
+        .then(200, asked_text)
+        .then(200, "{}")
+        .then(200, asked_text)
+        .then(200, asked_text)
+        .retry_after(7)
+        .then(200, R"({"status":"valid","identifier":{"value":"dns.example"},"challenges":[]})")
+        .then(200, "{}")
+        .then(200, R"({"status":"processing","finalize":"fin"})")
+        .then(200, R"({"status":"valid","finalize":"fin","certificate":"cert"})")
+        .then(200, test::certificate_pem);
+    // The certificate is that of another key: ours is made for each order.
+    CHECK(world.failure() == "certificate: the private key is not the certificate's");
+    CHECK(world.web.asked == std::vector<std::string>{"dir", "n", "a", "o", "authz", "chal",
+                                                      "authz", "authz", "authz", "fin", "order",
+                                                      "order", "cert"});
+    // SHA-256 of the token, a dot and the digest of the key.
+    CHECK(world.web.shown ==
+          std::vector<std::string>(4, base64url(sha256("token.oKIywvGUpTVTyxMQ3bwIIeQUudfr_"
+                                                       "CkLMjCE19ECD-U"))));
+    CHECK_FALSE(world.challenges.any());
+    CHECK(world.web.paused == std::chrono::milliseconds{500 + 7000 + 500});
+}
+
+TEST_CASE("a nonce that is refused is replaced, but not for ever") {
+    const std::string bad = R"({"type":"urn:ietf:params:acme:error:badNonce","detail":"old"})";
+    World world;
+    world.web.then(200, directory).then(200, "");
+    for (int i = 0; i < 6; ++i) world.web.then(400, bad);
+    CHECK(world.failure() == "account: the server refuses with status 400: old");
+    CHECK(world.web.asked == std::vector<std::string>{"dir", "n", "a", "a", "a", "a", "a", "a"});
+}
+
+TEST_CASE("what a server refuses is said in its words") {
+    World world;
+    SECTION("nobody there") {
+        CHECK(world.failure() == "nobody there");
+    }
+    SECTION("no directory") {
+        world.web.then(404, "<html>");
+        CHECK(world.failure() == "the server refuses with status 404");
+    }
+    SECTION("a directory that is none") {
+        world.web.then(200, "{}");
+        CHECK(world.failure() == "directory dir: has no newNonce");
+    }
+    SECTION("an order") {
+        world.web.entered().then(429, R"({"type":"rateLimited","detail":"too many"})");
+        CHECK(world.failure() == "order: the server refuses with status 429: too many");
+    }
+    SECTION("an order without a place") {
+        world.web.entered().then(201, order_text);
+        CHECK(world.failure() == "order: the server gives no sense");
+    }
+    SECTION("only other challenges") {
+        world.web.entered()
+            .then(201, order_text, "order")
+            .then(200, R"({"status":"pending","identifier":{"value":"a"},"challenges":[]})");
+        CHECK(world.failure() == "the server does not offer dns-01");
+    }
+    SECTION("a challenge that was not found") {
+        world.web.entered()
+            .then(201, order_text, "order")
+            .then(200, asked_text)
+            .then(200, "{}")
+            .then(200, R"({"status":"invalid","identifier":{"value":"dns.example"},"challenges":[
+                {"type":"dns-01","url":"c","token":"t","error":{"detail":"no TXT record"}}]})");
+        CHECK(world.failure() == "the server did not find its challenge at "
+                                 "_acme-challenge.dns.example: no TXT record");
+    }
+    SECTION("a server that never comes to an end") {
+        world.web.entered().then(201, order_text, "order").then(200, asked_text).then(200, "{}");
+        for (int i = 0; i < 40; ++i) world.web.then(200, asked_text);
+        CHECK(world.failure() == "the server does not come to an end");
+    }
+    SECTION("stopped meanwhile") {
+        world.web.stop = true;
+        world.web.entered()
+            .then(201, order_text, "order")
+            .then(200, asked_text)
+            .then(200, "{}")
+            .then(200, asked_text);
+        CHECK(world.failure() == "stopped");
+    }
+    CHECK_FALSE(world.challenges.any());
+}
