@@ -6,6 +6,7 @@ Exits 77 (skipped) where there can be no control plane, and says why."""
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from expected import nameplane
 NODE = "node-1"
 NODE_ADDRESS = "192.168.77.1"
 POD_GATEWAY = "10.244.0.1"
-SETTLE_S = 90  # until everything is as the API says, on a busy machine
+SETTLE_S = 180  # until everything is as the API says, on a busy machine
 TOOLS = ("unshare", "nsenter", "ip", "mount", "openssl", "iptables-legacy", "iptables-legacy-save",
          "ip6tables-legacy-save")
 IS_SHORT = os.environ.get("NAMEPLANE_SHORT") == "1"  # sanitizer builds run a part of it
@@ -43,14 +44,7 @@ metrics = "127.0.0.1:0"
 
 def await_true(what, condition, seconds=SETTLE_S):
     """Asks again and again until `condition` gives something true, and returns it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError("not within %d s: %s" % (seconds, what))
-        time.sleep(0.05)
+    return nameplane.await_true(what, condition, seconds)
 
 
 def run(*command, **options):
@@ -132,6 +126,21 @@ class ClusterTest(unittest.TestCase):
                     len(found), seconds, "\n".join(found[:20]),
                     "\n".join(agent.read_lines()[-30:])))
             time.sleep(0.2)
+
+    def await_names(self, agent, gone=()):
+        """Until all names are what the API says."""
+        found = []
+
+        def are_equal():
+            found[:] = expected.names_differ(agent, expected.Cluster(self.api), gone)
+            return not found
+        await_true(lambda: "names are equal, but\n" + "\n".join(found[:20]), are_equal)
+
+    def await_lines(self, agent, what, *patterns):
+        """Lines of the log in which all of `patterns` are found; whoever reads them may be late."""
+        return await_true("%s in the log" % what, lambda: [
+            line for line in agent.read_lines()
+            if all(re.search(pattern, line) for pattern in patterns)])
 
     def await_name(self, agent, name, namespace="default", seconds=SETTLE_S):
         """Until the agent answers with the clusterIP that the API has; gives it back."""

@@ -7,18 +7,21 @@ import ctypes
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 
 import api_client
 import kubelet
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration"))
+from nameplane import free_port
+
 PROGRAMS = pathlib.Path(os.environ.get("NAMEPLANE_CONTROL_PLANE", ROOT / ".cache/control-plane"))
 START_S = 120  # until a piece is ready; sanitizer builds of others may share the machine
 SERVICE_CIDRS = "10.96.0.0/12,fd00:10:96::/112"
@@ -42,19 +45,6 @@ def missing():
             return reason.read_text().strip() if reason.exists() else \
                 "no %s in %s; tools/lib/control_plane.sh builds it" % (name, PROGRAMS)
     return None
-
-
-def free_port():
-    """A port that nobody has, outside of the range that connections take theirs from: a server
-    that is killed gets it again."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def own_address():
@@ -284,7 +274,7 @@ class ControlPlane:
 
     def etcd_call(self, path, body):
         """etcd's JSON gateway."""
-        connection = api_client.http.client.HTTPConnection("127.0.0.1", self.etcd_port, timeout=5)
+        connection = api_client.http.client.HTTPConnection("127.0.0.1", self.etcd_port, timeout=60)
         try:
             connection.request("POST", path, json.dumps(body))
             response = connection.getresponse()

@@ -186,7 +186,8 @@ def rules_wanted(cluster, folder, config, family="ipv4"):
     if rendered.returncode != 0:
         raise AssertionError(rendered.stderr)
     done = subprocess.run(
-        ["unshare", "--net", "sh", "-c", "%s && %s" % (RESTORE[family], SAVE[family])],
+        # The lock is the agent's, too.
+        ["unshare", "--net", "sh", "-c", "%s -w %d && %s" % (RESTORE[family], nameplane.WAIT_S, SAVE[family])],
         input=rendered.stdout, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise AssertionError(done.stderr)
@@ -223,7 +224,7 @@ class Asker:
 
     def _run(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(5)
+            client.settimeout(nameplane.WAIT_S)
             client.connect(("127.0.0.1", self.agent.ports["dns"]))
             while not self._stop.wait(0.002):
                 number = self.asked % 65536
@@ -239,5 +240,5 @@ class Asker:
 
     def stop(self):
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join()
         return self.wrong

@@ -1,5 +1,5 @@
 """Both ends of packets, each run in a network namespace: `serve PORT...` answers on all addresses who was
-asked and who asked; `probe` reads a line of probes as JSON, tries them all at once, and prints what became
+asked and who asked; `probe [PATIENCE]` reads a line of probes as JSON, tries them all at once, and prints what became
 of each.
 
 A probe is [protocol, source or null, destination, port]; its fate is one of
@@ -21,7 +21,7 @@ import struct
 import sys
 import time
 
-PATIENCE_S = 1.6  # a SYN lost while a neighbour is looked up is sent again after a second
+PATIENCE_S = 1.6  # unless told otherwise; a SYN lost while a neighbour is looked up is sent again after a second
 AT_ONCE = 1500
 INIT, INIT_ACK, PARAMETER = 1, 2, 0x8008  # SCTP chunks; a parameter whose sender wants no report
 IP_RECVERR, IPV6_RECVERR, IPV6_PKTINFO = 11, 25, 50
@@ -214,7 +214,7 @@ class Attempt:
         self.socket.close()
 
 
-def try_all(probes):
+def try_all(probes, patience_s):
     fates = ["silent"] * len(probes)
     poll = select.epoll()
     (under_way, deadlines, todo) = ({}, [], iter(enumerate(probes)))
@@ -232,7 +232,7 @@ def try_all(probes):
                 continue
             poll.register(attempt.socket, select.EPOLLIN)
             under_way[attempt.socket.fileno()] = attempt
-            heapq.heappush(deadlines, (time.monotonic() + PATIENCE_S, attempt.number, attempt))
+            heapq.heappush(deadlines, (time.monotonic() + patience_s, attempt.number, attempt))
             if len(under_way) % 32 == 0:
                 break  # answers first
         for (number, _) in poll.poll(0 if more and len(under_way) < AT_ONCE else 0.05):
@@ -255,8 +255,9 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
     if sys.argv[1] == "serve":
         Server([int(word) for word in sys.argv[2:]]).run()
+    patience_s = float(sys.argv[2]) if len(sys.argv) > 2 else PATIENCE_S
     for line in sys.stdin:
-        print(json.dumps(try_all(json.loads(line))), flush=True)
+        print(json.dumps(try_all(json.loads(line), patience_s)), flush=True)
 
 
 if __name__ == "__main__":

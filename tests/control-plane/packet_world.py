@@ -71,7 +71,9 @@ class End:
 
 
 class World:
-    def __init__(self, name, plane, ports):
+    """`patience_s` is how long an answer is waited for before a probe counts as silent."""
+
+    def __init__(self, name, plane, ports, patience_s=None):
         self.node = proxy_pair.Node(name, plane)
         self.names = {"node": name, **{part: "%s-%s" % (name, part)
                                        for part in PLACES}}
@@ -108,7 +110,9 @@ class World:
                         for part in ("here", "away", "beyond")]
         for server in self.servers:
             server.line()
-        self.probers = {part: End(self.names[part], "probe") for part in ("node", "here", "pod", "outside")}
+        patience = [] if patience_s is None else [str(patience_s)]
+        self.probers = {part: End(self.names[part], "probe", *patience)
+                        for part in ("node", "here", "pod", "outside")}
 
     def ip(self, part, *words):
         run("ip", "-n", self.names[part], *words)

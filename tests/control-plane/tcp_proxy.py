@@ -124,7 +124,7 @@ class TcpProxy:
         try:
             if self.mode is Mode.refusing:
                 raise OSError("refusing")
-            server = socket.create_connection(("127.0.0.1", self.target), timeout=10)
+            server = socket.create_connection(("127.0.0.1", self.target), timeout=60)
             if self.upstream_tls is not None:
                 server = self.upstream_tls.wrap_socket(server, server_hostname="localhost")
             for one in (client, server):

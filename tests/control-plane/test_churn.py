@@ -24,6 +24,7 @@ from service_cases import endpoint, port
 SECONDS = int(os.environ.get("NAMEPLANE_CHURN_S", "20" if cluster_test.IS_SHORT else "300"))
 CHANGE_PAUSE_S = 0.03  # of each of three who change; the API server, not the agent, is slow
 PROBE_PAUSE_S = 0.1
+PATIENCE_S = 60  # all probes are answered, and a packet that is dropped is so after a minute, too
 MODES = ("iptables", "nftables")
 NETWORKS = 'detect_local_mode = "cluster_cidr"\ncluster_cidr = ["10.244.0.0/16", "fd00:244::/32"]'
 BACKENDS = {"10.244.1.1", "10.244.2.1", "fd00:244::1", "fd00:244:2::1"}
@@ -162,7 +163,7 @@ class Churn(proxy_pair.NodesTest):
         (services, _) = self.api.list("Service", service_cases.NAMESPACE)
         probes = list(probes_of(one for one in services
                                 if one["metadata"]["name"] != service_cases.MARKER))
-        worlds = {mode: packet_world.World("np-" + mode[:3], self.plane, {8080, 5353})
+        worlds = {mode: packet_world.World("np-" + mode[:3], self.plane, {8080, 5353}, PATIENCE_S)
                   for mode in MODES}
         for (mode, world) in worlds.items():
             self.addCleanup(world.stop)
@@ -175,6 +176,9 @@ class Churn(proxy_pair.NodesTest):
         seed = random.randrange(10**6)
         churn = changes.Changes(self.api, seed).start(pause_s=CHANGE_PAUSE_S)
         time.sleep(SECONDS)  # this long, and no event ends it
+        await_true("much has changed", lambda: churn.done > SECONDS)
+        await_true("many connections were opened", lambda: all(
+            one.opened >= 3 * len(probes) or one.error for one in clients))
         churn.stop()
         for one in clients:
             one.stop()
@@ -182,8 +186,6 @@ class Churn(proxy_pair.NodesTest):
             seed, churn.done, " + ".join(str(one.opened) for one in clients)), flush=True)
         for (mode, one) in zip(MODES, clients):
             self.assertEqual(one.failed[:5], [], "%s: %d of %d" % (mode, len(one.failed), one.opened))
-            self.assertGreater(one.opened, SECONDS * 20)
-        self.assertGreater(churn.done, SECONDS)
         for (mode, world) in worlds.items():
             fresh = proxy_pair.Node("fresh-" + mode[:3], self.plane)
             self.addCleanup(fresh.close)

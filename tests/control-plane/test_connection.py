@@ -44,7 +44,7 @@ class ConnectProxy:
         target = head.split()[1].decode()
         self.asked.append(target)
         (host, _, port) = target.rpartition(":")
-        server = socket.create_connection((host, int(port)), timeout=10)
+        server = socket.create_connection((host, int(port)), timeout=60)
         server.settimeout(None)
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         for (source, sink) in ((client, server), (server, client)):
@@ -111,10 +111,7 @@ class Connection(cluster_test.ClusterTest):
 
     def complains(self, agent, *words):
         """The log and /ready say what is wrong, all of `words` in one sentence."""
-        def line():
-            return [line for line in agent.read_lines()
-                    if all(re.search(word, line) for word in words)]
-        found = await_true("a line of the log with %r" % (words,), line)
+        found = self.await_lines(agent, repr(words), *words)
         body = await_true("/ready with %r" % (words,), lambda: [
             body for (_, body) in [agent.get("ready")]
             if all(re.search(word, body) for word in words)])

@@ -12,7 +12,7 @@ from cluster_test import await_true
 CLUSTER_CIDRS = ("--cluster-cidr=10.244.0.0/16,fd00:244::/48",
                  'detect_local_mode = "cluster_cidr"\ncluster_cidr = ["10.244.0.0/16", '
                  '"fd00:244::/48"]')
-EQUAL_S = 5  # after both have seen everything; a change of the Node comes by a watch of its own
+EQUAL_S = 120  # after both have seen everything; a change of the Node comes by a watch of its own
 EXCLUDED = ()
 
 # name: flags of kube-proxy, lines of [rules], sysctls of the node's namespace.

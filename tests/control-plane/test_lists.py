@@ -3,7 +3,7 @@
 
 import control_plane
 import expected
-from cluster_test import ClusterTest, main
+from cluster_test import ClusterTest, await_true, main
 
 SERVICES = 620  # more than a page
 
@@ -15,7 +15,10 @@ class Streamed(ClusterTest):
         for number in range(SERVICES):
             self.api.create(self.service("s%d" % number))
         agent = self.ready_agent()
-        lists = [line for line in agent.read_lines() if " api.listed " in line]
+        def listed():
+            lines = [line for line in agent.read_lines() if " api.listed " in line]
+            return lines if len(lines) >= 4 else None
+        lists = await_true("four kinds are listed", listed)
         self.assertEqual([self.HOW] * 4, [line.split("how=")[1].split()[0] for line in lists])
         self.assertTrue(any("kind=Service objects=%d " % (SERVICES + 1) in line for line in lists))
         self.await_equal(agent)

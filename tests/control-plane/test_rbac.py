@@ -66,14 +66,27 @@ class Rbac(cluster_test.ClusterTest):
         self.api.patch("ClusterRole", None, role, change)
         self.addCleanup(self.api.patch, "ClusterRole", None, role, {"rules": kept["rules"]})
 
+    def refuses(self, account, resource, group):
+        """Whether the server does; it hears of a role that changed a moment later."""
+        path = ("/apis/%s/v1/%s" % (group, resource)) if group else "/api/v1/" + resource
+        connection = self.api._connect(60)
+        try:
+            connection.request("GET", path + "?limit=1", headers={
+                "Authorization": "Bearer " + self.api.token("kube-system", account)})
+            return connection.getresponse().status == 403
+        finally:
+            connection.close()
+
     def lacks(self, account, resource, group, **options):
+        await_true("the role is without %s" % resource, lambda: self.refuses(account, resource, group))
         agent = self.agent_of(account, **options)
         words = ("403", r"\b(list|watch)\b", r"\b%s\b" % resource, re.escape(group))
-        await_true("the log names %s" % resource, lambda: any(
-            all(re.search(word, line) for word in words) for line in agent.read_lines()))
-        (status, body) = agent.get("ready")
-        self.assertEqual(status, 503)
-        self.assertTrue(all(re.search(word, body) for word in words), body)
+        self.await_lines(agent, resource, *words)
+
+        def says():
+            (status, body) = agent.get("ready")
+            return status == 503 and all(re.search(word, body) for word in words)
+        await_true("/ready names %s" % resource, says)
         agent.kill()
 
     def test_cluster_dns_is_ready_with_its_role(self):
@@ -115,14 +128,15 @@ class Rbac(cluster_test.ClusterTest):
     def test_without_service_cidrs(self):
         """Only rules of nftables want them, and do without."""
         self.without("nameplane-node", "servicecidrs")
+        await_true("the role is without servicecidrs", lambda: self.refuses(
+            "nameplane-node", "servicecidrs", "networking.k8s.io"))
         agent = self.agent_of("nameplane-node", "--rules", "nftables")
         self.await_ready(agent)
         await_true("the log names servicecidrs", lambda: any(
             "api.optional_list_failed" in line and "servicecidrs" in line and "(403)" in line
             for line in agent.read_lines()))
-        (status, body) = agent.get("ready")
-        self.assertEqual(status, 200)
-        self.assertIn("servicecidrs", body)
+        await_true("/ready names servicecidrs", lambda: agent.get("ready")[0] == 200 and
+                   "servicecidrs" in agent.get("ready")[1])
         self.await_name(agent, "kubernetes")
         self.assertEqual(agent.stop(), 0)
 
@@ -149,9 +163,8 @@ class Rbac(cluster_test.ClusterTest):
         self.await_ready(agent)
         await_true("the log names serviceimports", lambda: any(
             "serviceimports" in line and "(403)" in line for line in agent.read_lines()))
-        (status, body) = agent.get("ready")
-        self.assertEqual(status, 200)
-        self.assertIn("serviceimports", body)
+        await_true("/ready names serviceimports", lambda: agent.get("ready")[0] == 200 and
+                   "serviceimports" in agent.get("ready")[1])
         self.assertEqual(agent.udp("late.default.svc.set.test").rcode, "SERVFAIL")
         self.assertEqual(agent.udp("late.default.svc.cluster.local").rcode, "NXDOMAIN")
         self.apply("rbac-imports.yaml")

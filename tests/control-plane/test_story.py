@@ -83,7 +83,7 @@ class Story(cluster_test.ClusterTest):
 
     def curl(self, address, *more):
         """Exit code and what the pod says: its address."""
-        done = subprocess.run([*self.client.prefix, "curl", "--silent", "--max-time", "5", *more,
+        done = subprocess.run([*self.client.prefix, "curl", "--silent", "--max-time", "60", *more,
                                "http://%s/" % address], capture_output=True, text=True, check=False)
         return (done.returncode, done.stdout)
 
@@ -98,7 +98,7 @@ class Story(cluster_test.ClusterTest):
         return {address for one in self.endpoints("web") for address in one if ":" not in address}
 
     def dig(self, agent, name, kind="A"):
-        return self.client.run("dig", "+short", "-p", str(agent.ports["dns"]), "@" + NODE_ADDRESS,
+        return self.client.run("dig", "+short", "+time=20", "-p", str(agent.ports["dns"]), "@" + NODE_ADDRESS,
                                name, kind).split("\n")[:-1]
 
     def scaled(self, count):
@@ -107,7 +107,8 @@ class Story(cluster_test.ClusterTest):
                    self.backends() == self.pods_of_api())
 
     def test_story(self):
-        agent = self.ready_agent("--listen", NODE_ADDRESS)
+        # A writer that is slow because the machine is holds names up.
+        agent = self.ready_agent("--listen", NODE_ADDRESS, more_rules='publish_wait = "60s"')
         self.api.create(self.deployment("web", 3))
         service = self.api.create(self.service(
             "web", selector={"app": "web"},
@@ -119,7 +120,8 @@ class Story(cluster_test.ClusterTest):
         self.assertTrue(any(address in line for rules in expected.rules_now().values()
                             for line in rules))
         await_true("the rules of 3 pods", lambda: len(self.backends()) == 3)
-        self.assertEqual(self.dig(agent, "_http._tcp." + WEB, "SRV"), ["0 100 80 %s." % WEB])
+        await_true("the port has a name", lambda: self.dig(
+            agent, "_http._tcp." + WEB, "SRV") == ["0 100 80 %s." % WEB])
 
         answers = [self.curl(address) for _ in range(30)]
         self.assertEqual({code for (code, _) in answers}, {0})
@@ -130,7 +132,7 @@ class Story(cluster_test.ClusterTest):
         await_true("the rules of 10 pods", lambda: codes.append(self.curl(address)[0]) or
                    len(self.backends()) == 10)
         self.assertEqual(set(codes), {0})  # nobody was turned away meanwhile
-        self.assertEqual(self.backends(), self.pods_of_api())
+        await_true("they are the API's", lambda: self.backends() == self.pods_of_api())
         await_true("the names of 10 pods", lambda: set(
             self.dig(agent, WEB.replace("web", "web-pods", 1))) == self.pods_of_api())
 
@@ -138,7 +140,8 @@ class Story(cluster_test.ClusterTest):
         self.assertEqual({self.curl(address) for _ in range(5)},
                          {(0, address) for address in self.pods_of_api()})
         self.scaled(0)
-        self.assertEqual(self.curl(address), (7, ""))  # refused at once: REJECT
+        # REJECT stands in another table than what led to the pod, and is written in a step of its own.
+        await_true("it is refused", lambda: self.curl(address) == (7, ""))
         self.assertEqual(self.dig(agent, WEB), [address])
         self.await_equal(agent)
 
@@ -155,14 +158,11 @@ class Story(cluster_test.ClusterTest):
         def counted():
             self.scaled(1)
             self.scaled(0)
-            return re.search(r"^kubeproxy_network_programming_duration_seconds_count.* [1-9]",
-                             agent.get("metrics")[1], re.MULTILINE)
+            page = agent.get("metrics")[1]
+            return all(re.search(r"^%s_duration_seconds_count.* [1-9]" % name, page, re.MULTILINE)
+                       for name in ("coredns_kubernetes_dns_programming",
+                                    "kubeproxy_network_programming"))
         await_true("changes after the agent's start are counted", counted)
-        for name in ("coredns_kubernetes_dns_programming_duration_seconds",
-                     "kubeproxy_network_programming_duration_seconds"):
-            counts = re.findall(r"^%s_count(?:\{.*\})? (\d+)" % name, agent.get("metrics")[1],
-                                re.MULTILINE)
-            self.assertTrue(any(int(count) > 0 for count in counts), (name, counts))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Proxy(unittest.TestCase):
         self.addCleanup(self.proxy.close)
 
     def connect(self):
-        client = socket.create_connection(("127.0.0.1", self.proxy.port), timeout=10)
+        client = socket.create_connection(("127.0.0.1", self.proxy.port), timeout=60)
         self.addCleanup(client.close)
         return client
 
@@ -63,11 +63,12 @@ class Proxy(unittest.TestCase):
     def test_delays(self):
         client = self.connect()
         self.talk(client)
-        (self.proxy.mode, self.proxy.delay_s) = (Mode.delaying, 0.1)
+        # Twice two seconds: a machine must stand still for so long to spoil it.
+        (self.proxy.mode, self.proxy.delay_s) = (Mode.delaying, 2)
         client.settimeout(0.15)
         client.sendall(b"hello")
         self.assertRaises(TimeoutError, client.recv, 10)
-        client.settimeout(10)
+        client.settimeout(60)
         self.assertEqual(client.recv(10), b"hello")
 
     def test_cuts(self):
@@ -112,11 +113,13 @@ class Proxy(unittest.TestCase):
         heard = self.echo.heard
         self.proxy.mode = Mode.silent
         client.sendall(b"x" * 10_000_000)  # taken, though nobody hears it
-        client.settimeout(0.2)
+        client.settimeout(0.2)  # nothing is to come
         self.assertRaises(TimeoutError, client.recv, 10)
         self.assertEqual(self.echo.heard, heard)
         self.proxy.mode = Mode.passing
+        client.settimeout(60)
         client.sendall(b"hello")
+        client.settimeout(0.2)
         self.assertRaises(TimeoutError, client.recv, 10)
         self.assertEqual(self.talk(idle), b"hello")
 

@@ -12,7 +12,7 @@ import tcp_proxy
 from cluster_test import await_true, run
 from tcp_proxy import Mode
 
-AT_ONCE_S = 15  # from the start of the process; a busy machine may take a second or two
+LAST = "the-last-one"  # of the Services before the end
 
 
 class Warm(cluster_test.ClusterTest):
@@ -45,12 +45,10 @@ class Warm(cluster_test.ClusterTest):
         done.join()
         self.anchor(agent, "anchor-warm").stop()
         self.await_equal(agent, done.used)
-        # The state is written every 10 s at most; what it then holds is all there is now.
-        before = time.time()
-        self.api.create(self.service("last"))
-        self.await_name(agent, "last")
-        await_true("the state is on disk", lambda: os.path.exists(self.state) and
-                   os.stat(self.state).st_mtime > before)
+        # The state is written every 10 s at most; what holds this Service is all there is now.
+        self.api.create(self.service(LAST))
+        self.await_name(agent, LAST)
+        await_true("the state is on disk", self.is_saved)
         self.assertEqual(os.stat(self.state).st_mode & 0o777, 0o600)
         agent.stop(signal.SIGKILL)
 
@@ -61,10 +59,8 @@ class Warm(cluster_test.ClusterTest):
         started = time.monotonic()
         agent = self.agent().started()
         self.await_answers(agent, cluster)
-        took = time.monotonic() - started
-        print("names after %.2f s" % took, flush=True)
-        self.assertLess(took, AT_ONCE_S)
-        await_true("rules are there", lambda: not self.rules_differ(agent, cluster), AT_ONCE_S)
+        print("names after %.2f s" % (time.monotonic() - started), flush=True)
+        await_true("rules are there", lambda: not self.rules_differ(agent, cluster))
         print("rules after %.2f s" % (time.monotonic() - started), flush=True)
         self.assertEqual(expected.names_differ(agent, cluster, done.used), [])
         (status, body) = agent.get("ready")
@@ -76,15 +72,22 @@ class Warm(cluster_test.ClusterTest):
         address = self.api.get("Service", "default", "anchor-warm")["spec"]["clusterIP"]
         asker = expected.Asker(agent, "anchor-warm.default.svc.cluster.local", address)
         self.addCleanup(asker.stop)
-        self.api.delete("Service", "default", "last")
+        self.api.delete("Service", "default", LAST)
         more = changes.Changes(self.api, seed=12, workers=2).start(count=100)
         more.join()
         self.proxy.mode = Mode.passing
-        self.await_equal(agent, {*done.used, *more.used, "last.default.svc.cluster.local."})
+        self.await_equal(agent, {*done.used, *more.used, LAST + ".default.svc.cluster.local."})
         self.await_ready(agent)
         wrong = asker.stop()
         self.assertEqual(wrong[:5], [], "%d of %d answers" % (len(wrong), asker.asked))
         self.assertEqual(agent.stop(), 0)
+
+    def is_saved(self):
+        try:
+            with open(self.state, "rb") as file:
+                return LAST.encode() in file.read()
+        except FileNotFoundError:
+            return False
 
     def await_answers(self, agent, cluster):
         """Until the name of one Service is right; all of them came at once then."""
@@ -108,7 +111,7 @@ class Warm(cluster_test.ClusterTest):
         agent = self.agent(rules=False).started()
         agent.wait_for(r" state\.dropped\b", seen=True)
         self.await_ready(agent)
-        self.assertEqual(expected.names_differ(agent, expected.Cluster(self.api)), [])
+        self.await_names(agent)
         self.assertEqual(agent.stop(), 0)
 
     def test_the_state_of_another_server_is_dropped(self):

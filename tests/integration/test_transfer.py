@@ -237,7 +237,8 @@ class Signed(TransferTest):
         agent = self.serve(TSIG + "transfer {\n to *\n }", cluster=many_services(3000))
         out = subprocess.run(
             ["kdig", "@127.0.0.1", "-p", str(agent.ports["dns"]), "-y", KEY,
-             "+timeout=%d" % (nameplane.WAIT_S // 2), "+retry=0", "cluster.local", "AXFR"], capture_output=True, text=True, check=False, timeout=nameplane.WAIT_S)
+             "+timeout=%d" % (nameplane.WAIT_S // 2), "+retry=0", "cluster.local", "AXFR"],
+            capture_output=True, text=True, check=False, timeout=nameplane.WAIT_S)
         self.assertEqual(out.returncode, 0, out.stderr)
         self.assertNotIn("TSIG verification failed", out.stdout + out.stderr)
         lines = [line for line in records_of(out.stdout) if " A " in line]

@@ -18,7 +18,7 @@ std::string why_not() {
     if (std::system("iptables-legacy-save --version >/dev/null 2>&1") != 0) {
         return "no iptables-legacy-save (Debian package iptables)";
     }
-    if (std::system("unshare -n iptables-legacy -t nat -S >/dev/null 2>&1") != 0) {
+    if (std::system("unshare -n iptables-legacy -w 60 -t nat -S >/dev/null 2>&1") != 0) {
         return "the kernel has no legacy iptables nat table";
     }
     return {};

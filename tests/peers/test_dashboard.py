@@ -10,6 +10,7 @@ import peer_test  # finds the folders of the others
 import asking
 import servers
 import upstream
+from cluster_test import await_true
 from wire import Edns, Question, TYPES, labels
 
 # Named by Grafana's dashboard 14981, by the mixin for Prometheus (dashboard and alerts), or both.
@@ -74,10 +75,20 @@ class Dashboard(peer_test.PeerTest):
 
     def wait_for_health(self, one):
         """Until it has asked its own health page."""
-        deadline = time.monotonic() + 30
-        while not re.search(r"^coredns_health_request_duration_seconds_count [1-9]", one.page(), re.M):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.2)
+        await_true("it has asked itself", lambda: re.search(
+            r"^coredns_health_request_duration_seconds_count [1-9]", one.page(), re.M))
+
+    @staticmethod
+    def settled_page(one):
+        """The page when nothing is under way any more: both count some things after the answer."""
+        pages = [one.page()]
+
+        def is_settled():
+            time.sleep(0.5)
+            pages.append(one.page())
+            return counts(pages[-2]) == counts(pages[-1])
+        await_true("counters stand still", is_settled)
+        return pages[-1]
 
     def test_every_metric_is_there_with_its_labels(self):
         server = upstream.Upstream(pathlib.Path(tempfile.mkdtemp()))
@@ -95,7 +106,7 @@ class Dashboard(peer_test.PeerTest):
             asking.ask_all(one.port, asked)
         for one in pair:
             self.wait_for_health(one)
-        (ours, theirs) = (series(one.page()) for one in pair)
+        (ours, theirs) = (series(self.settled_page(one)) for one in pair)
         self.assertEqual(sorted(DASHBOARDS - set(ours)), [])
         self.assertEqual(sorted(DASHBOARDS - set(theirs)), [])
         wanted = {name: found - LABELS_NOT_OURS.get(name, set()) for (name, found) in theirs.items()
@@ -115,16 +126,29 @@ class Dashboard(peer_test.PeerTest):
         text = servers.block(["led.test"], "errors", "prometheus {$METRICS}", "cache", alias) + \
             servers.block(["."], "prometheus {$METRICS}", "cache", "dns64 {\n allow_ipv4\n }",
                           "forward . 127.0.0.1:%d" % server.port, ready=False)
-        pair = self.pair(text)
+        # A moment in which the machine stands still lets one of them ask twice, or give up.
+        for look in range(1, peer_test.LOOKS + 1):
+            pair = self.pair(text)
+            try:
+                self.check_counts(pair)
+                break
+            except AssertionError:
+                if look == peer_test.LOOKS:
+                    raise
+            finally:
+                for one in pair:
+                    one.kill()
+
+    def check_counts(self, pair):
         asked = [Question(labels(name), TYPES[kind], tcp=True)
                  for name in ("www.example.test.led.test", "missing.example.test.led.test", "www.example.test",
                               "four.example.test") for kind in ("A", "AAAA", "TXT")] * 2
         pages = []
         for one in pair:
-            before = counts(one.page())
+            before = counts(self.settled_page(one))
             for question in asked:
                 asking.ask_all(one.port, [question])
-            pages.append((before, counts(one.page())))
+            pages.append((before, counts(self.settled_page(one))))
         for family in ("coredns_cache_", "coredns_template_", "coredns_dns64_", "coredns_forward_"):
             (ours, theirs) = (added(*both, family, "zones", "zone", "type", "class", "view") for both in pages)
             self.assertEqual(ours, theirs)

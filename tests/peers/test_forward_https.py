@@ -12,6 +12,7 @@ import control_plane
 import servers
 import test_plugins
 import upstream
+from cluster_test import await_true
 from wire import Question, TYPES, labels
 
 COUNT = 60 if cluster_test.IS_SHORT else 250
@@ -79,9 +80,10 @@ class ForwardHttps(peer_test.PeerTest):
         pair = self.check("https://%s:%d" % (HOST, port), 7,
                           "resolver 127.0.0.1:%d" % self.upstream.port)
         # Both count by the address that the name led to.
-        series = [{line.rsplit(" ", 1)[0] for line in server.page().splitlines() if re.match(
-            r'coredns_proxy_request_duration_seconds_count\{.*rcode="NOERROR".* [1-9]', line)}
-            for server in pair]
+        def counted(server):
+            return {line.rsplit(" ", 1)[0] for line in server.page().splitlines() if re.match(
+                r'coredns_proxy_request_duration_seconds_count\{.*rcode="NOERROR".* [1-9]', line)}
+        series = [await_true("it is counted", lambda: counted(server)) for server in pair]
         self.assertEqual(len(series[0]), 1)
         self.assertEqual(*[{frozenset(re.findall(r'(\w+="[^"]*")', line)) for line in lines}
                            for lines in series])
@@ -106,7 +108,7 @@ class ForwardHttps(peer_test.PeerTest):
                 with self.subTest(to=to, server=kind.title):
                     server = kind(folder(), text)
                     done = subprocess.run([str(word) for word in server.command], env=server.environment,
-                                          capture_output=True, timeout=60, check=False)
+                                          capture_output=True, timeout=120, check=False)
                     self.assertNotEqual(done.returncode, 0)
 
 

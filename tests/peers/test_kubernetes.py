@@ -83,9 +83,13 @@ class Kubernetes(cluster_test.ClusterTest, peer_test.PeerTest):
                      ["ttl 30"]):
             with self.subTest(more):
                 pair = self.pair(self.corefile(zones, body + more, ("transfer", ["to *"])))
-                (ours, theirs) = [transfers.zone(server.port, "cluster.local") for server in pair]
+                for _ in range(peer_test.LOOKS):
+                    (ours, theirs) = [transferred(transfers.zone(server.port, "cluster.local"))
+                                      for server in pair]
+                    if ours == theirs:
+                        break
                 self.assertGreater(len(theirs), 5)
-                self.assertEqual(transferred(ours), transferred(theirs))
+                self.assertEqual(ours, theirs)
                 for server in pair:
                     server.kill()
 
@@ -111,11 +115,15 @@ class Kubernetes(cluster_test.ClusterTest, peer_test.PeerTest):
 
     def test_messages_that_no_client_should_send(self):
         pair = self.pair(self.corefile(*SETS["plain"]))
-        (ours, theirs) = (list(map(raw.summary, asking.ask_raw(server.port, raw.MESSAGES.values())))
-                          for server in pair)
-        for (title, own, other) in zip(raw.MESSAGES, ours, theirs):
+        for (title, message) in raw.MESSAGES.items():
             with self.subTest(title):
-                self.assertEqual((own, other), known.MESSAGES.get(title, (other, other)))
+                for look in range(1, peer_test.LOOKS + 1):  # longer each time: an answer may be late
+                    (own, other) = (raw.summary(asking.ask_raw(server.port, [message], 2 * look)[0])
+                                    for server in pair)
+                    wanted = known.MESSAGES.get(title, (other, other))
+                    if (own, other) == wanted:
+                        break
+                self.assertEqual((own, other), wanted)
 
 
 if __name__ == "__main__":

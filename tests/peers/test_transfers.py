@@ -63,8 +63,8 @@ QUESTIONS = [("one.hosts.test", "A"), ("one.hosts.test", "A", "+tcp"),
 
 def told(port, *arguments):
     """What dig makes of an answer: code, error in the TSIG record, records, complaints."""
-    done = subprocess.run(["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=5", "+nocookie",
-                           *arguments], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=20", "+nocookie",
+                           *arguments], capture_output=True, text=True, check=False, timeout=120)
     out = done.stdout + done.stderr
     code = re.search(r"status: (\w+)", out)
     error = re.search(r" TSIG\s+hmac-\S+ \d+ 300 \d+ \S* ?\d+ (\w+) (\d+)", out)
@@ -75,6 +75,14 @@ def told(port, *arguments):
 
 
 class Transfers(peer_test.PeerTest):
+    def assert_told_alike(self, port, arguments, other_port, other_arguments):
+        """One that was late is asked again."""
+        for _ in range(peer_test.LOOKS):
+            (own, other) = (told(port, *arguments), told(other_port, *other_arguments))
+            if own == other:
+                break
+        self.assertEqual(own, other)
+
     def test_sets(self):
         compared = 0
         path = pathlib.Path(tempfile.mkdtemp()) / "zone"
@@ -88,8 +96,8 @@ class Transfers(peer_test.PeerTest):
                     for question in QUESTIONS:
                         with self.subTest(title, key=key[1:], question=question):
                             theirs = SAME if question == NEWER and is_file else question
-                            self.assertEqual(told(ours.port, *key, *question),
-                                             told(peer.port, *key, *theirs))
+                            self.assert_told_alike(ours.port, (*key, *question), peer.port,
+                                                   (*key, *theirs))
                             compared += 1
             finally:
                 for server in pair:

@@ -63,7 +63,7 @@ pod() {
     ip netns exec "$prefix-$1" python3 tools/lib/pod.py "$1" "$3" "$folder/pids/$1" \
         >"$folder/$1.log" 2>&1 &
     disown  # no word from the shell when the pod is killed in the end
-    await 5 test -s "$folder/pids/$1" || die "pod $1 did not start: $(cat "$folder/$1.log")"
+    await 60 test -s "$folder/pids/$1" || die "pod $1 did not start: $(cat "$folder/$1.log")"
 }
 
 # await SECONDS COMMAND...: until the command succeeds.
