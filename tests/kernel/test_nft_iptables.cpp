@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <random>
 #include <sstream>
@@ -86,6 +87,28 @@ rules::Plan long_plan(Family family, std::size_t services) {
         ports.push_back(std::move(port));
     }
     return plan_of(std::move(ports), settings_of(family));
+}
+
+/// So many Services with a node port, one in three of which has no endpoint: of each protocol and
+/// from the first to the last port.
+rules::Plan plan_of_ports(Family family, std::size_t services) {
+    constexpr std::array protocols{services::Protocol::tcp, services::Protocol::udp,
+                                   services::Protocol::sctp};
+    const bool v4 = family == Family::ipv4;
+    std::vector<rules::PortPlan> ports;
+    for (std::size_t i = 0; i < services; ++i) {
+        std::vector<std::string> endpoints;
+        if (i % 3 != 0) endpoints.emplace_back(v4 ? "10.244.1.1" : "fd00:244::1");
+        rules::PortPlan& port = ports.emplace_back(
+            port_plan("ns/port-" + std::to_string(i),
+                      (v4 ? "10.96.1." : "fd00:96::") + std::to_string(i + 1), endpoints));
+        port.protocol = protocols[i / 3 % protocols.size()];
+        const std::size_t far = i % 9 == 1 ? 0 : i % 9 == 5 ? 65'400 : 30'000;
+        port.node_port = static_cast<std::uint16_t>(far + i + 1);
+    }
+    rules::PlanSettings settings = settings_of(family);
+    settings.dispatch = rules::Dispatch::tree;
+    return plan_of(std::move(ports), std::move(settings));
 }
 
 /// The same Service without endpoints.
@@ -178,6 +201,7 @@ TEST_CASE("changes of iptables-nft bring chains that differ, and end as if writt
             auto port = port_plan("ns/r" + std::to_string(i),
                                   (v4 ? "10.97.0." : "fd00:97::") + std::to_string(i + 1), {});
             port.external_ips = {port.cluster_ip};
+            port.node_port = static_cast<std::uint16_t>(30'100 + i);
             port.internal = port.external = rules::Unserved::reject;
             refused.services.push_back(std::make_shared<const rules::ServicePlan>(
                 rules::ServicePlan{.ports = {std::move(port)}, .endpoint_count = 0}));
@@ -200,6 +224,58 @@ TEST_CASE("changes of iptables-nft bring chains that differ, and end as if writt
             CHECK(applied.nat_rules == expected.nat_rules);
             CHECK(applied.filter_rules == expected.filter_rules);
         }
+    }
+}
+
+TEST_CASE("iptables-nft: chains of ports are read back as written, mended and taken away") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = plan_of_ports(family, 90);
+        const Netns netns = Netns::make("restoreports");
+        NetnsWriter writer{netns, make_nft_iptables_writer(family)};
+        must(writer.apply(plan));
+        const std::string wanted = sorted(nft_saved(netns, family));
+        for (const char* jump : {
+                 "-A KUBE-NODEPORTS -p tcp -j KUBE-TREE-N-TCP\n",
+                 "-A KUBE-TREE-N-TCP -p tcp -m tcp --dport 0:4095 -j KUBE-TREE-N-TCP-0-4095\n",
+                 "-A KUBE-TREE-N-UDP -p udp -m udp --dport 61440:65535 -j "
+                 "KUBE-TREE-N-UDP-61440-65535\n",
+                 "-A KUBE-EXTERNAL-SERVICES -m addrtype --dst-type LOCAL -j KUBE-TREE-R\n",
+                 "-A KUBE-TREE-R -p sctp -j KUBE-TREE-R-SCTP\n",
+                 "-A KUBE-TREE-R-SCTP -p sctp -m sctp --dport 30016:30031 -j "
+                 "KUBE-TREE-R-SCTP-30016-30031\n",
+             }) {
+            CAPTURE(jump);
+            CHECK(wanted.find(jump) != std::string::npos);
+        }
+        const Netns other = Netns::make("libiptcports");
+        NetnsWriter legacy{other, family};
+        must(legacy.apply(plan));
+        for (const char* table : {"nat", "filter"}) {
+            std::istringstream in{saved(other, family, table)};
+            for (std::string line; std::getline(in, line);) {
+                CAPTURE(line);
+                if (line.starts_with("-A")) CHECK(wanted.find(line + "\n") != std::string::npos);
+            }
+        }
+        CHECK_FALSE(must(writer.apply(plan, true)).wrote);
+        NetnsWriter restarted{netns, make_nft_iptables_writer(family)};
+        CHECK_FALSE(must(restarted.apply(plan)).wrote);
+        CHECK_FALSE(writer.disturbed());
+        netns.sh(nft_tool(family) + " -t nat -I KUBE-TREE-N-TCP -j RETURN");
+        CHECK(writer.disturbed());
+        CHECK(must(writer.apply(plan)).wrote);
+        CHECK(sorted(nft_saved(netns, family)) == wanted);
+        // One less, and one more.
+        rules::Plan less = plan;
+        less.services.erase(less.services.begin() + 40);
+        finish(less);
+        CHECK(must(writer.apply(less)).chains_written <= 8);
+        CHECK_FALSE(must(writer.apply(less, true)).wrote);
+        must(writer.apply(plan));
+        CHECK(sorted(nft_saved(netns, family)) == wanted);
+        REQUIRE(writer.clean());
+        CHECK(nft_saved(netns, family).find("KUBE-TREE") == std::string::npos);
     }
 }
 

@@ -73,6 +73,7 @@ public:
     Rules(Family family, std::vector<rules::PortPlan> ports) : writer_{writer_for(family)} {
         apply(plan_of(std::move(ports), lab_settings(family)));
     }
+    Rules(Family family, const rules::Plan& first) : writer_{writer_for(family)} { apply(first); }
     ~Rules() { (void)writer_.clean(); }
     void apply(const rules::Plan& next) {
         const auto applied = writer_.apply(next);
@@ -122,6 +123,53 @@ double chi_squared(Family family, unsigned n, std::size_t endpoints, std::size_t
 }
 
 }  // namespace
+
+namespace {
+
+/// So many Services of TCP and of UDP with node ports from `node_port` on, each of one pod in turn;
+/// `served`: or of none.
+void add_node_ports(std::vector<rules::PortPlan>& ports, Family family, bool served,
+                    std::uint16_t node_port, unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+        for (const auto protocol : {services::Protocol::tcp, services::Protocol::udp}) {
+            auto port = service(family, static_cast<unsigned>(ports.size() + 1), {});
+            if (served) set_endpoints(port, pods(family, {i % pod_count}));
+            port.protocol = protocol;
+            port.node_port = static_cast<std::uint16_t>(node_port + i);
+            ports.push_back(std::move(port));
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("node ports among many, listed and divided, are answered and refused alike") {
+    for (const Family family : families) {
+        for (const auto dispatch : {rules::Dispatch::linear, rules::Dispatch::tree}) {
+            CAPTURE(to_string(family), dispatch == rules::Dispatch::tree);
+            std::vector<rules::PortPlan> ports;
+            add_node_ports(ports, family, true, 30'100, 40);
+            add_node_ports(ports, family, false, 30'200, 40);
+            rules::PlanSettings settings = lab_settings(family);
+            settings.dispatch = dispatch;
+            const Rules rules{family, plan_of(std::move(ports), std::move(settings))};
+            const auto node_port = [&](unsigned number) {
+                return at(Lab::node_address(family), static_cast<std::uint16_t>(number));
+            };
+            for (const unsigned i : {0U, 7U, 12U, 39U}) {
+                CAPTURE(i);
+                const std::string pod = "pod-" + std::to_string(i % pod_count);
+                for (const Netns* from : {&lab().client(), &lab().node(), &lab().pod(0)})
+                    CHECK(Lab::connect(*from, node_port(30'100 + i)).pod == pod);
+                UdpFlow flow{lab().client(), node_port(30'100 + i)};
+                CHECK(flow.ask().pod == pod);
+                CHECK(Lab::connect(lab().client(), node_port(30'200 + i)).error == ECONNREFUSED);
+                UdpFlow refused{lab().client(), node_port(30'200 + i)};
+                CHECK(refused.ask().error == ECONNREFUSED);
+            }
+        }
+    }
+}
 
 TEST_CASE("a cluster IP is reached from outside, from the node and from a pod") {
     for (const Family family : families) {

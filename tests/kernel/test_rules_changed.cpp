@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <sstream>
 
@@ -136,11 +137,25 @@ TEST_CASE("endpoints to none and back, a Service gone and back: as if written fr
 
 namespace {
 
+constexpr std::array protocols{services::Protocol::tcp, services::Protocol::udp,
+                               services::Protocol::sctp};
+
+/// A Service with an endpoint, a node port and a health check.
+rules::PortPlan served_at(const std::string& address, const std::string& endpoint, int number) {
+    auto port = port_plan("ns/z" + std::to_string(number), address, {endpoint});
+    port.protocol = protocols[static_cast<std::size_t>(number) % protocols.size()];
+    port.node_port = static_cast<std::uint16_t>(30'100 + number);
+    port.health_check_node_port = static_cast<std::uint16_t>(32'300 + number);
+    return port;
+}
+
 /// A Service without endpoints that is refused at its cluster IP and an external IP, both
-/// `address`.
+/// `address`, and at a node port.
 std::shared_ptr<const rules::ServicePlan> unserved_at(const std::string& address, int number) {
     auto port = port_plan("ns/r" + std::to_string(number), address, {});
     port.external_ips = {port.cluster_ip};
+    port.protocol = protocols[static_cast<std::size_t>(number) % protocols.size()];
+    port.node_port = static_cast<std::uint16_t>(31'100 + number);
     port.internal = port.external = rules::Unserved::reject;
     return std::make_shared<const rules::ServicePlan>(
         rules::ServicePlan{.ports = {std::move(port)}, .endpoint_count = 0});
@@ -159,9 +174,8 @@ TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
         for (int i = 0; i < 300; ++i) {
             const std::string last = std::to_string(i / 200 + 1) + (v4 ? "." : ":");
             const auto more =
-                plan_of({port_plan("ns/z" + std::to_string(i),
-                                   (v4 ? "10.96." : "fd00:96::") + last + std::to_string(i % 200),
-                                   {v4 ? "10.244.0.1" : "fd00:244::1"})},
+                plan_of({served_at((v4 ? "10.96." : "fd00:96::") + last + std::to_string(i % 200),
+                                   v4 ? "10.244.0.1" : "fd00:244::1", i)},
                         tree.settings);
             large.services.push_back(more.services[0]);
             large.services.push_back(
@@ -187,8 +201,25 @@ TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
             CHECK(again.nat_rules == compared.nat_rules);
         }
         must(writer.apply(large));
-        for (const char* table : {"nat", "filter"})
-            CHECK(saved(netns, family, table).find(":KUBE-TREE-") != std::string::npos);
+        const std::string nat = saved(netns, family, "nat");
+        const std::string filter = saved(netns, family, "filter");
+        CHECK(nat.find("-A KUBE-NODEPORTS -p tcp -j KUBE-TREE-N-TCP\n") != std::string::npos);
+        CHECK(nat.find("-A KUBE-TREE-N-SCTP -p sctp -m sctp --dport 30208:30463 -j "
+                       "KUBE-TREE-N-SCTP-30208-30463\n") != std::string::npos);
+        for (const char* jump :
+             {"-A KUBE-EXTERNAL-SERVICES -m addrtype --dst-type LOCAL -j KUBE-TREE-R\n",
+              "-A KUBE-TREE-R -p udp -j KUBE-TREE-R-UDP\n",
+              "-A KUBE-NODEPORTS -p tcp -m tcp --dport 32256:32511 -j "
+              "KUBE-TREE-H-TCP-32256-32511\n"})
+            CHECK(filter.find(jump) != std::string::npos);
+        // A rule of somebody's in a chain of ports.
+        const std::string iptables =
+            "XTABLES_LOCKFILE=" + own_lock_path() + " " + tool(family) + " -t nat";
+        CHECK_FALSE(writer.disturbed());
+        netns.sh(iptables + " -I KUBE-TREE-N-TCP -j RETURN");
+        CHECK(writer.disturbed());
+        CHECK(must(writer.apply(large)).wrote);
+        CHECK(saved(netns, family, "nat") == nat);
         REQUIRE(writer.clean());
         for (const char* table : {"nat", "filter"})
             CHECK(saved(netns, family, table).find(":KUBE-TREE-") == std::string::npos);
@@ -200,10 +231,11 @@ TEST_CASE("in a tree, a Service more or less touches few chains") {
     const Family family = Family::ipv4;
     std::vector<rules::PortPlan> ports;
     for (int i = 0; i < 500; ++i) {
-        ports.push_back(
+        auto& port = ports.emplace_back(
             port_plan("ns/s" + std::to_string(1000 + i),
                       "10.96." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1),
                       {"10.244.0.1"}));
+        port.node_port = static_cast<std::uint16_t>(30'000 + i);
     }
     auto settings = settings_of(family);
     settings.dispatch = rules::Dispatch::tree;
@@ -214,11 +246,11 @@ TEST_CASE("in a tree, a Service more or less touches few chains") {
     rules::Plan less = plan;
     less.services.erase(less.services.begin() + 300);
     finish(less);
-    // Its own two chains, and the one that led to it.
+    // Its own three chains, and those that led to it by its address and by its node port.
     const auto gone = must(writer.apply(less));
-    CHECK(gone.chains_written == 3);
+    CHECK(gone.chains_written == 5);
     const auto back = must(writer.apply(plan));
-    CHECK(back.chains_written <= 5);
+    CHECK(back.chains_written <= 8);
 }
 
 TEST_CASE("rules and chains of others stay in place, with their counters") {

@@ -128,6 +128,10 @@ private:
         REQUIRE(rule.protocol.has_value());
         return packet_.port == match.port;
     }
+    bool holds(const Rule& rule, const DportRangeMatch& match) {
+        REQUIRE(rule.protocol.has_value());
+        return packet_.port >= match.first && packet_.port <= match.last;
+    }
     bool holds(const Rule&, const SportMatch&) {
         FAIL("no Service's rule looks at the source port");
         return false;
@@ -180,11 +184,11 @@ IptablesTracer::IptablesTracer(const rules::Plan& plan, std::set<IpAddress> loca
         }
     }
     for (auto& [chain, rules] : shared) {
-        if (!tree || !chain->tree) {
+        if (!tree) {
             add(chain->table, std::string{chain->name}, rules);
             continue;
         }
-        for (const NamedChain& part : divided(*chain->tree, std::move(rules)))
+        for (const NamedChain& part : divided(chain->tree, std::move(rules)))
             add(chain->table, part.name, part.rules);
     }
     add(TableName::nat, "KUBE-SERVICES", base.nat_services_tail);

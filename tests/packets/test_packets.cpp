@@ -158,7 +158,7 @@ void put(Cluster& cluster, const Given& item) {
     cluster.put(slice);
 }
 
-/// The plan in a tree that is divided right beside its addresses.
+/// The plan in a tree that is divided right beside its addresses and node ports.
 rules::Plan in_a_tree(rules::Plan plan) {
     plan.settings.dispatch = rules::Dispatch::tree;
     const bool v4 = plan.settings.family == Family::ipv4;
@@ -175,6 +175,8 @@ rules::Plan in_a_tree(rules::Plan plan) {
             }
         }
         port.port = 1;  // where no row looks
+        port.node_port = static_cast<std::uint16_t>(30'100 + i);
+        port.health_check_node_port = static_cast<std::uint16_t>(32'100 + i);
         port.cluster_endpoints = {
             {.address = ip(v4 ? "10.244.99.1" : "fd00:244::99:1"), .port = 8080}};
         port.has_endpoints = true;
@@ -182,12 +184,18 @@ rules::Plan in_a_tree(rules::Plan plan) {
         rules::PortPlan refused = port;
         refused.name += ":refused";
         refused.port = 2;
+        refused.health_check_node_port = 0;
+        refused.node_port = static_cast<std::uint16_t>(30'400 + i);
+        refused.protocol = i % 2 == 0 ? Protocol::tcp : Protocol::udp;
         refused.cluster_endpoints.clear();
         refused.has_endpoints = false;
         refused.internal = refused.external = rules::Unserved::reject;
         rules::PortPlan guarded = port;
         guarded.name += ":guarded";
         guarded.port = 3;
+        guarded.health_check_node_port = 0;
+        guarded.node_port = static_cast<std::uint16_t>(30'700 + i);
+        guarded.protocol = Protocol::udp;
         guarded.load_balancer_ips = std::exchange(guarded.external_ips, {});
         guarded.source_ranges = {cidr(v4 ? "10.0.0.0/8" : "fd00::/8")};
         plan.services.push_back(std::make_shared<rules::ServicePlan>(

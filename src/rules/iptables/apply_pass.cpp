@@ -82,7 +82,6 @@ Status Pass::add(std::shared_ptr<const ServicePlan> plan) {
     record.hashes.shrink_to_fit();
     if (is_tree()) {
         for (const SharedChain& chain : shared_chains) {
-            if (!chain.tree) continue;
             for (const Rule& rule : rules.*chain.rules) {
                 if (!features_.sctp && rule.protocol == services::Protocol::sctp) continue;
                 record.keys.push_back(tree_key(rule));
@@ -171,7 +170,7 @@ Status Pass::edit_shared(Table& table, bool keep_old, TableEdit& edit) {
     std::vector<ChainName> trees;
     for (std::size_t chain = 0; chain < shared_chains.size(); ++chain) {
         if (shared_chains[chain].table != table.name()) continue;
-        if (is_tree() && shared_chains[chain].tree) {
+        if (is_tree()) {
             if (auto done = edit_tree(table, chain, keep_old, trees, edit); !done) return done;
             continue;
         }
@@ -222,34 +221,28 @@ Status Pass::edit_tree(Table& table, std::size_t chain, bool keep_old,
     std::vector<TreeKey> keys;
     for (std::uint32_t service = 0; service < records_.size(); ++service) {
         const Record& record = records_[service];
-        std::size_t hash = 0;
-        std::size_t key = 0;
-        for (std::size_t before = 0; before < chain; ++before) {
-            hash += record.counts[before];
-            if (shared_chains[before].tree) key += record.counts[before];
-        }
+        std::size_t first = 0;
+        for (std::size_t before = 0; before < chain; ++before) first += record.counts[before];
         for (std::uint32_t index = 0; index < record.counts[chain]; ++index) {
             places.push_back({service, index});
-            hashes.push_back(record.hashes[hash + index]);
-            keys.push_back(record.keys[key + index]);
+            hashes.push_back(record.hashes[first + index]);
+            keys.push_back(record.keys[first + index]);
         }
     }
-    const TreeRoot& root = *shared_chains[chain].tree;
-    const std::vector<TreeChain> tree = dispatch_tree(keys);
+    const TreeRoot& root = shared_chains[chain].tree;
+    const std::vector<BitList> tree = dispatch_tree(root, keys);
     std::vector<ChainName> names;
-    for (const TreeChain& part : tree) {
-        names.push_back(
-            chain_name(part.network ? tree_chain_name(root, *part.network) : root.chain));
-    }
+    for (const BitList& part : tree)
+        names.push_back(chain_name(part.range ? tree_chain_name(root, *part.range) : root.chain));
     if (auto made = make_tree_chains(table, names, edit); !made) return made;
     tree_jumps_[chain] = tree.size() - 1;
     for (std::size_t i = 0; i < tree.size(); ++i) {
-        const std::vector<TreeEntry>& entries = tree[i].entries;
+        const std::vector<BitEntry>& entries = tree[i].entries;
         Chain others;  // jumps, and the last rule of the root
         std::vector<std::size_t> jump_at(entries.size());
         for (std::size_t at = 0; at < entries.size(); ++at) {
             jump_at[at] = others.size();
-            if (entries[at].network) others.push_back(tree_jump(root, *entries[at].network));
+            if (entries[at].range) others.push_back(tree_jump(root, *entries[at].range));
         }
         const std::size_t jumps = others.size();
         if (i == 0 && chain == 0)
@@ -261,15 +254,15 @@ Status Pass::edit_tree(Table& table, std::size_t chain, bool keep_old,
         };
         std::vector<std::uint64_t> wanted;
         for (std::size_t at = 0; at < entries.size(); ++at) {
-            wanted.push_back(entries[at].network ? hash_of_other(jump_at[at])
-                                                 : hashes[entries[at].rule]);
+            wanted.push_back(entries[at].range ? hash_of_other(jump_at[at])
+                                               : hashes[entries[at].item]);
         }
         for (std::size_t other = jumps; other < others.size(); ++other)
             wanted.push_back(hash_of_other(other));
         const auto rule = [&](std::size_t at) -> Result<EncodedRule> {
             if (at >= entries.size()) return (*encoded)[jumps + at - entries.size()];
-            if (entries[at].network) return (*encoded)[jump_at[at]];
-            const Place place = places[entries[at].rule];
+            if (entries[at].range) return (*encoded)[jump_at[at]];
+            const Place place = places[entries[at].item];
             return shared_rule(place.service, chain, place.index);
         };
         auto done = edit_chain(table, names[i].data(), wanted, rule,

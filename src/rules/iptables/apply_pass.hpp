@@ -24,16 +24,17 @@ struct SharedChain {
     TableName table;
     std::string_view name;
     Chain ServiceRules::*rules;
-    std::optional<TreeRoot> tree{};  ///< how it is divided with Dispatch::tree, if it is
+    TreeRoot tree;  ///< how it is divided with Dispatch::tree
 };
 inline constexpr std::array shared_chains{
     SharedChain{TableName::nat, "KUBE-SERVICES", &ServiceRules::nat_services, nat_services_root},
-    SharedChain{TableName::nat, "KUBE-NODEPORTS", &ServiceRules::nat_nodeports},
+    SharedChain{TableName::nat, "KUBE-NODEPORTS", &ServiceRules::nat_nodeports, nat_nodeports_root},
     SharedChain{TableName::filter, "KUBE-SERVICES", &ServiceRules::filter_services,
                 filter_services_root},
     SharedChain{TableName::filter, "KUBE-EXTERNAL-SERVICES",
                 &ServiceRules::filter_external_services, external_services_root},
-    SharedChain{TableName::filter, "KUBE-NODEPORTS", &ServiceRules::filter_nodeports},
+    SharedChain{TableName::filter, "KUBE-NODEPORTS", &ServiceRules::filter_nodeports,
+                health_checks_root},
     SharedChain{TableName::filter, "KUBE-PROXY-FIREWALL", &ServiceRules::filter_proxy_firewall,
                 proxy_firewall_root},
 };
@@ -66,15 +67,14 @@ struct OwnChain {
 };
 
 /// What is remembered of one Service that is in the kernel: about 100 octets and one for each of
-/// its rules in shared chains times eight, and for each in a tree 24 more. Its own chains are made
+/// its rules in shared chains times eight, with Dispatch::tree times 32. Its own chains are made
 /// from `plan` again when needed.
 struct Record {
     std::shared_ptr<const ServicePlan> plan;
     std::array<std::uint16_t, shared_chains.size()> counts{};  ///< rules in each shared chain
     std::vector<std::uint64_t> hashes;                         ///< of those rules, chain by chain
     std::uint32_t own_rules = 0;
-    /// Of the rules in chains that are divided, chain by chain; only with Dispatch::tree.
-    std::vector<TreeKey> keys;
+    std::vector<TreeKey> keys;  ///< of those rules likewise; only with Dispatch::tree
 };
 
 /// What changed in one table.

@@ -4,9 +4,8 @@
 #include <nameplane/base/check.hpp>
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <iterator>
-#include <numeric>
 #include <set>
 #include <utility>
 #include <variant>
@@ -14,110 +13,124 @@
 namespace nameplane::rules::iptables {
 namespace {
 
-/// So many bits of the address are decided by one chain.
-constexpr unsigned step_bits = 4;
+using services::Protocol;
 
-unsigned bits_of(const IpAddress& address) {
-    return static_cast<unsigned>(address.bytes().size() * 8);
-}
+/// Bits of a key made from a port: those of the protocol, then the port's.
+constexpr unsigned protocol_bits = 8;
+constexpr unsigned port_key_bits = protocol_bits + 16;
+/// What a refused node port's key is in.
+constexpr BitRange every_port{{.octets = {}, .size = port_key_bits}, 0};
 
-/// How many leading bits two addresses of one family have in common.
-unsigned common_bits(const IpAddress& a, const IpAddress& b) {
-    const auto left = a.bytes();
-    const auto right = b.bytes();
-    for (std::size_t i = 0; i < left.size(); ++i) {
-        const auto differs = static_cast<std::uint8_t>(left[i] ^ right[i]);
-        if (differs != 0) {
-            return static_cast<unsigned>(i * 8) + static_cast<unsigned>(std::countl_zero(differs));
-        }
-    }
-    return bits_of(a);
-}
-
-class TreeBuilder {
-public:
-    explicit TreeBuilder(std::span<const IpAddress> destinations)
-        : destinations_{destinations}, order_(destinations.size()) {
-        std::iota(order_.begin(), order_.end(), std::size_t{0});
-        std::ranges::stable_sort(order_, {}, [&](std::size_t rule) { return destinations[rule]; });
-    }
-
-    std::vector<TreeChain> build() {
-        add(std::nullopt, order_);
-        return std::move(chains_);
-    }
-
-private:
-    using Rules = std::span<const std::size_t>;
-
-    const IpAddress& destination(std::size_t rule) const { return destinations_[rule]; }
-
-    void add(const std::optional<Cidr>& network, Rules rules) {
-        const std::size_t index = chains_.size();
-        chains_.push_back({network, {}});
-        std::vector<TreeEntry> entries;
-        const bool one_address =
-            rules.empty() || destination(rules.front()) == destination(rules.back());
-        if (rules.size() <= undivided_rules_max || one_address) {
-            for (const std::size_t rule : rules) entries.push_back({rule, std::nullopt});
-        } else {
-            divide(rules, entries);
-        }
-        chains_[index].entries = std::move(entries);
-    }
-
-    void divide(Rules rules, std::vector<TreeEntry>& entries) {
-        const unsigned common = common_bits(destination(rules.front()), destination(rules.back()));
-        const unsigned decided = (common / step_bits + 1) * step_bits;
-        while (!rules.empty()) {
-            const Cidr network = *Cidr::make(destination(rules.front()), decided);
-            const auto end = std::ranges::find_if_not(
-                rules, [&](std::size_t rule) { return network.contains(destination(rule)); });
-            const Rules inside = rules.first(static_cast<std::size_t>(end - rules.begin()));
-            rules = rules.subspan(inside.size());
-            if (inside.size() == 1) {
-                entries.push_back({inside.front(), std::nullopt});
-                continue;
-            }
-            entries.push_back({0, network});
-            add(network, inside);
-        }
-    }
-
-    std::span<const IpAddress> destinations_;
-    std::vector<std::size_t> order_;
-    std::vector<TreeChain> chains_;
+struct ProtocolRow {
+    Protocol protocol;
+    std::string_view name;
 };
+/// A protocol's number in a key is its place here.
+constexpr std::array protocols{ProtocolRow{Protocol::tcp, "TCP"}, ProtocolRow{Protocol::udp, "UDP"},
+                               ProtocolRow{Protocol::sctp, "SCTP"}};
+
+bool is_of_ports(const BitRange& range) {
+    return range.first.size == port_key_bits;
+}
+
+/// Ports of one protocol.
+struct Ports {
+    const ProtocolRow* protocol;
+    std::uint16_t first = 0;
+    std::uint16_t last = 0xffff;
+    bool all() const { return first == 0 && last == 0xffff; }
+};
+
+Ports ports_of(const BitRange& range) {
+    const auto& octets = range.first.octets;
+    const unsigned first = octets[1] * 256U + octets[2];
+    const unsigned others = 0xffffU >> (range.length - protocol_bits);
+    return {.protocol = &protocols[octets[0]],
+            .first = static_cast<std::uint16_t>(first),
+            .last = static_cast<std::uint16_t>(first + others)};
+}
+
+Cidr network_of(const BitRange& range) {
+    const auto octets = std::span{range.first.octets}.first(range.first.size / 8U);
+    return *Cidr::make(*IpAddress::from_bytes(octets), range.length);
+}
+
+/// Rules by how they are divided, each by its number.
+struct Parts {
+    std::vector<std::size_t> addresses;
+    std::vector<std::size_t> ports;
+    /// Those with an address that must stand behind `ports`.
+    std::vector<std::size_t> last;
+};
+
+Parts parts_of(const TreeRoot& root, std::span<const TreeKey> rules) {
+    Parts parts;
+    std::set<std::pair<Protocol, std::uint16_t>> anywhere;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        const TreeKey& rule = rules[i];
+        if (root.by == TreeBy::port || !rule.destination) {
+            anywhere.emplace(rule.protocol, rule.port);
+            parts.ports.push_back(i);
+        } else if (anywhere.contains({rule.protocol, rule.port})) {
+            parts.last.push_back(i);
+        } else {
+            parts.addresses.push_back(i);
+        }
+    }
+    return parts;
+}
+
+/// The tree of `some` of the rules.
+template <class KeyOf>
+std::vector<BitList> tree_of(const std::vector<std::size_t>& some, const KeyOf& key_of) {
+    std::vector<BitKey> keys;
+    keys.reserve(some.size());
+    std::ranges::transform(some, std::back_inserter(keys), key_of);
+    std::vector<BitList> lists = divide_by_bits(keys);
+    for (BitList& list : lists) {
+        for (BitEntry& entry : list.entries) {
+            if (!entry.range) entry.item = some[entry.item];
+        }
+    }
+    return lists;
+}
 
 }  // namespace
 
-std::vector<TreeChain> dispatch_tree(std::span<const IpAddress> destinations) {
-    return TreeBuilder{destinations}.build();
+BitKey bits_of(const IpAddress& address) {
+    BitKey key{.octets = {}, .size = static_cast<std::uint8_t>(address.bytes().size() * 8)};
+    std::ranges::copy(address.bytes(), key.octets.begin());
+    return key;
 }
 
-std::vector<TreeChain> dispatch_tree(std::span<const TreeKey> rules) {
-    std::vector<IpAddress> destinations;
-    std::vector<std::size_t> divided;
-    std::vector<std::size_t> kept;
-    std::set<std::pair<services::Protocol, std::uint16_t>> anywhere;
-    for (std::size_t i = 0; i < rules.size(); ++i) {
-        const TreeKey& rule = rules[i];
-        if (!rule.destination) anywhere.emplace(rule.protocol, rule.port);
-        if (anywhere.contains({rule.protocol, rule.port})) {
-            kept.push_back(i);
-            continue;
-        }
-        divided.push_back(i);
-        destinations.push_back(*rule.destination);
+BitKey bits_of(Protocol protocol, std::uint16_t port) {
+    const auto row = std::ranges::find(protocols, protocol, &ProtocolRow::protocol);
+    BitKey key{.octets = {}, .size = port_key_bits};
+    key.octets[0] = static_cast<std::uint8_t>(row - protocols.begin());
+    key.octets[1] = static_cast<std::uint8_t>(port >> 8);
+    key.octets[2] = static_cast<std::uint8_t>(port & 0xff);
+    return key;
+}
+
+std::vector<BitList> dispatch_tree(const TreeRoot& root, std::span<const TreeKey> rules) {
+    const Parts parts = parts_of(root, rules);
+    std::vector<BitList> ports = tree_of(parts.ports, [&](std::size_t rule) {
+        return bits_of(rules[rule].protocol, rules[rule].port);
+    });
+    if (root.by == TreeBy::port) return ports;
+    std::vector<BitList> lists = tree_of(
+        parts.addresses, [&](std::size_t rule) { return bits_of(*rules[rule].destination); });
+    std::vector<BitEntry>& entries = lists.front().entries;
+    const bool apart = parts.ports.size() > undivided_rules_max;
+    if (apart) {
+        ports.front().range = every_port;
+        entries.push_back({0, every_port});
+    } else {
+        std::ranges::copy(ports.front().entries, std::back_inserter(entries));
     }
-    std::vector<TreeChain> chains = dispatch_tree(destinations);
-    for (TreeChain& chain : chains) {
-        for (TreeEntry& entry : chain.entries) {
-            if (!entry.network) entry.rule = divided[entry.rule];
-        }
-    }
-    for (const std::size_t rule : kept) chains.front().entries.push_back({rule, std::nullopt});
-    return chains;
+    for (const std::size_t rule : parts.last) entries.push_back({rule, std::nullopt});
+    if (apart) std::ranges::move(ports, std::back_inserter(lists));
+    return lists;
 }
 
 TreeKey tree_key(const Rule& rule) {
@@ -131,14 +144,40 @@ TreeKey tree_key(const Rule& rule) {
     return key;
 }
 
-std::string tree_chain_name(const TreeRoot& root, const Cidr& network) {
-    return chain_name(tree_prefix, hash_of(std::string{root.seed} + network.to_string()));
+std::string tree_chain_name(const TreeRoot& root, const BitRange& range) {
+    if (!is_of_ports(range)) {
+        return chain_name(tree_prefix,
+                          hash_of(std::string{root.seed} + network_of(range).to_string()));
+    }
+    std::string name = chain_name(tree_prefix, root.ports);
+    if (range == every_port) return name;
+    const Ports ports = ports_of(range);
+    name += '-';
+    name += ports.protocol->name;
+    if (ports.all()) return name;
+    name += '-' + std::to_string(ports.first);
+    if (ports.last != ports.first) name += '-' + std::to_string(ports.last);
+    return name;
 }
 
-Rule tree_jump(const TreeRoot& root, const Cidr& network) {
+Rule tree_jump(const TreeRoot& root, const BitRange& range) {
     Rule rule;
-    rule.destination = network;
-    rule.target = Jump{tree_chain_name(root, network)};
+    rule.target = Jump{tree_chain_name(root, range)};
+    if (!is_of_ports(range)) {
+        rule.destination = network_of(range);
+        return rule;
+    }
+    if (range == every_port) {
+        rule.matches.emplace_back(LocalAddressMatch{.source = false});
+        return rule;
+    }
+    const Ports ports = ports_of(range);
+    rule.protocol = ports.protocol->protocol;
+    if (ports.first == ports.last) {
+        rule.matches.emplace_back(DportMatch{ports.first});
+    } else if (!ports.all()) {
+        rule.matches.emplace_back(DportRangeMatch{ports.first, ports.last});
+    }
     return rule;
 }
 
@@ -147,12 +186,12 @@ std::vector<NamedChain> divided(const TreeRoot& root, Chain rules) {
     keys.reserve(rules.size());
     std::ranges::transform(rules, std::back_inserter(keys), tree_key);
     std::vector<NamedChain> chains;
-    for (const TreeChain& chain : dispatch_tree(keys)) {
+    for (const BitList& list : dispatch_tree(root, keys)) {
         NamedChain& made = chains.emplace_back();
-        made.name = chain.network ? tree_chain_name(root, *chain.network) : std::string{root.chain};
-        for (const TreeEntry& entry : chain.entries) {
-            made.rules.push_back(entry.network ? tree_jump(root, *entry.network)
-                                               : std::move(rules[entry.rule]));
+        made.name = list.range ? tree_chain_name(root, *list.range) : std::string{root.chain};
+        for (const BitEntry& entry : list.entries) {
+            made.rules.push_back(entry.range ? tree_jump(root, *entry.range)
+                                             : std::move(rules[entry.item]));
         }
     }
     return chains;

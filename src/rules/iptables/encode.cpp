@@ -106,6 +106,7 @@ private:
         std::uint16_t to = 0xffff;
     };
     void add(const DportMatch& match) { add_ports({}, {match.port, match.port}); }
+    void add(const DportRangeMatch& match) { add_ports({}, {match.first, match.last}); }
     void add(const SportMatch& match) { add_ports({match.port, match.port}, {}); }
     void add(const ProtocolMatch&) { add_ports({}, {}); }
 

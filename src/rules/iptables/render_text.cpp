@@ -77,6 +77,10 @@ private:
         put_protocol_match();
         add(" --dport {}", match.port);
     }
+    void put(const DportRangeMatch& match) {
+        put_protocol_match();
+        add(" --dport {}:{}", match.first, match.last);
+    }
     void put(const SportMatch& match) {
         put_protocol_match();
         add(" --sport {}", match.port);
@@ -161,10 +165,9 @@ struct TableText {
     }
 };
 
-/// Moves what stands in trees from the rules of one Service to those of all.
-void take_divided(ServiceRules& rules, ServiceRules& all) {
+/// Moves what stands in shared chains from the rules of one Service to those of all.
+void take_shared(ServiceRules& rules, ServiceRules& all) {
     for (const SharedChain& shared : shared_chains) {
-        if (!shared.tree) continue;
         std::ranges::move(std::exchange(rules.*shared.rules, {}),
                           std::back_inserter(all.*shared.rules));
     }
@@ -196,7 +199,7 @@ std::string to_restore_text(const Plan& plan) {
     mangle.add(base.mangle_chains);
     for (const auto& service : plan.services) {
         ServiceRules rules = render_service(*service, plan.settings, large);
-        if (tree) take_divided(rules, dispatched);
+        if (tree) take_shared(rules, dispatched);
         filter.add(services_chain, rules.filter_services);
         filter.add(external_services_chain, rules.filter_external_services);
         filter.add(nodeports_chain, rules.filter_nodeports);
@@ -206,9 +209,9 @@ std::string to_restore_text(const Plan& plan) {
         nat.add(rules.nat_chains);
     }
     for (const SharedChain& shared : shared_chains) {
-        if (!shared.tree) continue;
+        if (!tree) break;
         TableText& text = shared.table == TableName::nat ? nat : filter;
-        for (const NamedChain& chain : divided(*shared.tree, std::move(dispatched.*shared.rules))) {
+        for (const NamedChain& chain : divided(shared.tree, std::move(dispatched.*shared.rules))) {
             if (chain.name != shared.name) text.declare(chain.name);
             text.add(chain.name, chain.rules);
         }

@@ -87,7 +87,7 @@ private:
 void add_shared(Content& content, const Plan& plan, Lines& lines) {
     const BaseRules base = render_base(plan.settings);
     const bool tree = plan.settings.dispatch == Dispatch::tree;
-    ServiceRules dispatched;  // of the trees
+    ServiceRules divisible;
     std::array<ChainLines*, shared_chains.size()> places{};
     for (std::size_t i = 0; i < shared_chains.size(); ++i)
         places[i] = &content[shared_chains[i].table][std::string{shared_chains[i].name}];
@@ -95,16 +95,16 @@ void add_shared(Content& content, const Plan& plan, Lines& lines) {
         ServiceRules rules = render_shared(*service, plan.settings);
         for (std::size_t i = 0; i < shared_chains.size(); ++i) {
             Chain& made = rules.*shared_chains[i].rules;
-            if (tree && shared_chains[i].tree) {
-                std::ranges::move(made, std::back_inserter(dispatched.*shared_chains[i].rules));
+            if (tree) {
+                std::ranges::move(made, std::back_inserter(divisible.*shared_chains[i].rules));
             } else {
                 lines.add(*places[i], made);
             }
         }
     }
     for (const SharedChain& shared : shared_chains) {
-        if (!tree || !shared.tree) continue;
-        for (const NamedChain& chain : divided(*shared.tree, std::move(dispatched.*shared.rules)))
+        if (!tree) break;
+        for (const NamedChain& chain : divided(shared.tree, std::move(divisible.*shared.rules)))
             lines.add(content, shared.table, chain.name, chain.rules);
     }
     lines.add(content, TableName::nat, services_chain, base.nat_services_tail);

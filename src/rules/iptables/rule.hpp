@@ -24,6 +24,12 @@ struct DportMatch {
     std::uint16_t port = 0;
     friend bool operator==(const DportMatch&, const DportMatch&) = default;
 };
+/// `-m tcp --dport FIRST:LAST`, likewise.
+struct DportRangeMatch {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0xffff;
+    friend bool operator==(const DportRangeMatch&, const DportRangeMatch&) = default;
+};
 /// `-m tcp --sport N`, likewise.
 struct SportMatch {
     std::uint16_t port = 0;
@@ -68,8 +74,9 @@ struct CounterMatch {
     std::string name;
     friend bool operator==(const CounterMatch&, const CounterMatch&) = default;
 };
-using Match = std::variant<CommentMatch, DportMatch, SportMatch, ProtocolMatch, RandomMatch,
-                           StateMatch, MarkMatch, LocalAddressMatch, RecentMatch, CounterMatch>;
+using Match =
+    std::variant<CommentMatch, DportMatch, DportRangeMatch, SportMatch, ProtocolMatch, RandomMatch,
+                 StateMatch, MarkMatch, LocalAddressMatch, RecentMatch, CounterMatch>;
 
 // Targets.
 struct NoTarget {

@@ -57,6 +57,10 @@ private:
         nftables::append_comment(match.text, out_);
     }
     void put(const DportMatch& match) { put_port(" --dport ", match.port); }
+    void put(const DportRangeMatch& match) {
+        put(ProtocolMatch{});
+        add(" --dport {}:{}", match.first, match.last);
+    }
     void put(const SportMatch& match) { put_port(" --sport ", match.port); }
     void put(const ProtocolMatch&) {
         if (rule_.protocol) add_words(" -m ", to_string(*rule_.protocol));

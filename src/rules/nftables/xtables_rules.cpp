@@ -141,6 +141,7 @@ private:
         if (name == "payload") return payload(data);
         if (name == "bitwise") return bitwise(data);
         if (name == "cmp") return compare(data);
+        if (name == "range") return range(data);
         if (name == "immediate") return verdict(data);
         if (name == "match") return match(data);
         if (name == "target") return target(data);
@@ -179,9 +180,11 @@ private:
     }
     bool compare(const Attributes& data) {
         const std::uint32_t operation = data.number(NFTA_CMP_OP);
+        const Octets value = data.value(NFTA_CMP_DATA);
+        if (operation == NFT_CMP_LTE) return destination_ports(0, port_of(value));
+        if (operation == NFT_CMP_GTE) return destination_ports(port_of(value), 0xffff);
         if (operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ) return false;
         const bool negated = operation == NFT_CMP_NEQ;
-        const Octets value = data.value(NFTA_CMP_DATA);
         switch (std::exchange(loaded_, Loaded::nothing)) {
         case Loaded::nothing: return false;
         case Loaded::protocol:
@@ -197,6 +200,23 @@ private:
             return true;
         }
         return false;
+    }
+    bool range(const Attributes& data) {
+        if (data.number(NFTA_RANGE_OP) != NFT_RANGE_EQ) return false;
+        return destination_ports(port_of(data.value(NFTA_RANGE_FROM_DATA)),
+                                 port_of(data.value(NFTA_RANGE_TO_DATA)));
+    }
+    static std::optional<unsigned> port_of(Octets value) {
+        if (value.size() != 2) return std::nullopt;
+        return value[0] * 256U + value[1];
+    }
+    bool destination_ports(std::optional<unsigned> first, std::optional<unsigned> last) {
+        if (std::exchange(loaded_, Loaded::nothing) != Loaded::destination_port || !first ||
+            !last || protocol_.empty()) {
+            return false;
+        }
+        add(matches_, " -m {} --dport {}:{}", protocol_, *first, *last);
+        return true;
     }
     bool network(std::string& out, std::string_view option, Octets value, bool negated) {
         std::array<std::uint8_t, 16> octets{};
@@ -343,9 +363,12 @@ private:
         constexpr std::array<std::uint16_t, 2> any{0, 0xffff};
         if (source != any) return false;
         add(matches_, " -m {}", protocol);
-        if (destination == any) return true;
+        if (destination != any) add_ports(destination);
+        return true;
+    }
+    void add_ports(std::array<std::uint16_t, 2> destination) {
         add(matches_, " --dport {}", destination[0]);
-        return destination[0] == destination[1];
+        if (destination[1] != destination[0]) add(matches_, ":{}", destination[1]);
     }
     bool tcp(Octets octets) {
         const auto info = as<xt_tcp>(octets);
@@ -362,8 +385,8 @@ private:
         if (!info || (info->flags & ~XT_SCTP_DEST_PORTS) != 0 || info->invflags != 0) return false;
         matches_ += " -m sctp";
         if ((info->flags & XT_SCTP_DEST_PORTS) == 0) return true;
-        add(matches_, " --dport {}", info->dpts[0]);
-        return info->dpts[0] == info->dpts[1];
+        add_ports({info->dpts[0], info->dpts[1]});
+        return true;
     }
 
     bool target(const Attributes& data) {

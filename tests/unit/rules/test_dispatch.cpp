@@ -3,176 +3,55 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 #include <set>
-#include <span>
+#include <variant>
 
 using namespace nameplane;
 using namespace nameplane::rules::iptables;
+using services::Protocol;
 
 namespace {
 
-IpAddress v4(std::uint32_t number) {
-    return IpAddress::v4(static_cast<std::uint8_t>(number >> 24),
-                         static_cast<std::uint8_t>(number >> 16),
-                         static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number));
+constexpr std::array protocols{Protocol::tcp, Protocol::udp, Protocol::sctp};
+constexpr std::array roots{nat_services_root,      nat_nodeports_root, filter_services_root,
+                           external_services_root, health_checks_root, proxy_firewall_root};
+
+/// Of 10.96.0.0/16; even ones are addresses of the node.
+IpAddress service_address(std::uint16_t number) {
+    return IpAddress::v4(10, 96, static_cast<std::uint8_t>(number >> 8),
+                         static_cast<std::uint8_t>(number & 0xff));
+}
+bool is_local(const IpAddress& address) {
+    return address.is_loopback() || address.bytes()[3] % 2 == 0;
 }
 
-constexpr std::uint32_t service_network = 10U << 24 | 96U << 16;
-
-/// `count` different addresses of 10.96.0.0/12.
-std::vector<IpAddress> addresses(std::size_t count) {
-    std::minstd_rand random{1};
-    std::set<std::uint32_t> numbers;
-    while (numbers.size() < count) numbers.insert(service_network + random() % (1U << 20));
+std::vector<IpAddress> addresses(std::uint16_t count) {
     std::vector<IpAddress> all;
-    for (const std::uint32_t number : numbers) all.push_back(v4(number));
-    std::ranges::shuffle(all, random);
+    for (std::uint16_t i = 0; i < count; ++i)
+        all.push_back(service_address(static_cast<std::uint16_t>(i * 31)));
     return all;
 }
 
-/// Walks as a packet does: the rules it is compared with, and those of its own address in order.
-struct Walk {
-    std::size_t compared = 0;
-    std::vector<std::size_t> rules;
+struct Packet {
+    IpAddress address;
+    Protocol protocol = Protocol::tcp;
+    std::uint16_t port = 0;
 };
-
-void walk(const std::map<std::string, const TreeChain*>& chains, const TreeChain& chain,
-          std::span<const IpAddress> destinations, const IpAddress& address, Walk& done) {
-    for (const TreeEntry& entry : chain.entries) {
-        ++done.compared;
-        if (!entry.network) {
-            if (destinations[entry.rule] == address) done.rules.push_back(entry.rule);
-        } else if (entry.network->contains(address)) {
-            walk(chains, *chains.at(tree_chain_name(nat_services_root, *entry.network)),
-                 destinations, address, done);
-        }
-    }
-}
-
-struct Walker {
-    explicit Walker(std::vector<IpAddress> all)
-        : destinations{std::move(all)}, tree{dispatch_tree(destinations)} {
-        for (const TreeChain& chain : tree) {
-            if (chain.network)
-                CHECK(chains.emplace(tree_chain_name(nat_services_root, *chain.network), &chain)
-                          .second);
-        }
-    }
-    Walk operator()(const IpAddress& address) const {
-        Walk done;
-        walk(chains, tree.front(), destinations, address, done);
-        return done;
-    }
-    std::vector<IpAddress> destinations;
-    std::vector<TreeChain> tree;
-    std::map<std::string, const TreeChain*> chains;
-};
-
-}  // namespace
-
-TEST_CASE("few rules are not divided") {
-    CHECK(dispatch_tree(std::span<const IpAddress>{}).size() == 1);
-    const auto few = addresses(undivided_rules_max);
-    const auto tree = dispatch_tree(few);
-    REQUIRE(tree.size() == 1);
-    CHECK_FALSE(tree[0].network);
-    CHECK(tree[0].entries.size() == few.size());
-    CHECK(dispatch_tree(addresses(undivided_rules_max + 1)).size() > 1);
-}
-
-TEST_CASE("every rule is met by its packets, in order, and by nobody else's") {
-    std::vector<IpAddress> all = addresses(1'000);
-    // Several ports of one address, and two Services that claim one.
-    for (int i = 0; i < 30; ++i) all.push_back(all[7]);
-    all.push_back(all[9]);
-    const Walker walker{all};
-    for (std::size_t rule = 0; rule < all.size(); ++rule) {
-        const std::vector<std::size_t> met = walker(all[rule]).rules;
-        std::vector<std::size_t> expected;
-        for (std::size_t i = 0; i < all.size(); ++i) {
-            if (all[i] == all[rule]) expected.push_back(i);
-        }
-        CHECK(met == expected);
-    }
-    CHECK(walker(*IpAddress::parse("192.0.2.1")).rules.empty());
-    CHECK(walker(v4(service_network - 1)).rules.empty());
-}
-
-TEST_CASE("what a packet is compared with hardly grows with the number of Services") {
-    std::vector<std::size_t> most;
-    for (const std::size_t count : {100U, 1'000U, 10'000U}) {
-        const Walker walker{addresses(count)};
-        std::size_t compared = 0;
-        for (const IpAddress& address : walker.destinations)
-            compared = std::max(compared, walker(address).compared);
-        most.push_back(compared);
-    }
-    CAPTURE(most);
-    CHECK(most[0] <= 40);
-    CHECK(most[1] <= 56);
-    CHECK(most[2] <= 72);
-}
-
-TEST_CASE("an IPv6 network is divided where its addresses differ") {
-    std::vector<IpAddress> all;
-    for (int i = 0; i < 300; ++i) {
-        all.push_back(*IpAddress::parse("fd00:10:96::" + std::to_string(i)));
-    }
-    const Walker walker{all};
-    for (std::size_t rule = 0; rule < all.size(); ++rule) {
-        const Walk done = walker(all[rule]);
-        CHECK(done.rules == std::vector{rule});
-        CHECK(done.compared <= 48);
-    }
-}
-
-TEST_CASE("chains of a tree are named and led to by their network") {
-    const Cidr network = *Cidr::parse("10.96.16.0/20");
-    const std::string name = tree_chain_name(nat_services_root, network);
-    CHECK(name.starts_with("KUBE-TREE-"));
-    CHECK(name.size() == 26);
-    const Rule jump = tree_jump(nat_services_root, network);
-    CHECK(jump.destination == network);
-    CHECK(std::get<Jump>(jump.target).chain == name);
-    CHECK(tree_chain_name(nat_services_root, *Cidr::parse("10.96.16.0/24")) != name);
-}
-
-TEST_CASE("one Service more leaves most chains as they were") {
-    std::vector<IpAddress> all = addresses(2'000);
-    const auto chains_of = [](const std::vector<IpAddress>& destinations) {
-        std::set<std::pair<std::string, std::vector<IpAddress>>> chains;
-        for (const TreeChain& chain : dispatch_tree(destinations)) {
-            std::vector<IpAddress> inside;
-            for (const TreeEntry& entry : chain.entries) {
-                inside.push_back(entry.network ? entry.network->address()
-                                               : destinations[entry.rule]);
-            }
-            chains.emplace(chain.network ? tree_chain_name(nat_services_root, *chain.network) : "",
-                           inside);
-        }
-        return chains;
-    };
-    const auto before = chains_of(all);
-    all.push_back(v4(service_network + 77'777));
-    const auto after = chains_of(all);
-    std::size_t same = 0;
-    for (const auto& chain : before) same += after.count(chain);
-    CHECK(before.size() - same <= 4);
-}
-
-namespace {
 
 /// What packets meet in the chains of a tree, walked as the kernel does.
 struct Meeting {
     std::size_t compared = 0;
-    std::vector<std::uint16_t> met;  ///< ordinals, in order
+    std::vector<std::uint32_t> met;  ///< ordinals, in order
+    /// Where each rule ends a packet's way.
+    std::uint32_t first() const { return met.empty() ? 0 : met.front(); }
 };
 
 /// A rule for a port at `address` (nothing: any), told from others by the mark that it sets.
-Rule port_rule(const std::optional<IpAddress>& address, services::Protocol protocol,
-               std::uint16_t port, std::uint16_t ordinal) {
+Rule port_rule(const std::optional<IpAddress>& address, Protocol protocol, std::uint16_t port,
+               std::uint32_t ordinal) {
     Rule rule;
     if (address) rule.destination = *Cidr::make(*address, 32);
     rule.protocol = protocol;
@@ -181,79 +60,226 @@ Rule port_rule(const std::optional<IpAddress>& address, services::Protocol proto
     return rule;
 }
 
-void meet(const std::map<std::string, Chain>& chains, const std::string& chain,
-          const IpAddress& address, services::Protocol protocol, std::uint16_t port,
-          Meeting& done) {
+/// The rule of a refused node port.
+Rule refused_rule(Protocol protocol, std::uint16_t port, std::uint32_t ordinal) {
+    Rule rule = port_rule(std::nullopt, protocol, port, ordinal);
+    rule.matches.insert(rule.matches.begin(), LocalAddressMatch{.source = false});
+    return rule;
+}
+
+bool holds(const Match& match, const Packet& packet) {
+    if (const auto* port = std::get_if<DportMatch>(&match)) return port->port == packet.port;
+    if (const auto* ports = std::get_if<DportRangeMatch>(&match))
+        return ports->first <= packet.port && packet.port <= ports->last;
+    if (std::holds_alternative<LocalAddressMatch>(match)) return is_local(packet.address);
+    FAIL("a match that stands in no tree");
+    return false;
+}
+
+bool holds(const Rule& rule, const Packet& packet) {
+    if (rule.destination && !rule.destination->contains(packet.address)) return false;
+    if (rule.protocol && rule.protocol != packet.protocol) return false;
+    return std::ranges::all_of(rule.matches,
+                               [&](const Match& match) { return holds(match, packet); });
+}
+
+using Chains = std::map<std::string, Chain>;
+
+void meet(const Chains& chains, const std::string& chain, const Packet& packet, Meeting& done) {
     for (const Rule& rule : chains.at(chain)) {
         ++done.compared;
-        if (rule.destination && !rule.destination->contains(address)) continue;
+        if (!holds(rule, packet)) continue;
         if (const auto* jump = std::get_if<Jump>(&rule.target)) {
-            meet(chains, jump->chain, address, protocol, port, done);
-        } else if (rule.protocol == protocol &&
-                   std::get<DportMatch>(rule.matches[0]).port == port) {
-            done.met.push_back(static_cast<std::uint16_t>(std::get<SetMark>(rule.target).value));
+            meet(chains, jump->chain, packet, done);
+        } else {
+            done.met.push_back(std::get<SetMark>(rule.target).value);
         }
     }
 }
 
-std::map<std::string, Chain> by_name(std::vector<NamedChain> all) {
-    std::map<std::string, Chain> chains;
-    for (NamedChain& chain : all) CHECK(chains.emplace(chain.name, std::move(chain.rules)).second);
+Meeting meet(const Chains& chains, const TreeRoot& root, const Packet& packet) {
+    Meeting done;
+    meet(chains, std::string{root.chain}, packet, done);
+    return done;
+}
+
+Chains tree_of(const TreeRoot& root, const Chain& rules) {
+    Chains chains;
+    for (NamedChain& chain : divided(root, rules)) {
+        CHECK(chain.name.size() <= 28);
+        CHECK(chains.emplace(chain.name, std::move(chain.rules)).second);
+    }
     return chains;
+}
+
+Chains list_of(const TreeRoot& root, const Chain& rules) {
+    return {{std::string{root.chain}, rules}};
+}
+
+const Jump& jump_of(const Rule& rule) {
+    return std::get<Jump>(rule.target);
+}
+
+BitRange around(Protocol protocol, std::uint16_t port, unsigned length) {
+    return BitRange::around(bits_of(protocol, port), length);
 }
 
 }  // namespace
 
-TEST_CASE("rules for any address and those of addresses are met as in the list") {
-    using services::Protocol;
+TEST_CASE("a network's chain is named and led to by it") {
+    const Cidr network = *Cidr::parse("10.96.16.0/20");
+    const BitRange range = BitRange::around(bits_of(network.address()), network.prefix());
+    const std::string name = tree_chain_name(nat_services_root, range);
+    CHECK(name.starts_with(tree_prefix));
+    CHECK(name.size() == 26);
+    const Rule jump = tree_jump(nat_services_root, range);
+    CHECK(jump == Rule{.destination = network, .target = Jump{name}});
+    const BitRange smaller = BitRange::around(bits_of(network.address()), 24);
+    CHECK(tree_chain_name(nat_services_root, smaller) != name);
+}
+
+TEST_CASE("a chain of ports is named and led to by them") {
+    struct Row {
+        BitRange range;
+        const char* name;
+        Protocol protocol;
+        std::vector<Match> matches;
+    };
+    for (const Row& row : std::vector<Row>{
+             {around(Protocol::tcp, 30'800, 16),
+              "KUBE-TREE-N-TCP-30720-30975",
+              Protocol::tcp,
+              {DportRangeMatch{30'720, 30'975}}},
+             {around(Protocol::sctp, 65'535, 12),
+              "KUBE-TREE-N-SCTP-61440-65535",
+              Protocol::sctp,
+              {DportRangeMatch{61'440, 65'535}}},
+             {around(Protocol::udp, 30'080, 24),
+              "KUBE-TREE-N-UDP-30080",
+              Protocol::udp,
+              {DportMatch{30'080}}},
+             {around(Protocol::udp, 9, 12),
+              "KUBE-TREE-N-UDP-0-4095",
+              Protocol::udp,
+              {DportRangeMatch{0, 4'095}}},
+             {around(Protocol::tcp, 30'080, 8), "KUBE-TREE-N-TCP", Protocol::tcp, {}},
+         }) {
+        CHECK(tree_chain_name(nat_nodeports_root, row.range) == row.name);
+        const Rule jump = tree_jump(nat_nodeports_root, row.range);
+        CHECK(jump == Rule{.protocol = row.protocol,
+                           .matches = row.matches,
+                           .target = Jump{std::string{row.name}}});
+    }
+    CHECK(tree_chain_name(external_services_root, around(Protocol::tcp, 30'080, 16)) ==
+          "KUBE-TREE-R-TCP-29952-30207");
+    CHECK(tree_chain_name(health_checks_root, around(Protocol::tcp, 30'080, 16)) ==
+          "KUBE-TREE-H-TCP-29952-30207");
+}
+
+TEST_CASE("chains of different trees have different names") {
+    const std::array ranges{
+        BitRange::around(bits_of(*IpAddress::parse("10.96.16.0")), 20),
+        BitRange::around(bits_of(*IpAddress::parse("fd00::10:96:0:0")), 108),
+        around(Protocol::tcp, 30'080, 16),
+    };
+    std::set<std::string> names;
+    std::size_t made = 0;
+    for (const TreeRoot& root : roots) {
+        for (const BitRange& range : ranges) {
+            const bool of_ports = range.first.size == 24;
+            if (of_ports ? root.ports.empty() : root.by != TreeBy::address) continue;
+            names.insert(tree_chain_name(root, range));
+            ++made;
+        }
+    }
+    CHECK(made == 11);
+    CHECK(names.size() == made);
+}
+
+TEST_CASE("rules of refused node ports and those of addresses: a packet's first is the list's") {
     std::minstd_rand random{3};
     const std::vector<IpAddress> all = addresses(200);
     Chain rules;
-    for (std::uint16_t i = 0; i < 1'000; ++i) {
-        const bool anywhere = random() % 8 == 0;
-        rules.push_back(port_rule(anywhere ? std::nullopt : std::optional{all[random() % 200]},
-                                  random() % 2 == 0 ? Protocol::tcp : Protocol::udp,
-                                  static_cast<std::uint16_t>(1 + random() % 40), i));
+    for (std::uint32_t i = 1; i <= 1'000; ++i) {
+        const auto port = static_cast<std::uint16_t>(1 + random() % 40);
+        const Protocol protocol = protocols[random() % 3];
+        rules.push_back(random() % 8 == 0
+                            ? refused_rule(protocol, port, i)
+                            : port_rule(all[random() % all.size()], protocol, port, i));
     }
-    const std::string root{external_services_root.chain};
-    const auto chains = by_name(divided(external_services_root, rules));
-    CHECK(chains.size() > 10);
-    const std::map<std::string, Chain> list{{root, rules}};
+    const Chains tree = tree_of(external_services_root, rules);
+    CHECK(tree.contains("KUBE-TREE-R"));
+    CHECK(tree.contains("KUBE-TREE-R-TCP"));
+    const Chains list = list_of(external_services_root, rules);
     for (const IpAddress& address : all) {
-        for (std::uint16_t port = 1; port <= 40; ++port) {
-            for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
-                Meeting expected;
-                meet(list, root, address, protocol, port, expected);
-                Meeting done;
-                meet(chains, root, address, protocol, port, done);
-                REQUIRE(done.met == expected.met);
+        for (std::uint16_t port = 1; port <= 41; ++port) {
+            for (const Protocol protocol : protocols) {
+                const Packet packet{address, protocol, port};
+                REQUIRE(meet(tree, external_services_root, packet).first() ==
+                        meet(list, external_services_root, packet).first());
             }
         }
     }
 }
 
+TEST_CASE("node ports are met as in the list, in order") {
+    std::minstd_rand random{4};
+    for (const TreeRoot& root : {nat_nodeports_root, health_checks_root}) {
+        Chain rules;
+        for (std::uint32_t i = 1; i <= 2'000; ++i) {
+            const auto port = static_cast<std::uint16_t>(30'000 + random() % 2'768);
+            Rule rule = port_rule(std::nullopt, protocols[random() % 3], port, i);
+            // As those that count node ports at loopback addresses.
+            if (random() % 4 == 0) rule.destination = *Cidr::parse("127.0.0.0/8");
+            rules.push_back(std::move(rule));
+        }
+        const Chains tree = tree_of(root, rules);
+        const Chains list = list_of(root, rules);
+        CHECK(tree.size() > 100);
+        std::size_t most = 0;
+        for (std::uint16_t port = 29'990; port < 32'780; ++port) {
+            for (const Protocol protocol : protocols) {
+                for (const char* address : {"10.96.0.2", "127.0.0.1"}) {
+                    const Packet packet{*IpAddress::parse(address), protocol, port};
+                    const Meeting met = meet(tree, root, packet);
+                    REQUIRE(met.met == meet(list, root, packet).met);
+                    most = std::max(most, met.compared);
+                }
+            }
+        }
+        CHECK(most <= 60);
+    }
+}
+
+TEST_CASE("many refused node ports cost a packet to elsewhere one rule") {
+    Chain rules;
+    for (std::uint16_t i = 0; i < 5'000; ++i)
+        rules.push_back(
+            refused_rule(Protocol::tcp, static_cast<std::uint16_t>(30'000 + i), i + 1U));
+    const Chains tree = tree_of(external_services_root, rules);
+    const Packet elsewhere{service_address(1), Protocol::tcp, 30'100};
+    CHECK(meet(tree, external_services_root, elsewhere).compared == 1);
+    const Packet here{service_address(2), Protocol::tcp, 30'100};
+    const Meeting met = meet(tree, external_services_root, here);
+    CHECK(met.met == std::vector<std::uint32_t>{101});
+    CHECK(met.compared <= 60);
+    const Rule& way = tree.at("KUBE-EXTERNAL-SERVICES").at(0);
+    CHECK(way.matches == std::vector<Match>{LocalAddressMatch{.source = false}});
+    CHECK(jump_of(way).chain == "KUBE-TREE-R");
+    // Few need no chain of their own.
+    rules.resize(undivided_rules_max);
+    CHECK(tree_of(external_services_root, rules).size() == 1);
+}
+
 TEST_CASE("a Service's address behind another's node port stays divided") {
     const auto all = addresses(2'000);
     Chain rules;
-    for (std::uint16_t i = 0; i < 2'000; ++i) {
-        rules.push_back(port_rule(all[i], services::Protocol::tcp, 443, i));
-        if (i % 200 == 0)
-            rules.push_back(port_rule(std::nullopt, services::Protocol::tcp, 30'000, i));
+    for (std::uint32_t i = 0; i < 2'000; ++i) {
+        rules.push_back(port_rule(all[i], Protocol::tcp, 443, i));
+        if (i % 200 == 0) rules.push_back(refused_rule(Protocol::tcp, 30'000, i));
     }
-    const auto chains = by_name(divided(external_services_root, rules));
-    Meeting done;
-    meet(chains, "KUBE-EXTERNAL-SERVICES", all[1'999], services::Protocol::tcp, 443, done);
-    CHECK(done.met == std::vector<std::uint16_t>{1'999});
-    CHECK(done.compared <= 80);
-}
-
-TEST_CASE("chains of different trees have different names") {
-    const Cidr network = *Cidr::parse("10.96.16.0/20");
-    std::set<std::string> names;
-    for (const TreeRoot& root :
-         {nat_services_root, filter_services_root, external_services_root, proxy_firewall_root}) {
-        const std::string name = tree_chain_name(root, network);
-        CHECK(name.starts_with(tree_prefix));
-        CHECK(names.insert(name).second);
-    }
+    const Chains tree = tree_of(external_services_root, rules);
+    const Meeting met = meet(tree, external_services_root, {all[1'999], Protocol::tcp, 443});
+    CHECK(met.met == std::vector<std::uint32_t>{1'999});
+    CHECK(met.compared <= 80);
 }
