@@ -1,6 +1,7 @@
 """What becomes of packets, beside a real kube-proxy in both of its modes: the same Services on the same API
-server, each proxy on a node of its own (packet_world.py). Every probe must meet the same fate: answered by
-the same endpoints, which see the same source, refused in the same way, dropped, or left alone."""
+server, each proxy on a node of its own (packet_world.py), ours with iptables once with lists and once with
+trees. Every probe must meet the same fate: answered by the same endpoints, which see the same source,
+refused in the same way, dropped, or left alone."""
 
 import collections
 import concurrent.futures
@@ -15,7 +16,10 @@ import service_cases
 from cluster_test import await_true
 
 CIDRS = "10.244.0.0/16,fd00:244::/32"
-MODES = ("iptables", "nftables")
+# Kube-proxy's modes, and its iptables one beside ours with dispatch = "tree".
+MODES = ("iptables", "tree", "nftables")
+TREE = 'dispatch = "tree"\ndetect_local_mode = "cluster_cidr"\ncluster_cidr = [%s]' % ", ".join(
+    '"%s"' % cidr for cidr in CIDRS.split(","))
 TABLES = {True: "nameplane", False: "kube-proxy"}
 ROUNDS = 4  # of all probes; those that still differ are sent again and again
 MORE_ROUNDS = 25
@@ -136,14 +140,18 @@ class Packets(proxy_pair.NodesTest):
                                            self.plane, ports)
                 self.addCleanup(world.stop)
                 found[mode].append(world)
-                folder = tempfile.mkdtemp(dir=self.folder)
-                start = proxy_pair.start_in_its_place if is_ours else proxy_pair.start_kube_proxy
-                proxy = start(world.node, folder, mode, ["--cluster-cidr=" + CIDRS])
-                self.addCleanup(proxy.kill)
+                self.addCleanup(self.start(mode, is_ours, world.node).kill)
         return found
 
+    def start(self, mode, is_ours, node):
+        folder = tempfile.mkdtemp(dir=self.folder)
+        if mode == "tree" and is_ours:
+            return proxy_pair.start_agent(node, folder, "iptables", TREE)
+        start = proxy_pair.start_in_its_place if is_ours else proxy_pair.start_kube_proxy
+        return start(node, folder, "iptables" if mode == "tree" else mode, ["--cluster-cidr=" + CIDRS])
+
     def rules(self, mode, world, is_ours, family):
-        if mode == "iptables":
+        if mode != "nftables":
             return world.node.saved(family)
         table = ["ip6" if family == "ipv6" else "ip", TABLES[is_ours]]
         return subprocess.run([*world.node.enter(), "nft", "list", "table", *table],
