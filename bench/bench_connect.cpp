@@ -2,9 +2,11 @@
 // tree dispatch, and through nftables without and with session affinity, in turn on one kernel.
 // Needs root; makes its own network namespaces.
 //
-//     ninja -C build bench/bench_connect && build/bench/bench_connect [SERVICES[+REFUSED]...]
+//     ninja -C build bench/bench_connect
+//     build/bench/bench_connect [node-ports] [SERVICES[+REFUSED]...]
 //
-// REFUSED Services more have no endpoints: the filter has a rule for each.
+// REFUSED Services more have no endpoints: the filter has a rule for each. With node-ports every
+// Service has one, and the last is asked at the node's address.
 //
 // Medians of TCP connections in microseconds; each round measures all four, and the median of
 // rounds is printed with the least and the most; at the end, how many times that of the first
@@ -24,6 +26,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,10 +48,11 @@ public:
         Result<rules::Applied> done = Error{};
         netns_.run([&] { done = writer_->apply(plan, false); });
         if (!done) must(std::move(done).error());
-        netns_.sh("ip route add local 11.0.0.0/8 dev lo; ip route add local 10.0.0.0/8 dev lo");
+        netns_.sh("ip route add local 11.0.0.0/8 dev lo; ip route add local 10.0.0.0/8 dev lo; "
+                  "ip address add 192.0.2.1/32 dev lo");
         listener_ = std::make_unique<Listener>(netns_);
     }
-    double connect_us(const IpAddress& to) const { return bench::connect_us(netns_, to); }
+    double connect_us(const SocketAddress& to) const { return bench::connect_us(netns_, to); }
 
 private:
     test::Netns netns_ = test::Netns::make("bench");
@@ -82,7 +86,9 @@ Medians measure(const Size& size) {
                        rules::Dispatch::linear};
     const std::array places{&linear, &tree, &nftables, &sticky};
     std::array<std::vector<double>, places.size()> times;
-    const IpAddress last = address(10, 0x600000 + count - 1);
+    const SocketAddress last =
+        size.node_ports ? SocketAddress{IpAddress::v4(192, 0, 2, 1), node_port(count - 1)}
+                        : SocketAddress{address(10, 0x600000 + count - 1), 80};
     for (int round = 0; round < rounds; ++round) {
         for (std::size_t i = 0; i < places.size(); ++i)
             times[i].push_back(places[i]->connect_us(last));
@@ -110,7 +116,8 @@ int main(int argc, char** argv) {
         return 1;
     }
     std::vector<Size> sizes;
-    for (int i = 1; i < argc; ++i) {
+    const bool node_ports = argc > 1 && std::string_view{argv[1]} == "node-ports";
+    for (int i = node_ports ? 2 : 1; i < argc; ++i) {
         char* rest = nullptr;
         Size& size =
             sizes.emplace_back(Size{.services = std::strtoul(argv[i], &rest, 10), .endpoints = 1});
@@ -120,6 +127,7 @@ int main(int argc, char** argv) {
         for (const std::size_t count : {10, 100, 1'000, 10'000})
             sizes.push_back({.services = count, .endpoints = 1});
     }
+    for (Size& size : sizes) size.node_ports = node_ports;
     std::printf("Services  iptables, linear      iptables, tree        nftables              "
                 "nftables, affinity\n");
     std::vector<Medians> all;

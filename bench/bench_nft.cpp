@@ -95,7 +95,7 @@ private:
     void connection() {
         ours_.sh("ip route add local 11.0.0.0/8 dev lo; ip route add local 10.0.0.0/8 dev lo");
         const Listener listener{ours_};
-        connect_us_ = connect_us(ours_, address(10, 0x600000 + size_.services - 1));
+        connect_us_ = connect_us(ours_, {address(10, 0x600000 + size_.services - 1), 80});
     }
     Cost nft(const std::string& text) {
         const std::string path = "/tmp/nameplane-bench-" + std::to_string(::getpid()) + ".nft";

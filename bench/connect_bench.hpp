@@ -48,7 +48,7 @@ private:
 };
 
 /// Median microseconds of connect() to a Service.
-inline double connect_us(const test::Netns& netns, const IpAddress& to) {
+inline double connect_us(const test::Netns& netns, const SocketAddress& to) {
     constexpr int connections = 2'000;
     std::vector<double> times;
     netns.run([&] {
@@ -57,7 +57,7 @@ inline double connect_us(const test::Netns& netns, const IpAddress& to) {
             const linger at_once{1, 0};  // no port is kept busy
             ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
             sockaddr_storage address{};
-            const unsigned size = SocketAddress{to, 80}.to_sockaddr(address);
+            const unsigned size = to.to_sockaddr(address);
             const auto begin = std::chrono::steady_clock::now();
             if (::connect(fd, reinterpret_cast<sockaddr*>(&address), size) != 0) {
                 std::perror("connect");

@@ -28,6 +28,7 @@ struct Size {
     std::size_t endpoints = 0;
     bool affinity = false;
     std::size_t refused = 0;  ///< further Services, without endpoints
+    bool node_ports = false;  ///< all of them have one
 };
 
 /// Measures and prints each size in a process of its own, so that it has its own memory. What
@@ -102,22 +103,35 @@ inline void put_slice(services::Store& store, std::size_t number, std::size_t en
     must(store.apply(std::move(slice)));
 }
 
+/// The node port of Service number `number`, those that are refused behind all others.
+inline std::uint16_t node_port(std::size_t number) {
+    return static_cast<std::uint16_t>(20'000 + number);
+}
+
+inline services::Service service_at(std::string name, const IpAddress& cluster_ip,
+                                    std::uint16_t node_port) {
+    services::Service service;
+    service.key = {"bench", std::move(name)};
+    service.cluster_ips = {cluster_ip};
+    service.ports = {{.name = "http", .port = 80, .node_port = node_port}};
+    if (node_port != 0) service.type = services::ServiceType::node_port;
+    return service;
+}
+
 inline void fill(services::Store& store, const Size& size) {
+    const auto node_port_of = [&](std::size_t number) -> std::uint16_t {
+        return size.node_ports ? node_port(number) : 0;
+    };
     for (std::size_t i = 0; i < size.services; ++i) {
-        services::Service service;
-        service.key = {"bench", "service-" + std::to_string(i)};
-        service.cluster_ips = {address(10, 0x600000 + i)};
-        service.ports = {{.name = "http", .port = 80}};
+        auto service =
+            service_at("service-" + std::to_string(i), address(10, 0x600000 + i), node_port_of(i));
         service.client_ip_affinity = size.affinity;
         must(store.apply(std::move(service)));
         put_slice(store, i, size.endpoints, true);
     }
     for (std::size_t i = 0; i < size.refused; ++i) {
-        services::Service service;
-        service.key = {"bench", "refused-" + std::to_string(i)};
-        service.cluster_ips = {address(10, 0x700000 + i)};
-        service.ports = {{.name = "http", .port = 80}};
-        must(store.apply(std::move(service)));
+        must(store.apply(service_at("refused-" + std::to_string(i), address(10, 0x700000 + i),
+                                    node_port_of(size.services + i))));
     }
 }
 
