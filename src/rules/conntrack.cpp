@@ -8,18 +8,19 @@
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 
 namespace nameplane::rules {
 namespace {
 
 using Endpoints = std::vector<SocketAddress>;
-using Frontends = std::map<SocketAddress, Endpoints>;
+using Frontends = std::map<FlowTarget, Endpoints>;
 
 Endpoints endpoints_of(const PortPlan& port) {
     Endpoints all;
     for (const auto* list :
-         {&port.cluster_endpoints, &port.local_endpoints, &port.serving_endpoints}) {
+         {&port.cluster_endpoints, &port.local_endpoints, &port.kept_endpoints}) {
         for (const PlanEndpoint& endpoint : *list) all.push_back({endpoint.address, endpoint.port});
     }
     std::ranges::sort(all);
@@ -32,11 +33,11 @@ Endpoints endpoints_of(const PortPlan& port) {
 /// the other took over the address) share their endpoints: nothing alive is ever forgotten.
 void add_frontends(const PortPlan& port, Family family, std::span<const IpAddress> node_addresses,
                    Frontends& frontends) {
-    if (port.protocol != services::Protocol::udp) return;
+    if (!outlives_endpoint(port.protocol)) return;
     const Endpoints endpoints = endpoints_of(port);
     const auto add = [&](const IpAddress& address, std::uint16_t number) {
         if (address.family() != family) return;
-        Endpoints& known = frontends[{address, number}];
+        Endpoints& known = frontends[{port.protocol, {address, number}}];
         Endpoints both;
         std::ranges::set_union(known, endpoints, std::back_inserter(both));
         known = std::move(both);
@@ -93,19 +94,28 @@ SocketAddress address_of(const nf_conntrack* entry, Family family, nf_conntrack_
     return {address.value_or(IpAddress{}), port_of(entry, port)};
 }
 
+std::optional<services::Protocol> protocol_of(const nf_conntrack* entry) {
+    switch (nfct_get_attr_u8(entry, ATTR_ORIG_L4PROTO)) {
+    case IPPROTO_UDP: return services::Protocol::udp;
+    case IPPROTO_SCTP: return services::Protocol::sctp;
+    default: return std::nullopt;
+    }
+}
+
 /// What the dump's callback sees.
 struct Search {
     Family family;
-    std::span<const UdpFrontend> candidates;
+    std::span<const FlowFrontend> candidates;
     std::vector<Conntrack> stale;
 
     void look_at(const nf_conntrack* entry) {
-        if (nfct_get_attr_u8(entry, ATTR_ORIG_L4PROTO) != IPPROTO_UDP) return;
+        const auto protocol = protocol_of(entry);
+        if (!protocol) return;
         const SocketAddress destination =
             address_of(entry, family, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST, ATTR_ORIG_PORT_DST);
         const SocketAddress reply_source =
             address_of(entry, family, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC, ATTR_REPL_PORT_SRC);
-        if (!is_stale(candidates, destination, reply_source)) return;
+        if (!is_stale(candidates, {*protocol, destination}, reply_source)) return;
         // Kept whole: its id is part of the delete, so that a newer flow with the same addresses
         // is not the one to go.
         stale.emplace_back(nfct_clone(entry));
@@ -145,25 +155,25 @@ Result<std::size_t> remove(nfct_handle* handle, std::span<const Conntrack> entri
 
 }  // namespace
 
-std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
-                                          std::span<const IpAddress> node_addresses) {
+std::vector<FlowFrontend> stale_candidates(const Plan* before, const Plan& after,
+                                           std::span<const IpAddress> node_addresses) {
     const Frontends now = differing_frontends(after, before, node_addresses);
     Frontends then;
     if (before != nullptr) then = differing_frontends(*before, &after, node_addresses);
-    std::vector<UdpFrontend> candidates;
-    for (const auto& [address, endpoints] : now) {
-        const auto old = then.find(address);
+    std::vector<FlowFrontend> candidates;
+    for (const auto& [target, endpoints] : now) {
+        const auto old = then.find(target);
         if (may_be_stale(old == then.end() ? nullptr : &old->second, endpoints)) {
-            candidates.push_back({address, endpoints});
+            candidates.push_back({target, endpoints});
         }
     }
     return candidates;
 }
 
-bool is_stale(std::span<const UdpFrontend> candidates, const SocketAddress& destination,
+bool is_stale(std::span<const FlowFrontend> candidates, const FlowTarget& target,
               const SocketAddress& reply_source) noexcept {
-    const auto found = std::ranges::lower_bound(candidates, destination, {}, &UdpFrontend::address);
-    if (found == candidates.end() || found->address != destination) return false;
+    const auto found = std::ranges::lower_bound(candidates, target, {}, &FlowFrontend::target);
+    if (found == candidates.end() || found->target != target) return false;
     return !std::ranges::binary_search(found->endpoints, reply_source);
 }
 
@@ -183,7 +193,7 @@ Status FlowTable::open() {
 }
 
 Result<std::size_t> FlowTable::forget_stale(Family family,
-                                            std::span<const UdpFrontend> candidates) {
+                                            std::span<const FlowFrontend> candidates) {
     if (candidates.empty()) return std::size_t{0};
     if (Status opened = open(); !opened) return std::move(opened).error();
     Search search{.family = family, .candidates = candidates, .stale = {}};

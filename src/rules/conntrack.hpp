@@ -1,16 +1,19 @@
 #pragma once
-// conntrack: makes the kernel forget UDP flows that rules no longer stand for.
+// conntrack: makes the kernel forget flows of UDP and SCTP that rules no longer stand for.
 //
 // A UDP flow has no end that anybody sees: as long as packets come, its conntrack entry keeps
-// sending them where the first one went. Two kinds of entry are stale after a change of rules:
-//   - those to an endpoint that is gone or serves no more (also when it was the last one);
+// sending them where the first one went. An SCTP association ends, but its entry does not: a client
+// that begins anew usually does so from the same port, and each INIT that it sends to the dead
+// endpoint prolongs the entry. Two kinds of entry are stale after a change of rules:
+//   - those to an endpoint that is gone (also when it was the last one) or, with UDP, serves no
+//     more;
 //   - those that began before the Service had endpoints or rules, and so were never translated.
 // Both are: the original destination is a Service's frontend, and the reply does not come from an
-// endpoint that serves now, whether or not new flows may go there: what terminates but still
-// serves, and what a traffic policy or topology passes over, keeps the flows it has. Entries of
+// endpoint that keeps its flows, whether or not new ones may go there: what terminates but still
+// serves, and what a traffic policy or topology passes over, does. Entries of
 // other protocols and of other destinations are never touched; an address or port that stops being
 // a Service's keeps its flows, as TCP keeps its connections. TCP needs none of it: a dead peer ends
-// the connection. SCTP neither: its peers watch each other.
+// the connection, and the next one comes from another port.
 //
 // Deletes go out after the rules are in, since a packet in between would make the stale entry anew.
 
@@ -25,22 +28,29 @@
 
 namespace nameplane::rules {
 
-/// One address and port that clients send UDP to, and which endpoints' flows are alive.
-struct UdpFrontend {
+/// Where clients send to: sorted by protocol, then address.
+struct FlowTarget {
+    services::Protocol protocol{};
     SocketAddress address;
+    friend auto operator<=>(const FlowTarget&, const FlowTarget&) = default;
+};
+
+/// One address and port that clients send UDP or SCTP to, and which endpoints' flows are alive.
+struct FlowFrontend {
+    FlowTarget target;
     std::vector<SocketAddress> endpoints;  ///< sorted; empty: every flow is stale
-    friend bool operator==(const UdpFrontend&, const UdpFrontend&) = default;
+    friend bool operator==(const FlowFrontend&, const FlowFrontend&) = default;
 };
 
 /// The frontends whose flows can have become stale between two plans of one family, sorted by
-/// address; each cluster IP, external IP, load balancer IP, and each node address with a node port.
+/// target; each cluster IP, external IP, load balancer IP, and each node address with a node port.
 /// `before` is nullptr when nothing is known, as after a start: then all of them. Frontends that
 /// only gained endpoints, or are gone, are left out. Pure.
-std::vector<UdpFrontend> stale_candidates(const Plan* before, const Plan& after,
-                                          std::span<const IpAddress> node_addresses);
+std::vector<FlowFrontend> stale_candidates(const Plan* before, const Plan& after,
+                                           std::span<const IpAddress> node_addresses);
 
-/// Whether a flow to `destination` whose replies come from `reply_source` is stale.
-bool is_stale(std::span<const UdpFrontend> candidates, const SocketAddress& destination,
+/// Whether a flow to `target` whose replies come from `reply_source` is stale.
+bool is_stale(std::span<const FlowFrontend> candidates, const FlowTarget& target,
               const SocketAddress& reply_source) noexcept;
 
 /// The kernel's table of connections, over one socket that stays open: while a socket of netfilter
@@ -53,10 +63,10 @@ public:
     ~FlowTable();
     FlowTable(const FlowTable&) = delete;
 
-    /// Walks the UDP entries of one family once, as a stream, and deletes the stale ones; how many.
+    /// Walks the entries of one family once, as a stream, and deletes the stale ones; how many.
     /// Asks nothing of the kernel when there are no candidates. Errc::permission without
     /// CAP_NET_ADMIN. Works on the network namespace of the thread that calls first.
-    Result<std::size_t> forget_stale(Family family, std::span<const UdpFrontend> candidates);
+    Result<std::size_t> forget_stale(Family family, std::span<const FlowFrontend> candidates);
 
 private:
     struct Socket;

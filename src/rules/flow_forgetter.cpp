@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 
 FlowForgetter::Forget FlowForgetter::by_flow_table() {
     return [table = std::make_shared<FlowTable>()](Family family,
-                                                   std::span<const UdpFrontend> candidates) {
+                                                   std::span<const FlowFrontend> candidates) {
         return table->forget_stale(family, candidates);
     };
 }
@@ -60,7 +60,7 @@ bool FlowForgetter::done(const Job& job) {
         if (refused_.empty()) {
             NP_LOG_WARNING("flows.refused", "family", to_string(family_), "error",
                            forgotten.error(), "effect",
-                           "UDP flows to removed endpoints last until they are idle");
+                           "flows to removed endpoints last until they are idle");
         }
         refused_ = forgotten.error().text;
         return false;

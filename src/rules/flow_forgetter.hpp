@@ -29,7 +29,7 @@ struct FlowMetrics {
 class FlowForgetter {
 public:
     using Forget =
-        std::function<Result<std::size_t>(Family family, std::span<const UdpFrontend> candidates)>;
+        std::function<Result<std::size_t>(Family family, std::span<const FlowFrontend> candidates)>;
 
     /// `forget` (a FlowTable's, unless it is given) runs on a thread of its own, in the network
     /// namespace of the first offer(); what it refuses is tried again after a pause that grows from

@@ -63,6 +63,12 @@ struct PlanEndpoint {
     friend bool operator==(const PlanEndpoint&, const PlanEndpoint&) = default;
 };
 
+/// Whether the kernel's memory of a flow keeps leading packets to an endpoint that is gone, so that
+/// it must be made to forget (see conntrack.hpp).
+constexpr bool outlives_endpoint(services::Protocol protocol) noexcept {
+    return protocol != services::Protocol::tcp;
+}
+
 /// One port of one Service in one family.
 struct PortPlan {
     /// "ns/name:port", or "ns/name" for an unnamed port.
@@ -82,9 +88,11 @@ struct PortPlan {
     /// Endpoints for policy Cluster and Local; sorted by text, as kube-proxy sorts them.
     std::vector<PlanEndpoint> cluster_endpoints;
     std::vector<PlanEndpoint> local_endpoints;
-    /// UDP only: endpoints of neither list that still serve the flows they have, such as
-    /// terminating ones beside ready ones. They get no new flows.
-    std::vector<PlanEndpoint> serving_endpoints;
+    /// Of protocols whose flows outlive their endpoint: endpoints of neither list that keep the
+    /// flows they have but get no new ones. With UDP those that still serve, such as terminating
+    /// ones beside ready ones; with SCTP all that are still there, since an association, unlike a
+    /// datagram, does not survive a change of endpoint.
+    std::vector<PlanEndpoint> kept_endpoints;
     bool has_endpoints = false;  ///< any usable endpoint, on whatever node
     Unserved internal = Unserved::none;
     Unserved external = Unserved::none;

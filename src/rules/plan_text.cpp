@@ -122,7 +122,7 @@ void add_port(Lines& lines, const PortPlan& port, const PlanSettings& settings) 
         lines.add("  affinity by client IP for {} s", port.affinity_timeout_s);
     add_endpoints(lines, "endpoints", port.cluster_endpoints);
     add_endpoints(lines, "local endpoints", port.local_endpoints);
-    add_endpoints(lines, "flows are kept to", port.serving_endpoints);
+    add_endpoints(lines, "flows are kept to", port.kept_endpoints);
 }
 
 }  // namespace

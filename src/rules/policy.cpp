@@ -169,10 +169,12 @@ std::vector<PlanEndpoint> local_endpoints(const Candidates& candidates) {
     return picked;
 }
 
-/// What serves although policy, topology or its end keep new flows away from it.
-std::vector<PlanEndpoint> serving_otherwise(const PortPlan& plan, const Candidates& candidates) {
-    std::vector<PlanEndpoint> picked =
-        pick(candidates, [](const Candidate& candidate) { return candidate.entry->serving != 0; });
+/// What keeps its flows although policy, topology, its state or its end keep new ones away from it.
+std::vector<PlanEndpoint> kept_otherwise(const PortPlan& plan, const Candidates& candidates) {
+    const bool while_it_exists = plan.protocol == services::Protocol::sctp;
+    std::vector<PlanEndpoint> picked = pick(candidates, [&](const Candidate& candidate) {
+        return while_it_exists || candidate.entry->serving != 0;
+    });
     const auto by_place = [](const PlanEndpoint& a, const PlanEndpoint& b) {
         return a.address != b.address ? a.address < b.address : a.port < b.port;
     };
@@ -292,8 +294,8 @@ std::shared_ptr<const ServicePlan> plan_service(const ServiceEntry& entry, const
         const Candidates candidates = candidates_of(entry, port, view, settings.family);
         plan->endpoint_count += candidates.size();
         categorize(port_plan, entry, candidates, view);
-        if (port.protocol == services::Protocol::udp)
-            port_plan.serving_endpoints = serving_otherwise(port_plan, candidates);
+        if (outlives_endpoint(port.protocol))
+            port_plan.kept_endpoints = kept_otherwise(port_plan, candidates);
     }
     return plan;
 }

@@ -40,7 +40,7 @@ struct SyncerOptions {
     std::chrono::milliseconds full_sync{3'600'000};
     /// How often writers are asked whether somebody else changed our rules.
     std::chrono::milliseconds look{250};
-    bool forget_stale_flows = true;  ///< conntrack entries of UDP flows to endpoints that went
+    bool forget_stale_flows = true;  ///< conntrack entries of endpoints that went
     /// From 0 to below 1, for the jitter of retries; empty: the machine's.
     std::function<double()> random;
 };

@@ -50,15 +50,16 @@ SyncMetrics::SyncMetrics(metrics::Registry& registry)
     : applied_version{registry.gauge("nameplane_rules_applied_version",
                                      "Number of the snapshot whose rules are in the kernel.")},
       flows_forgotten{registry.counter("nameplane_rules_flows_forgotten_total",
-                                       "Stale UDP flows taken out of conntrack.")} {}
+                                       "Stale flows of UDP and SCTP taken out of conntrack.")} {}
 
 FlowMetrics SyncMetrics::flows_of(metrics::Registry& registry, Family family) const {
     return {flows_forgotten,
             registry.counter("kubeproxy_conntrack_reconciler_deleted_entries_total",
-                             "Stale UDP flows taken out of conntrack.", of_family(family)),
+                             "Stale flows of UDP and SCTP taken out of conntrack.",
+                             of_family(family)),
             registry.histogram("kubeproxy_conntrack_reconciler_sync_duration_seconds",
-                               "How long a look for stale UDP flows took.", duration_bounds(),
-                               of_family(family))};
+                               "How long a look for stale flows of UDP and SCTP took.",
+                               duration_bounds(), of_family(family))};
 }
 
 IptablesMetrics::IptablesMetrics(metrics::Registry& registry, Family family)

@@ -2,6 +2,7 @@
 // each writer (NAMEPLANE_NFTABLES is 0 or 1).
 
 #include "kernel/lab.hpp"
+#include "kernel/sctp_end.hpp"
 #include "rules/conntrack.hpp"
 #include "rules/iptables/encode.hpp"
 #include "rules/nftables/apply.hpp"
@@ -555,7 +556,7 @@ TEST_CASE("a UDP flow to an endpoint that terminates but serves is kept until it
         REQUIRE(flow.ask().pod == "pod-0");
         const rules::Plan before = rules.plan;
         rules::PortPlan draining = udp_service(family, 1, {1});
-        draining.serving_endpoints = {{.address = ip(Lab::pod_address(family, 0)), .port = 8080}};
+        draining.kept_endpoints = {{.address = ip(Lab::pod_address(family, 0)), .port = 8080}};
         rules.apply(with_service(before, 0, draining));
         CHECK(forget(family, &before, rules.plan) == 0);
         // Nor by one who knows nothing of before.
@@ -622,55 +623,191 @@ TEST_CASE("a UDP flow to a node port is forgotten, one to the same port elsewher
 
 namespace {
 
-/// CRC32c, which SCTP packets carry.
-std::uint32_t crc32c(const std::uint8_t* octets, std::size_t size) {
-    std::uint32_t crc = ~0U;
-    for (std::size_t i = 0; i < size; ++i) {
-        crc ^= octets[i];
-        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78U : 0U);
-    }
-    return ~crc;
+constexpr std::uint16_t sctp_client_port = 12345;
+
+/// Whether rules for SCTP can be made here.
+bool has_sctp(Family family) {
+    if (with_nftables) return true;
+    bool has = false;
+    lab().node().run([&] { has = rules::iptables::probe_features(family).value().sctp; });
+    if (!has) WARN("skipped: the kernel has no sctp match");
+    return has;
 }
+
+rules::PortPlan sctp_service(Family family, unsigned n,
+                             std::initializer_list<std::size_t> endpoints) {
+    rules::PortPlan port = service(family, n, endpoints);
+    port.protocol = services::Protocol::sctp;
+    return port;
+}
+
+/// What earlier tests left in the kernel.
+void forget_all(Family family) {
+    std::vector<rules::FlowFrontend> all;
+    for (const auto protocol : {services::Protocol::udp, services::Protocol::sctp}) {
+        for (unsigned n = 1; n < 10; ++n) {
+            all.push_back({{protocol, at(Lab::cluster_ip(family, n), 80)}, {}});
+        }
+    }
+    std::ranges::sort(all, {}, &rules::FlowFrontend::target);
+    Result<std::size_t> forgotten = Error{};
+    lab().node().run([&] { forgotten = rules::FlowTable{}.forget_stale(family, all); });
+    if (!forgotten) FAIL(forgotten.error().text);
+}
+
+/// SCTP in the client and in some pods. The client's port is always the same, as with programs that
+/// bind one, so that an association that begins anew is the same flow.
+class Sctp {
+public:
+    Sctp(Family family, std::size_t pods) : family_{family}, client_{lab().client(), family} {
+        forget_all(family);
+        // Such an entry would live for 3 seconds, which a test on a slow machine may take.
+        lab().node().sh("sysctl -qw net.netfilter.nf_conntrack_sctp_timeout_cookie_wait=300 "
+                        "net.netfilter.nf_conntrack_sctp_timeout_cookie_echoed=300");
+        for (std::size_t i = 0; i < pods; ++i) pods_.emplace_back(lab().pod(i), family);
+    }
+
+    /// Sends an INIT to the Service; the pod that got it, "" if none did.
+    std::string begin(unsigned n) const {
+        client_.send(packet(n, SctpChunk::init, 0, client_tag));
+        for (int waited_ms = 0; waited_ms < 5'000; waited_ms += 5) {
+            for (std::size_t i = 0; i < pods_.size(); ++i) {
+                if (pods_[i].receive(1)) return "pod-" + std::to_string(i);
+            }
+        }
+        return {};
+    }
+    /// A whole association to the Service's `pod`, up to the state "established".
+    void establish(unsigned n, std::size_t pod) const {
+        client_.send(packet(n, SctpChunk::init, 0, client_tag));
+        const auto init = pods_[pod].receive();
+        REQUIRE(init);
+        CHECK(init->own_tag == client_tag);
+        pods_[pod].send(answer(*init, SctpChunk::init_ack));
+        const auto acknowledged = client_.receive();
+        REQUIRE(acknowledged);
+        CHECK(acknowledged->peer == at(Lab::cluster_ip(family_, n), 80));
+        client_.send(packet(n, SctpChunk::cookie_echo, acknowledged->own_tag, 0));
+        const auto echo = pods_[pod].receive();
+        REQUIRE(echo);
+        pods_[pod].send(answer(*echo, SctpChunk::cookie_ack));
+        REQUIRE(client_.receive());
+    }
+
+private:
+    static constexpr std::uint32_t client_tag = 0x01020304;
+    static constexpr std::uint32_t pod_tag = 0x0a0b0c0d;
+
+    SctpPacket packet(unsigned n, SctpChunk chunk, std::uint32_t tag, std::uint32_t own_tag) const {
+        return {.peer = at(Lab::cluster_ip(family_, n), 80),
+                .own_port = sctp_client_port,
+                .chunk = chunk,
+                .tag = tag,
+                .own_tag = own_tag};
+    }
+    static SctpPacket answer(const SctpPacket& to, SctpChunk chunk) {
+        return {.peer = to.peer,
+                .own_port = to.own_port,
+                .chunk = chunk,
+                .tag = client_tag,
+                .own_tag = pod_tag};
+    }
+
+    Family family_;
+    SctpEnd client_;
+    std::vector<SctpEnd> pods_;
+};
 
 }  // namespace
 
 TEST_CASE("SCTP: the first packet of an association arrives at the endpoint") {
-    const Family family = Family::ipv4;
-    bool has_sctp = false;
-    if (!with_nftables) {
-        lab().node().run([&] { has_sctp = rules::iptables::probe_features(family).value().sctp; });
-    } else {
-        has_sctp = true;
+    for (const Family family : families) {
+        if (!has_sctp(family)) return;
+        CAPTURE(to_string(family));
+        forget_all(family);
+        const Rules rules{family, {sctp_service(family, 1, {1})}};
+        const SctpEnd client{lab().client(), family};
+        const SctpEnd pod{lab().pod(1), family};
+        const SctpPacket sent{.peer = at(Lab::cluster_ip(family, 1), 80),
+                              .own_port = sctp_client_port,
+                              .own_tag = 0x01020304};
+        client.send(sent);
+        const auto got = pod.receive();
+        REQUIRE(got);
+        CHECK(got->own_port == 8080);
+        CHECK(got->chunk == SctpChunk::init);
+        CHECK(got->tag == 0);
+        CHECK(got->own_tag == sent.own_tag);
     }
-    if (!has_sctp) {
-        WARN("skipped: the kernel has no sctp match");
-        return;
+}
+
+TEST_CASE("an SCTP flow to a removed endpoint is forgotten, so that an INIT meets the next one") {
+    for (const Family family : families) {
+        if (!has_sctp(family)) return;
+        CAPTURE(to_string(family));
+        const Sctp sctp{family, 4};
+        Rules rules{family, {sctp_service(family, 1, {0}), sctp_service(family, 2, {2})}};
+        sctp.establish(1, 0);
+        sctp.establish(2, 2);
+        const rules::Plan before = rules.plan;
+        rules.apply(with_service(before, 0, sctp_service(family, 1, {1})));
+        // Conntrack knows better than the rules, however often the client begins anew.
+        CHECK(sctp.begin(1) == "pod-0");
+        CHECK(sctp.begin(1) == "pod-0");
+        CHECK(forget(family, &before, rules.plan) == 1);
+        CHECK(sctp.begin(1) == "pod-1");
+        CHECK(sctp.begin(2) == "pod-2");
+        CHECK(forget(family, &before, rules.plan) == 0);
+        CHECK(forget(family, nullptr, rules.plan) == 0);
+        // No endpoint left at all, then another one.
+        const rules::Plan last = rules.plan;
+        rules.apply(with_service(last, 0, sctp_service(family, 1, {})));
+        CHECK(forget(family, &last, rules.plan) == 1);
+        rules.apply(with_service(last, 0, sctp_service(family, 1, {3})));
+        CHECK(sctp.begin(1) == "pod-3");
     }
-    auto port = service(family, 1, {1});
-    port.protocol = services::Protocol::sctp;
-    const Rules rules{family, {port}};
-    const int receiver = lab().pod(1).in([] { return ::socket(AF_INET, SOCK_RAW, IPPROTO_SCTP); });
-    const int sender = lab().client().in([] { return ::socket(AF_INET, SOCK_RAW, IPPROTO_SCTP); });
-    REQUIRE(receiver >= 0);
-    REQUIRE(sender >= 0);
-    // Common header (RFC 4960 3.1) and an INIT chunk (3.3.2).
-    std::array<std::uint8_t, 32> packet{0x30, 0x39, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20,
-                                        1,    2,    3, 4,  0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1};
-    const std::uint32_t crc = crc32c(packet.data(), packet.size());
-    for (std::size_t i = 0; i < 4; ++i) packet[8 + i] = static_cast<std::uint8_t>(crc >> (8 * i));
-    sockaddr_storage to{};
-    const unsigned size = at(Lab::cluster_ip(family, 1), 0).to_sockaddr(to);
-    REQUIRE(::sendto(sender, packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&to),
-                     size) == static_cast<ssize_t>(packet.size()));
-    pollfd wait{receiver, POLLIN, 0};
-    REQUIRE(::poll(&wait, 1, 5'000) == 1);
-    std::array<std::uint8_t, 128> got{};
-    const ssize_t length = ::recv(receiver, got.data(), got.size(), 0);
-    REQUIRE(length == 20 + static_cast<ssize_t>(packet.size()));
-    CHECK(got[16] == 10);
-    CHECK(got[19] == 11);  // 10.244.0.11, pod-1
-    CHECK(got[20 + 2] * 256 + got[20 + 3] == 8080);
-    CHECK(std::memcmp(&got[32], &packet[12], 20) == 0);
-    ::close(receiver);
-    ::close(sender);
+}
+
+TEST_CASE("an SCTP flow to an endpoint that is still there is kept") {
+    for (const Family family : families) {
+        if (!has_sctp(family)) return;
+        CAPTURE(to_string(family));
+        const Sctp sctp{family, 2};
+        Rules rules{family, {sctp_service(family, 1, {0})}};
+        sctp.establish(1, 0);
+        const rules::Plan before = rules.plan;
+        rules::PortPlan draining = sctp_service(family, 1, {1});
+        draining.kept_endpoints = {{.address = ip(Lab::pod_address(family, 0)), .port = 8080}};
+        rules.apply(with_service(before, 0, draining));
+        CHECK(forget(family, &before, rules.plan) == 0);
+        CHECK(forget(family, nullptr, rules.plan) == 0);
+        CHECK(sctp.begin(1) == "pod-0");
+        const rules::Plan during = rules.plan;
+        rules.apply(with_service(during, 0, sctp_service(family, 1, {1})));
+        CHECK(forget(family, &during, rules.plan) == 1);
+        CHECK(sctp.begin(1) == "pod-1");
+    }
+}
+
+TEST_CASE("UDP and SCTP flows to one address and port are told apart") {
+    for (const Family family : families) {
+        if (!has_sctp(family)) return;
+        CAPTURE(to_string(family));
+        const Sctp sctp{family, 3};
+        Rules rules{family, {sctp_service(family, 1, {0}), udp_service(family, 1, {1})}};
+        sctp.establish(1, 0);
+        UdpFlow flow{lab().client(), at(Lab::cluster_ip(family, 1), 80)};
+        REQUIRE(flow.ask().pod == "pod-1");
+        CHECK(forget(family, nullptr, rules.plan) == 0);
+        const rules::Plan before = rules.plan;
+        rules.apply(with_service(before, 0, sctp_service(family, 1, {2})));
+        CHECK(forget(family, &before, rules.plan) == 1);
+        CHECK(sctp.begin(1) == "pod-2");
+        CHECK(flow.ask().pod == "pod-1");
+        const rules::Plan between = rules.plan;
+        rules.apply(with_service(between, 1, udp_service(family, 1, {3})));
+        CHECK(forget(family, &between, rules.plan) == 1);
+        CHECK(sctp.begin(1) == "pod-2");
+        CHECK(flow.ask().pod == "pod-3");
+    }
 }

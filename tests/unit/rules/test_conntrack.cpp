@@ -13,6 +13,14 @@ SocketAddress at(std::string_view text) {
     return *SocketAddress::parse(text);
 }
 
+FlowTarget udp(std::string_view text) {
+    return {services::Protocol::udp, at(text)};
+}
+
+FlowTarget sctp(std::string_view text) {
+    return {services::Protocol::sctp, at(text)};
+}
+
 PortPlan dns(const std::vector<std::string>& endpoints) {
     PortPlan port{.name = "ns/dns:dns",
                   .protocol = services::Protocol::udp,
@@ -58,11 +66,11 @@ TEST_CASE("which changes can leave stale flows") {
         const Plan before = plan_of({dns(c.before)});
         const auto candidates = stale_candidates(&before, plan_of({dns(c.after)}), node);
         CHECK(candidates.size() == (c.candidate ? 1U : 0U));
-        if (c.candidate && !candidates.empty()) CHECK(candidates[0].address == at("10.96.0.10:53"));
+        if (c.candidate && !candidates.empty()) CHECK(candidates[0].target == udp("10.96.0.10:53"));
     }
 }
 
-TEST_CASE("every address of a UDP port is a frontend, and of UDP only") {
+TEST_CASE("every address of a UDP port is a frontend, and none of TCP") {
     PortPlan port = dns({"10.0.0.1:53"});
     port.external_ips = {*IpAddress::parse("192.0.2.1")};
     port.load_balancer_ips = {*IpAddress::parse("192.0.2.2")};
@@ -71,10 +79,10 @@ TEST_CASE("every address of a UDP port is a frontend, and of UDP only") {
     tcp.protocol = services::Protocol::tcp;
     const auto candidates = stale_candidates(nullptr, plan_of({tcp, port}), node);
     REQUIRE(candidates.size() == 4);
-    CHECK(candidates[0].address == at("10.96.0.10:53"));
-    CHECK(candidates[1].address == at("192.0.2.1:53"));
-    CHECK(candidates[2].address == at("192.0.2.2:53"));
-    CHECK(candidates[3].address == at("192.168.0.1:30053"));
+    CHECK(candidates[0].target == udp("10.96.0.10:53"));
+    CHECK(candidates[1].target == udp("192.0.2.1:53"));
+    CHECK(candidates[2].target == udp("192.0.2.2:53"));
+    CHECK(candidates[3].target == udp("192.168.0.1:30053"));
     CHECK(candidates[3].endpoints == std::vector{at("10.0.0.1:53")});
 }
 
@@ -93,22 +101,22 @@ TEST_CASE("an address that is a Service's no more keeps its flows") {
     const Plan after = plan_of({dns({"10.0.0.2:53"})});
     const auto candidates = stale_candidates(&before, after, node);
     REQUIRE(candidates.size() == 1);
-    CHECK(candidates[0].address == at("10.96.0.10:53"));
+    CHECK(candidates[0].target == udp("10.96.0.10:53"));
 }
 
 TEST_CASE("what terminates but still serves keeps its flows, until it serves no more") {
     const Plan before = plan_of({dns({"10.0.0.1:53", "10.0.0.2:53"})});
     PortPlan draining = dns({"10.0.0.2:53"});
-    draining.serving_endpoints = {{.address = *IpAddress::parse("10.0.0.1"), .port = 53}};
+    draining.kept_endpoints = {{.address = *IpAddress::parse("10.0.0.1"), .port = 53}};
     const Plan during = plan_of({draining});
     CHECK(stale_candidates(&before, during, node).empty());
     // As after a start: looked at, and kept.
     const auto all = stale_candidates(nullptr, during, node);
     REQUIRE(all.size() == 1);
-    CHECK_FALSE(is_stale(all, at("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK_FALSE(is_stale(all, udp("10.96.0.10:53"), at("10.0.0.1:53")));
     const auto candidates = stale_candidates(&during, plan_of({dns({"10.0.0.2:53"})}), node);
-    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.1:53")));
-    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.2:53")));
+    CHECK(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK_FALSE(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.2:53")));
 }
 
 TEST_CASE("an address that another Service took over keeps the flows of that one") {
@@ -117,25 +125,47 @@ TEST_CASE("an address that another Service took over keeps the flows of that one
     taken.name = "ns/other:dns";
     const auto candidates = stale_candidates(&before, plan_of({taken}), node);
     REQUIRE(candidates.size() == 1);
-    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.1:53")));
-    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.2:53")));
+    CHECK(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK_FALSE(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.2:53")));
 }
 
 TEST_CASE("local endpoints count as alive") {
     PortPlan port = dns({"10.0.0.1:53"});
     port.local_endpoints = {{.address = *IpAddress::parse("10.0.0.7"), .port = 53, .local = true}};
     const auto candidates = stale_candidates(nullptr, plan_of({port}), node);
-    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.7:53")));
-    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK_FALSE(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.7:53")));
+    CHECK_FALSE(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.1:53")));
 }
 
 TEST_CASE("a flow is stale by destination and by who answers") {
-    const std::vector<UdpFrontend> candidates{
-        {at("10.96.0.10:53"), {at("10.0.0.1:53"), at("10.0.0.2:53")}}, {at("10.96.0.11:53"), {}}};
-    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.3:53")));
-    CHECK(is_stale(candidates, at("10.96.0.10:53"), at("10.96.0.10:53")));  // never translated
-    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:53"), at("10.0.0.2:53")));
-    CHECK_FALSE(is_stale(candidates, at("10.96.0.10:54"), at("10.0.0.3:53")));
-    CHECK_FALSE(is_stale(candidates, at("8.8.8.8:53"), at("8.8.8.8:53")));
-    CHECK(is_stale(candidates, at("10.96.0.11:53"), at("10.0.0.1:53")));
+    const std::vector<FlowFrontend> candidates{
+        {udp("10.96.0.10:53"), {at("10.0.0.1:53"), at("10.0.0.2:53")}}, {udp("10.96.0.11:53"), {}}};
+    CHECK(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.3:53")));
+    CHECK(is_stale(candidates, udp("10.96.0.10:53"), at("10.96.0.10:53")));  // never translated
+    CHECK_FALSE(is_stale(candidates, udp("10.96.0.10:53"), at("10.0.0.2:53")));
+    CHECK_FALSE(is_stale(candidates, udp("10.96.0.10:54"), at("10.0.0.3:53")));
+    CHECK_FALSE(is_stale(candidates, udp("8.8.8.8:53"), at("8.8.8.8:53")));
+    CHECK(is_stale(candidates, udp("10.96.0.11:53"), at("10.0.0.1:53")));
+}
+
+TEST_CASE("SCTP ports have frontends of their own, apart from UDP at the same address") {
+    PortPlan associations = dns({"10.0.0.7:53"});
+    associations.protocol = services::Protocol::sctp;
+    const Plan before = plan_of({associations, dns({"10.0.0.1:53"})});
+    const auto all = stale_candidates(nullptr, before, node);
+    REQUIRE(all.size() == 2);
+    CHECK(all[0] == FlowFrontend{udp("10.96.0.10:53"), {at("10.0.0.1:53")}});
+    CHECK(all[1] == FlowFrontend{sctp("10.96.0.10:53"), {at("10.0.0.7:53")}});
+    CHECK_FALSE(is_stale(all, udp("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK(is_stale(all, udp("10.96.0.10:53"), at("10.0.0.7:53")));
+    CHECK_FALSE(is_stale(all, sctp("10.96.0.10:53"), at("10.0.0.7:53")));
+    CHECK(is_stale(all, sctp("10.96.0.10:53"), at("10.0.0.1:53")));
+    CHECK_FALSE(is_stale(all, {services::Protocol::tcp, at("10.96.0.10:53")}, at("10.0.0.9:53")));
+    // Only what changed is looked for.
+    Plan after = before;
+    associations.cluster_endpoints.clear();
+    after.services[0] = std::make_shared<ServicePlan>(ServicePlan{.ports = {associations}});
+    const auto candidates = stale_candidates(&before, after, node);
+    REQUIRE(candidates.size() == 1);
+    CHECK(candidates[0] == FlowFrontend{sctp("10.96.0.10:53"), {}});
 }

@@ -26,7 +26,7 @@ std::shared_ptr<const Plan> plan_to(std::string_view endpoint) {
 /// Stands for the kernel: notes what it is asked, answers when it is told to.
 class Kernel {
 public:
-    Result<std::size_t> forget(std::span<const UdpFrontend> candidates) {
+    Result<std::size_t> forget(std::span<const FlowFrontend> candidates) {
         std::unique_lock lock{mutex_};
         asked_.emplace_back(candidates.begin(), candidates.end());
         changed_.notify_all();
@@ -43,7 +43,7 @@ public:
         changed_.notify_all();
     }
     /// What question number `n` was about; waits for it.
-    std::vector<UdpFrontend> question(std::size_t n) {
+    std::vector<FlowFrontend> question(std::size_t n) {
         std::unique_lock lock{mutex_};
         changed_.wait(lock, [&] { return asked_.size() > n; });
         return asked_[n];
@@ -52,7 +52,7 @@ public:
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::vector<std::vector<UdpFrontend>> asked_;
+    std::vector<std::vector<FlowFrontend>> asked_;
     int answers_ = 0;
     bool refuse_ = false;
 };
@@ -64,7 +64,7 @@ struct Fixture {
     metrics::Counter& of_family = registry.counter("of_family", "");
     metrics::Histogram& duration = registry.histogram("duration", "", {1});
     FlowForgetter forgetter{Family::ipv4, FlowMetrics{forgotten, of_family, duration},
-                            [this](Family, std::span<const UdpFrontend> candidates) {
+                            [this](Family, std::span<const FlowFrontend> candidates) {
                                 return kernel.forget(candidates);
                             },
                             milliseconds{1}, milliseconds{1}};

@@ -321,7 +321,8 @@ TEST_CASE("topology hints", "[rules][policy]") {
     }
 }
 
-TEST_CASE("UDP flows are kept to whatever serves", "[rules][policy]") {
+TEST_CASE("UDP flows are kept to whatever serves, SCTP flows to whatever is there",
+          "[rules][policy]") {
     const std::vector<Endpoint> endpoints{ready("10.0.0.1", "here"), ready("10.0.0.2", "there"),
                                           draining("10.0.0.3", "here"), not_ready("10.0.0.4")};
     Service service = service_web();
@@ -330,14 +331,19 @@ TEST_CASE("UDP flows are kept to whatever serves", "[rules][policy]") {
     slice.ports[0].protocol = Protocol::udp;
     const auto all_nodes = plan(service, {slice});
     CHECK(texts(all_nodes->ports[0].cluster_endpoints) == at_8080({"10.0.0.1", "10.0.0.2"}));
-    CHECK(texts(all_nodes->ports[0].serving_endpoints) == at_8080({"10.0.0.3"}));
+    CHECK(texts(all_nodes->ports[0].kept_endpoints) == at_8080({"10.0.0.3"}));
     // Policy does not take flows away.
     service.internal_policy = TrafficPolicy::local;
     const auto this_node = plan(service, {slice});
     CHECK(texts(this_node->ports[0].local_endpoints) == at_8080({"10.0.0.1"}));
-    CHECK(texts(this_node->ports[0].serving_endpoints) == at_8080({"10.0.0.2", "10.0.0.3"}));
+    CHECK(texts(this_node->ports[0].kept_endpoints) == at_8080({"10.0.0.2", "10.0.0.3"}));
+    // SCTP does not survive another endpoint: it stays for as long as its own is there at all.
+    service.internal_policy = TrafficPolicy::cluster;
+    service.ports[0].protocol = slice.ports[0].protocol = Protocol::sctp;
+    CHECK(texts(plan(service, {slice})->ports[0].kept_endpoints) ==
+          at_8080({"10.0.0.3", "10.0.0.4"}));
     // Nobody asks for it with TCP.
-    CHECK(plan(service_web(), {slice_of_web(endpoints)})->ports[0].serving_endpoints.empty());
+    CHECK(plan(service_web(), {slice_of_web(endpoints)})->ports[0].kept_endpoints.empty());
 }
 
 TEST_CASE("zone hints need a node with a zone", "[rules][policy]") {
