@@ -17,10 +17,6 @@ constexpr std::size_t buckets = 4096;
 constexpr double hedges_per_question = 0.1;
 constexpr double hedges_max = 32;
 
-Time now_of_clock() noexcept {
-    return std::chrono::steady_clock::now();
-}
-
 }  // namespace
 
 Engine::Engine(Shared& shared, std::size_t worker, net::Loop& loop)
@@ -66,7 +62,7 @@ bool Engine::ask(Waiter& waiter) noexcept {
     waiter.next = nullptr;
     exchange->edns_options = options;
     exchange->shared = options.empty();
-    exchange->deadline = now_of_clock() + settings_.deadline;
+    exchange->deadline = shared_.clock.now() + settings_.deadline;
     choose_order(*exchange);
     enter(*exchange);
     hedges_ = std::min(hedges_max, hedges_ + hedges_per_question);
@@ -171,7 +167,7 @@ Proto Engine::proto_for(const Exchange& exchange, std::size_t target) const noex
 
 /// Asks one upstream more, or ends the exchange when there is nobody left and nothing under way.
 void Engine::try_next(Exchange& exchange) noexcept {
-    const Time now = now_of_clock();
+    const Time now = shared_.clock.now();
     // What cannot even be sent fails at once: not more often than this in a row.
     for (std::size_t i = 0; i < 2 * peers_.size() && now < exchange.deadline; ++i) {
         if (settings_.attempts_max != 0 && exchange.failures >= settings_.attempts_max) break;
@@ -205,7 +201,7 @@ bool Engine::start(Exchange& exchange, std::size_t target, Proto proto) noexcept
                                                .edns_options = exchange.edns_options},
                                               room);
     if (!channel->send(std::span{room}.first(octets))) return false;
-    const Time now = now_of_clock();
+    const Time now = shared_.clock.now();
     channel->sent(now);
     attempt->channel = channel;
     attempt->target = target;
@@ -310,7 +306,7 @@ void Engine::answered(Exchange& exchange, Attempt& attempt,
     const std::size_t target = attempt.target;
     const Proto proto = attempt.proto;
     const dns::AnswerHead head = *dns::read_answer_head(message);
-    const std::chrono::duration<double> took = now_of_clock() - attempt.sent;
+    const std::chrono::duration<double> took = shared_.clock.now() - attempt.sent;
     if (proto == Proto::udp) peers_[target].outbox->answered();
     // A hedge that was worth it makes room for another: it cost nobody anything.
     if (&attempt == &exchange.attempts[1]) hedges_ = std::min(hedges_max, hedges_ + 1);

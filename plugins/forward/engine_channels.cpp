@@ -21,10 +21,6 @@ constexpr std::chrono::milliseconds probe_timeout{1000};
 /// A connection over which nothing comes for so long, with questions waiting, leads nowhere.
 constexpr std::chrono::milliseconds silence_least{3000};
 
-Time now_of_clock() noexcept {
-    return std::chrono::steady_clock::now();
-}
-
 }  // namespace
 
 Channel* Engine::channel_to(std::size_t target, Proto proto) noexcept {
@@ -47,7 +43,7 @@ void Engine::count_channel(std::size_t target, Proto proto, bool kept) noexcept 
 /// Any of a few ports at random: who wants to forge an answer must guess it, too. Questions that
 /// are sent together leave from one port.
 Channel* Engine::udp_to(std::size_t target) noexcept {
-    const Time now = now_of_clock();
+    const Time now = shared_.clock.now();
     Peer& peer = peers_[target];
     const std::size_t ports = settings_.max_idle == 0
                                   ? Peer::udp_channels
@@ -73,7 +69,7 @@ Channel* Engine::udp_to(std::size_t target) noexcept {
 }
 
 Channel* Engine::stream_to(std::size_t target, Proto proto) noexcept {
-    const Time now = now_of_clock();
+    const Time now = shared_.clock.now();
     Peer& peer = peers_[target];
     const auto silence_max = std::max(silence_least, 2 * settings_.read_timeout);
     for (auto& stream : peer.streams) {
@@ -155,20 +151,20 @@ void Engine::check_health(std::size_t target) noexcept {
     if (upstream.checking.exchange(true)) return;
     Peer& peer = peers_[target];
     peer.probing = true;
-    peer.probe_at = now_of_clock();
+    peer.probe_at = shared_.clock.now();
     arm();
 }
 
 void Engine::probe(std::size_t target) noexcept {
     Peer& peer = peers_[target];
     Exchange* const exchange = take_exchange();
-    peer.probe_at = now_of_clock() + settings_.health_interval;
+    peer.probe_at = shared_.clock.now() + settings_.health_interval;
     if (exchange == nullptr) return;
     exchange->question = {.name = settings_.health_name.lower(),
                           .type = dns::Type::ns,
                           .recursion_desired = settings_.health_recursion};
     exchange->probe_of = static_cast<int>(target);
-    exchange->deadline = now_of_clock() + probe_timeout;
+    exchange->deadline = shared_.clock.now() + probe_timeout;
     enter(*exchange);
     peer.probe = exchange;
     const Proto proto = proto_for(*exchange, target);
@@ -205,7 +201,7 @@ void Engine::arm() noexcept {
 
 void Engine::tick() noexcept {
     armed_ = false;
-    const Time now = now_of_clock();
+    const Time now = shared_.clock.now();
     looked_at_.clear();
     for (Exchange* exchange : active_) looked_at_.emplace_back(exchange, exchange->serial);
     std::vector<std::pair<Exchange*, std::uint64_t>> all = std::exchange(looked_at_, {});

@@ -42,7 +42,7 @@ struct Shared {
     /// Of one worker's Outbox.
     const std::uint32_t window;
     const SystemClock system_clock;
-    /// By which an Outbox knows that time has passed: the one given, else the machine's.
+    /// By which questions are late and channels old: the one given, else the machine's.
     const Clock& clock;
     const std::shared_ptr<const net::TlsClient> tls;
     const std::shared_ptr<const net::TlsClient> https;

@@ -285,6 +285,7 @@ TEST_CASE("no more lies in an upstream's socket than it holds, and time makes ro
     REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0);
     world.lab->reload({forward_to({net::local_address(socket.get()).to_string()},
                                   {{"max_fails", std::int64_t{0}}})});
+    world.lab->time_passes = false;
     const auto come = [&] {
         std::size_t count = 0;
         std::array<std::uint8_t, 512> room;
@@ -406,9 +407,8 @@ TEST_CASE("an upstream that fails its health checks is left out until it passes 
     sick.script = says({.addresses = {"192.0.2.1"}});
     // It is asked again as soon as it has passed a check; that under way has a second to fail.
     const std::vector<std::string> well{"192.0.2.1"};
-    const auto end = std::chrono::steady_clock::now() + 1min;
     std::vector<std::string> first;
-    for (int i = 0; first != well && std::chrono::steady_clock::now() < end; ++i) {
+    for (int i = 0; first != well && i < 20'000; ++i) {
         first = addresses_of(world.lab->ask("back" + std::to_string(i) + ".example."));
     }
     CHECK(first == well);

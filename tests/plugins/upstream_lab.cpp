@@ -218,19 +218,20 @@ bool UpstreamLab::run_until(const std::function<bool()>& done) {
     bool is_done = done();
     const auto end = events.timer([&] { events.stop(); });
     const auto look = events.timer([&] {
-        if (is_done || !(is_done = done())) return;
-        events.stop();
+        if (is_done) return;
+        if (time_passes) clock.advance(std::chrono::milliseconds{1});
+        is_done = done();
+        if (is_done) events.stop();
     });
-    end->start(std::chrono::seconds{60});
+    end->start(std::chrono::minutes{2});
     look->start(std::chrono::milliseconds{0}, std::chrono::milliseconds{1});
     if (!is_done) events.run();
     return is_done;
 }
 
 void UpstreamLab::run_for(std::chrono::milliseconds time) {
-    const auto end = events.timer([this] { events.stop(); });
-    end->start(time);
-    events.run();
+    std::chrono::milliseconds::rep turns = 0;
+    (void)run_until([&] { return turns++ == time.count(); });
 }
 
 Octets UpstreamLab::await(std::size_t number) {

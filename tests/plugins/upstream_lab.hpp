@@ -82,7 +82,7 @@ struct Saying {
 };
 Octets answer_to(const ScriptedUpstream::Question& question, const Saying& saying);
 
-/// Stands still but for advance().
+/// Stands still but for advance() and what its lab lets pass.
 class HandClock final : public Clock {
 public:
     Monotonic now() const noexcept override { return now_; }
@@ -102,6 +102,10 @@ public:
     metrics::Registry metrics{1};
     Heirlooms heirlooms;
     HandClock clock;  // the plugins' that ask for one
+    /// Whether `clock` goes on by a millisecond with a turn of the loop, at most one in a real
+    /// millisecond. What can happen in a turn has happened then, however long a busy machine stood
+    /// still in between: no upstream is late that is not silent.
+    bool time_passes = true;
 
     /// Puts a query into the handler; its answer, perhaps there already, has this number.
     struct Ask {
@@ -115,15 +119,16 @@ public:
     std::size_t begin(const std::string& name, std::uint16_t type = 1) {
         return begin(name, type, Ask{});
     }
-    /// Runs the loop until answer `number` is there, a minute at most.
+    /// Runs the loop until answer `number` is there, two minutes at most.
     Octets await(std::size_t number);
     LdnsMessage ask(const std::string& name, std::uint16_t type, Ask how);
     LdnsMessage ask(const std::string& name, std::uint16_t type = 1) {
         return ask(name, type, Ask{});
     }
     bool is_answered(std::size_t number) const { return answers_[number].has_value(); }
-    /// Runs the loop until `done()`, a minute at most; false if it does not come true.
+    /// Runs the loop until `done()`, two minutes at most; false if it does not come true.
     bool run_until(const std::function<bool()>& done);
+    /// Runs the loop for so many turns, each of a millisecond or longer.
     void run_for(std::chrono::milliseconds time);
     /// A reload: the same plugins, or others.
     void reload(std::vector<conf::PluginConfig> plugins);
