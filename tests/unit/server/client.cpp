@@ -1,11 +1,15 @@
 #include "client.hpp"
 
 #include <catch2/catch.hpp>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace nameplane::test {
@@ -13,7 +17,6 @@ namespace nameplane::test {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds wait_max = std::chrono::seconds{10};
 
 // Clients run in threads of their own, where Catch2's macros may not be used: a failed set-up
 // throws and ends the test program.
@@ -37,6 +40,15 @@ bool wait_for(int fd, short events, milliseconds wait) {
 }
 
 }  // namespace
+
+void await_delivery(int fd) {
+    const auto end = std::chrono::steady_clock::now() + wait_max;
+    for (int left = 1; left != 0;) {
+        must(::ioctl(fd, SIOCOUTQ, &left) == 0, "SIOCOUTQ");
+        must(std::chrono::steady_clock::now() < end, "the kernel delivers nothing");
+        if (left != 0) std::this_thread::sleep_for(milliseconds{1});  // there is no event for it
+    }
+}
 
 UdpClient::UdpClient(const SocketAddress& server) : fd_{opened(SOCK_DGRAM, server)} {
     connect_to(fd_.get(), server);
@@ -137,8 +149,8 @@ bool TcpClient::is_closed_within(milliseconds wait) const {
     return false;
 }
 
-bool TcpClient::is_reset_within(milliseconds wait) const {
-    return wait_for(fd_.get(), 0, wait);  // errors are always reported
+bool TcpClient::is_reset() const {
+    return wait_for(fd_.get(), 0, wait_max);  // errors are always reported
 }
 
 void TcpClient::finish_sending() const {

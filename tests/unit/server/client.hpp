@@ -1,5 +1,5 @@
 #pragma once
-// Clients for the server's tests: plain blocking sockets, each wait bounded by ten seconds.
+// Clients for the server's tests: plain blocking sockets, each wait bounded.
 
 #include "base/fd.hpp"
 #include "message.hpp"
@@ -12,6 +12,12 @@
 
 namespace nameplane::test {
 
+/// What a busy machine may need for anything.
+inline constexpr std::chrono::milliseconds wait_max = std::chrono::minutes{1};
+
+/// Returns when the peer's kernel has all that was sent over this TCP socket.
+void await_delivery(int fd);
+
 /// A connected UDP socket: it hears only from the address and port that it asks.
 class UdpClient {
 public:
@@ -19,7 +25,7 @@ public:
 
     void send(const Octets& message) const;
     /// The next message; nothing if none comes within `wait`.
-    std::optional<Octets> receive(std::chrono::milliseconds wait = std::chrono::seconds{10}) const;
+    std::optional<Octets> receive(std::chrono::milliseconds wait = wait_max) const;
     /// send() and receive(); fails the test when nothing comes.
     Octets ask(const Octets& message) const;
 
@@ -46,9 +52,11 @@ public:
     Octets ask(const Octets& message) const;
     /// Whether the peer closes (or resets) within `wait`; what it sends first is thrown away.
     bool is_closed_within(std::chrono::milliseconds wait) const;
-    /// Whether the peer resets within `wait`; reads nothing.
-    bool is_reset_within(std::chrono::milliseconds wait) const;
+    bool is_closed() const { return is_closed_within(wait_max); }
+    /// Whether the peer resets; reads nothing.
+    bool is_reset() const;
     void finish_sending() const;
+    void await_delivery() const { test::await_delivery(fd_.get()); }
 
 private:
     std::optional<Octets> read_exactly(std::size_t octets) const;

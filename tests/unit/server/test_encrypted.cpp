@@ -133,6 +133,7 @@ public:
         return {all.substr(0, end), all.substr(end + 4, size)};
     }
     void finish_sending() { ::shutdown(stream_->fd(), SHUT_WR); }
+    void await_delivery() const { test::await_delivery(stream_->fd()); }
     bool ends() {
         receive_until(received_.size() + 1'000'000);
         return !open_;
@@ -141,7 +142,7 @@ public:
 private:
     bool wait(short events) {
         pollfd waiting{stream_->fd(), events, 0};
-        return ::poll(&waiting, 1, 10'000) == 1;
+        return ::poll(&waiting, 1, static_cast<int>(wait_max.count())) == 1;
     }
 
     std::unique_ptr<net::Stream> stream_;
@@ -150,7 +151,7 @@ private:
 };
 
 AllTerms terms_with(Terms terms) {
-    return {.usual = std::move(terms), .listeners = {}};
+    return {.usual = patient(std::move(terms)), .listeners = {}};
 }
 
 struct Secure {
@@ -263,17 +264,21 @@ TEST_CASE("a handshake that takes too long ends, however it drips") {
     const TcpClient dripping{server.at()};
     // The first octets of a record that says how much more is to come.
     bool open = dripping.send({0x16, 0x03, 0x01, 0x02, 0x00});
-    const auto begin = std::chrono::steady_clock::now();
-    while (open) open = dripping.send({0x01}) && !dripping.is_closed_within(20ms);
-    CHECK(std::chrono::steady_clock::now() - begin < 10s);
-    CHECK(silent.is_closed_within(10s));
+    // Not when the record is whole, but long before.
+    int octets = 0;
+    for (; open && octets < 400; ++octets) {
+        open = dripping.send({0x01}) && !dripping.is_closed_within(20ms);
+    }
+    CHECK_FALSE(open);
+    CHECK(silent.is_closed());
     CHECK(server.count(handshakes, "result", "expired") == 2);
     server.still_serves();
 }
 
 TEST_CASE("a query over TLS that never becomes whole ends with its time") {
+    // As long as a busy machine may need for two handshakes.
     const Secure server{Protocol::tls,
-                        {.read = 300ms, .idle = 300ms, .tls = proof(net::TlsServer::Inside::dns)}};
+                        {.read = 5s, .idle = 300ms, .tls = proof(net::TlsServer::Inside::dns)}};
     SecureClient fresh{server.at(), trusting()};
     fresh.send(Octets{0, 30, 1});
     SecureClient used{server.at(), trusting()};
@@ -405,9 +410,12 @@ TEST_CASE("so many HTTPS connections; the one that is idle longest makes room") 
     third.receive_http();
     CHECK(first.ends());
     CHECK(server.count(closed, "reason", "evicted") == 1);
+    const double asked = server.count("coredns_dns_requests_total", "proto", "tcp");
     second.send(post(query("hold2.test")));
     third.send(post(query("hold3.test")));
-    for (int i = 0; i < 3; ++i) server.still_serves();  // they have been asked by then
+    do {
+        server.still_serves();
+    } while (server.count("coredns_dns_requests_total", "proto", "tcp") < asked + 2);
     SecureClient{server.at(), nullptr}.ends();
     CHECK(server.count(closed, "reason", "refused") == 1);
 }
@@ -419,8 +427,9 @@ TEST_CASE("encrypted connections are drained like others") {
     const TcpClient shaking{server.at()};
     SecureClient asking{server.at(), trusting()};
     asking.send(framed(query("www.test", {.id = 7})));
-    server.running.server->drain(10s);
+    asking.await_delivery();
+    server.running.server->drain(wait_max);
     CHECK(id_of(asking.receive()) == 7);
     CHECK(idle.ends());
-    CHECK(shaking.is_closed_within(10s));
+    CHECK(shaking.is_closed());
 }

@@ -143,7 +143,7 @@ TEST_CASE("twenty clients at once, while snapshots and chains are exchanged") {
         std::this_thread::yield();
     }
     for (std::thread& client : clients) client.join();
-    running.server->drain(10s);
+    running.server->drain(wait_max);
     CHECK(good == 20 * queries);
     CHECK(running.world.count("coredns_dns_requests_total", "zone", "test.") == 20 * queries);
     CHECK(running.world.count("coredns_dns_requests_total", "proto", "tcp") == 10 * queries);
@@ -157,7 +157,7 @@ TEST_CASE("workers that get no queries let go of old snapshots") {
     const UdpClient client{running.at("127.0.0.1")};
     client.ask(query("www.test"));
     running.world.snapshots.publish(services::Snapshot::empty());
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    const auto deadline = std::chrono::steady_clock::now() + wait_max;
     while (running.world.snapshots.kept() > 1 && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::sleep_for(20ms);  // there is no event for it: workers tell nobody
         running.world.snapshots.sweep();
@@ -174,11 +174,12 @@ TEST_CASE("drain answers what was received, also what came before the start") {
     }
     for (std::uint16_t i = 0; i < 20; ++i) {
         tcp.emplace_back(running.at("127.0.0.1")).send(framed(query("www.test", {.id = i})));
+        tcp.back().await_delivery();
     }
     running.start();
-    running.server->drain(10s);
+    running.server->drain(wait_max);
     for (std::uint16_t i = 0; i < 100; ++i) {
-        const auto answer = udp[i].receive(0ms);
+        const auto answer = udp[i].receive();
         REQUIRE(answer);
         CHECK(id_of(*answer) == i);
     }
@@ -186,7 +187,7 @@ TEST_CASE("drain answers what was received, also what came before the start") {
         const auto answer = tcp[i].receive();
         REQUIRE(answer);
         CHECK(id_of(*answer) == i);
-        CHECK(tcp[i].is_closed_within(10s));
+        CHECK(tcp[i].is_closed());
     }
 }
 
@@ -201,13 +202,14 @@ TEST_CASE("drain closes idle connections at once and lets a query that has begun
     const Octets rest(half.begin() + 9, half.end());
     half.resize(9);
     REQUIRE(busy.send(half));
-    std::thread drain{[&] { running.server->drain(10s); }};
-    CHECK(idle.is_closed_within(10s));
+    busy.await_delivery();
+    std::thread drain{[&] { running.server->drain(wait_max); }};
+    CHECK(idle.is_closed());
     CHECK(busy.send(rest));
     const auto answer = busy.receive();
     REQUIRE(answer);
     CHECK(id_of(*answer) == 3);
-    CHECK(busy.is_closed_within(10s));
+    CHECK(busy.is_closed());
     drain.join();
 }
 
@@ -217,13 +219,14 @@ TEST_CASE("drain waits for nobody longer than the grace") {
     const TcpClient client{running.at("127.0.0.1")};
     CHECK(id_of(client.ask(query("www.test", {.id = 1}))) == 1);
     REQUIRE(client.send({0, 30, 1}));
+    client.await_delivery();
     const auto begin = std::chrono::steady_clock::now();
     running.server->drain(50ms);
     const auto took = std::chrono::steady_clock::now() - begin;
     CHECK(took >= 50ms);
-    CHECK(took < 5s);
+    CHECK(took < wait_max);
     running.server.reset();
-    CHECK(client.is_closed_within(10s));
+    CHECK(client.is_closed());
 }
 
 TEST_CASE("a server that was never started goes quietly") {

@@ -4,7 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace nameplane;
@@ -30,6 +32,16 @@ server::AllTerms within(std::chrono::milliseconds time) {
 Running serving(server::ServerOptions options) {
     options.listen = {any_port("127.0.0.1")};
     return Running{options};
+}
+
+/// Whether a new client gets its answer. The first ones may come before the server has seen what we
+/// have not seen it see, or be too slow for its terms.
+bool is_served(const Running& running) {
+    for (int i = 0; i < 1000; ++i) {
+        const TcpClient next{running.at("127.0.0.1")};
+        if (next.send(framed(query("www.test"))) && next.receive()) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -132,7 +144,7 @@ TEST_CASE("a client that finishes sending still gets all its answers, then the e
         REQUIRE(answer);
         REQUIRE(id_of(*answer) == id);
     }
-    CHECK(client.is_closed_within(10s));
+    CHECK(client.is_closed());
     CHECK(running.world.count(closed) == 0);
 }
 
@@ -140,32 +152,53 @@ TEST_CASE("an idle connection is closed after its time, not before") {
     Running running = serving({.terms = within(100ms)});
     running.start();
     const TcpClient client{running.at("127.0.0.1")};
+    // The server's clock starts when it answers: later than ours.
+    const auto asked = std::chrono::steady_clock::now();
     CHECK(id_of(client.ask(query("www.test", {.id = 1}))) == 1);
-    // The server's clock starts when it sends, ours when the answer is here: later.
-    const auto answered = std::chrono::steady_clock::now();
-    CHECK_FALSE(client.is_closed_within(50ms));
-    CHECK(client.is_closed_within(10s));
-    CHECK(std::chrono::steady_clock::now() - answered >= 50ms);
+    CHECK(client.is_closed());
+    CHECK(std::chrono::steady_clock::now() - asked >= 100ms);
     CHECK(running.world.count(closed, "reason", "idle") == 1);
 }
 
-TEST_CASE("queries keep a connection alive, octets do not") {
-    Running running = serving({.terms = within(300ms)});
+namespace {
+
+/// Two clients of a server whose connections live for `time`: one asks again and again for several
+/// times as long, one sends an octet of a query as often. Whether the first was served to its end
+/// and the second was not; nothing if the machine stood still for too long to tell.
+std::optional<bool> only_queries_count(std::chrono::milliseconds time) {
+    using Clock = std::chrono::steady_clock;
+    Running running = serving({.terms = within(time)});
     running.start();
+    const auto begin = Clock::now();
     const TcpClient talker{running.at("127.0.0.1")};
     const TcpClient dripper{running.at("127.0.0.1")};
     const Octets frame = framed(query("www.test"));
     REQUIRE(frame.size() > 20);
-    const auto begin = std::chrono::steady_clock::now();
+    const auto pause = time / 6;
     bool dripping = true;
+    auto last_sent = begin;
     for (std::uint16_t i = 0; i < 20; ++i) {
-        CHECK(id_of(talker.ask(query("www.test", {.id = i}))) == i);
-        if (dripping) dripping = dripper.send({frame[i]}) && !dripper.is_closed_within(50ms);
-        if (!dripping) CHECK_FALSE(talker.is_closed_within(50ms));
+        const auto sent = Clock::now();
+        const bool taken = talker.send(framed(query("www.test", {.id = i})));
+        const auto answer = taken ? talker.receive() : std::nullopt;
+        if (!answer && Clock::now() - last_sent >= time) return std::nullopt;
+        if (!answer || id_of(*answer) != i) return false;
+        last_sent = sent;
+        if (dripping) dripping = dripper.send({frame[i]}) && !dripper.is_closed_within(pause);
+        if (!dripping) std::this_thread::sleep_for(pause);
     }
-    CHECK_FALSE(dripping);
-    CHECK(std::chrono::steady_clock::now() - begin >= 1000ms);
-    CHECK(running.world.count(closed, "reason", "idle") == 1);
+    const double idle = running.world.count(closed, "reason", "idle");
+    if (Clock::now() - last_sent >= time) return std::nullopt;
+    return !dripping && Clock::now() - begin >= 3 * time && idle == 1;
+}
+
+}  // namespace
+
+TEST_CASE("queries keep a connection alive, octets do not") {
+    std::optional<bool> holds;
+    for (auto time = 300ms; !holds && time < 30s; time *= 2) holds = only_queries_count(time);
+    REQUIRE(holds);
+    CHECK(*holds);
 }
 
 TEST_CASE("a client that does not read is not read from any more, and closed like an idle one") {
@@ -177,10 +210,10 @@ TEST_CASE("a client that does not read is not read from any more, and closed lik
     // Buffers of the kernel and one reading of ours, not what it would have liked to send.
     CHECK(sent < 32U << 20);
     // Another client is served meanwhile.
-    CHECK(id_of(TcpClient{running.at("127.0.0.1")}.ask(query("www.test", {.id = 3}))) == 3);
+    CHECK(is_served(running));
     const double answered = running.world.count("coredns_dns_responses_total");
     CHECK(answered * static_cast<double>(frame.size()) < static_cast<double>(sent));
-    CHECK(client.is_reset_within(10s));
+    CHECK(client.is_reset());
     CHECK(running.world.count(closed, "reason", "idle") == 1);
 }
 
@@ -202,7 +235,7 @@ TEST_CASE("beyond the limit the connection that is idle longest makes room") {
         check_asks(0);  // now number 1 is idle longest
         clients.emplace_back(running.at("127.0.0.1"));
         check_asks(3);
-        CHECK(clients[1].is_closed_within(10s));
+        CHECK(clients[1].is_closed());
         for (const std::size_t i : {0U, 2U, 3U}) check_asks(i);
         CHECK(running.world.count(closed, "reason", "evicted") == 1);
         CHECK(running.world.count(closed, "reason", "refused") == 0);
@@ -220,17 +253,11 @@ TEST_CASE("when all connections are busy the new one is refused; when one goes t
             .send_until_stuck(frame, [&] { all_come_round(running); });
     }
     const TcpClient late{running.at("127.0.0.1")};
-    CHECK(late.is_closed_within(10s));
+    CHECK(late.is_closed());
     CHECK(running.world.count(closed, "reason", "refused") == 1);
     CHECK(running.world.count(closed, "reason", "evicted") == 0);
     stuck.pop_back();
-    // The server learns of it by an event that we do not see: the first ones may come too early.
-    bool admitted = false;
-    for (int i = 0; i < 1000 && !admitted; ++i) {
-        const TcpClient next{running.at("127.0.0.1")};
-        admitted = next.send(framed(query("www.test"))) && next.receive().has_value();
-    }
-    CHECK(admitted);
+    CHECK(is_served(running));
 }
 
 TEST_CASE("connections come and go without leaving anything behind") {
