@@ -47,10 +47,10 @@ inline std::string small_zone(unsigned serial, std::string_view address) {
            std::string{address} + "\n";
 }
 
-/// Asks again and again; false after 20 s.
+/// Asks again and again; false after a minute.
 template <class Condition> bool comes_true(Condition condition) {
     using namespace std::chrono_literals;
-    const auto end = std::chrono::steady_clock::now() + 20s;
+    const auto end = std::chrono::steady_clock::now() + 1min;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > end) return false;
         std::this_thread::sleep_for(5ms);

@@ -114,7 +114,7 @@ TEST_CASE("loadbalance draws the first address by weights from a file") {
     for (int i = 0; i < 20; ++i) CHECK(stage.ask("a.example.", "MX").message.answers == lines);
 
     std::ofstream{path} << "a.example\n10.0.0.2 255\n";
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes{1};
     int in_a_row = 0;
     while (in_a_row < 40 && std::chrono::steady_clock::now() < end) {
         const auto& answers = stage.ask("a.example.", "A").message.answers;

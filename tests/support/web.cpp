@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int wait_ms_max = 30'000;
+constexpr int wait_ms_max = 120'000;
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::runtime_error{what};
@@ -253,7 +253,7 @@ int listening_port_of(int pid) {
 }
 
 int closed_port() {
-    // Bound, never listened on, and closed: nobody gets it again soon.
+    // Bound and never listened on: as long as this process lives nobody else can, either.
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -261,7 +261,6 @@ int closed_port() {
     socklen_t size = sizeof address;
     const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
                        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    ::close(fd);
     if (!bound) fail("no port");
     return ntohs(address.sin_port);
 }

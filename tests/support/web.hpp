@@ -83,7 +83,7 @@ private:
 Program web_server(const std::vector<std::string>& options = {});
 /// The port on which a program of ours listens, once it does.
 int listening_port_of(int pid);
-/// A port on loopback on which nobody listens.
+/// A port on loopback on which nobody listens or will while this process lives.
 int closed_port();
 
 }  // namespace nameplane::test

@@ -33,7 +33,7 @@ public:
         std::array<char, 4096> room{};
         while (connected_ && !answer.ends_with(end)) {
             pollfd one{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-            if (::poll(&one, 1, 10'000) != 1) return answer;
+            if (::poll(&one, 1, 60'000) != 1) return answer;
             const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
             if (got <= 0) return answer;
             answer.append(room.data(), static_cast<std::size_t>(got));

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 
 using namespace nameplane;
 using namespace nameplane::agent;
@@ -40,7 +41,8 @@ std::uint16_t free_port() {
 /// Asks until `done` likes the answer.
 template <class F> std::string ask_until(std::uint16_t port, F done) {
     std::string answer;
-    for (int attempt = 0; attempt < 2000; ++attempt) {
+    const auto end = std::chrono::steady_clock::now() + 1min;
+    while (std::chrono::steady_clock::now() < end) {
         answer = ask(port, "GET /any HTTP/1.0\r\n\r\n");
         if (done(answer)) return answer;
         ::poll(nullptr, 0, 5);

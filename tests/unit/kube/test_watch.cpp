@@ -51,7 +51,7 @@ public:
             late = true;
             loop_.stop();
         });
-        guard->start(20s);
+        guard->start(2min);
         loop_.run();
         REQUIRE_FALSE(late);
     }

@@ -38,7 +38,7 @@ UniqueFd connected_to(const SocketAddress& server) {
 
 bool wait_for(int fd, short events) {
     pollfd waiting{fd, events, 0};
-    return poll(&waiting, 1, 10'000) == 1;
+    return poll(&waiting, 1, 60'000) == 1;
 }
 
 std::span<const std::uint8_t> octets_of(std::string_view text) {

@@ -47,7 +47,7 @@ struct Received {
 
 bool wait_readable(int fd) {
     pollfd waiting{fd, POLLIN, 0};
-    return poll(&waiting, 1, 10'000) == 1;
+    return poll(&waiting, 1, 60'000) == 1;
 }
 
 Received receive_at(const UniqueFd& client) {

@@ -59,7 +59,7 @@ public:
     /// Waits for the call of that number (from 1).
     Call call(std::size_t number) {
         std::unique_lock lock{mutex_};
-        REQUIRE(changed_.wait_for(lock, 20s, [&] { return calls_.size() >= number; }));
+        REQUIRE(changed_.wait_for(lock, 1min, [&] { return calls_.size() >= number; }));
         return calls_[number - 1];
     }
     std::size_t calls() {
@@ -150,7 +150,7 @@ public:
     }
     void wait_applied(std::uint64_t version) {
         std::unique_lock lock{mutex};
-        REQUIRE(changed.wait_for(lock, 20s,
+        REQUIRE(changed.wait_for(lock, 1min,
                                  [&] { return !applied.empty() && applied.back() == version; }));
     }
 
