@@ -30,7 +30,7 @@ public:
     ~UdpFlow();
     UdpFlow(const UdpFlow&) = delete;
     /// Sends one datagram and waits for the answer, `wait_ms` at most.
-    Answer ask(int wait_ms = 2'000);
+    Answer ask(int wait_ms = 30'000);
 
 private:
     int fd_ = -1;
@@ -55,7 +55,7 @@ public:
     static std::string outside_ip(Family family, unsigned n);
 
     /// One TCP connection; `wait_ms` for each of its steps.
-    static Answer connect(const Netns& from, const SocketAddress& to, int wait_ms = 3'000);
+    static Answer connect(const Netns& from, const SocketAddress& to, int wait_ms = 30'000);
 
 private:
     void build_pod(std::size_t index);

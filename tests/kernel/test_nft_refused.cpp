@@ -231,7 +231,7 @@ TEST_CASE("iptables: what somebody else did is noticed and put right") {
         // As many entries as before, of the same size: only the digest tells.
         netns.sh(iptables + " -t nat -R KUBE-MARK-MASQ 1 -j MARK --set-xmark 0x8000/0x8000");
         bool noticed = false;
-        for (int i = 0; i < 400 && !noticed; ++i) {
+        for (int i = 0; i < 6'000 && !noticed; ++i) {
             noticed = writer.disturbed();
             if (!noticed) ::usleep(10'000);
         }

@@ -287,7 +287,7 @@ TEST_CASE("counters of rules of ours that stay go on") {
     connect_veth(netns, "veth0", wire, "eth0");
     netns.sh("ip addr add 10.244.0.254/16 dev veth0; ip route add default dev veth0");
     // Every packet of a new connection passes the jumps and the dispatch rules.
-    netns.sh("for i in 1 2 3; do timeout 0.2 bash -c 'echo > /dev/udp/10.96.0.4/53' || true; done");
+    netns.sh("for i in 1 2 3; do timeout 60 bash -c 'echo > /dev/udp/10.96.0.4/53' || true; done");
     const auto counted = [&] {
         std::vector<std::string> lines;
         for (const std::string& line : lines_of(saved(netns, Family::ipv4, "nat", true))) {
