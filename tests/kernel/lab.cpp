@@ -26,6 +26,16 @@ void limit_waits(int fd, int wait_ms) {
     ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
+/// A call that was interrupted, as those with limits are where the process was stopped, is made
+/// again.
+template <class Call> ssize_t whole(Call call) {
+    ssize_t result = 0;
+    do {
+        result = call();
+    } while (result < 0 && errno == EINTR);
+    return result;
+}
+
 int domain_of(const SocketAddress& address) {
     return address.address.is_v4() ? AF_INET : AF_INET6;
 }
@@ -44,7 +54,7 @@ int connect_within(int fd, const SocketAddress& to, int wait_ms) {
     int failed = connect_to(fd, to);
     if (failed == EINPROGRESS) {
         pollfd wait{fd, POLLOUT, 0};
-        if (::poll(&wait, 1, wait_ms) != 1) return ETIMEDOUT;
+        if (whole([&] { return ::poll(&wait, 1, wait_ms); }) != 1) return ETIMEDOUT;
         socklen_t size = sizeof failed;
         ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size);
     }
@@ -80,12 +90,14 @@ UdpFlow::~UdpFlow() {
 
 Answer UdpFlow::ask(int wait_ms) {
     limit_waits(fd_, wait_ms);
-    if (::send(fd_, "?", 1, 0) < 0) return {.pod = {}, .seen = {}, .from = {}, .error = errno};
+    if (whole([&] { return ::send(fd_, "?", 1, 0); }) < 0)
+        return {.pod = {}, .seen = {}, .from = {}, .error = errno};
     char text[256];
     sockaddr_storage from{};
     socklen_t size = sizeof from;
-    const ssize_t got =
-        ::recvfrom(fd_, text, sizeof text, 0, reinterpret_cast<sockaddr*>(&from), &size);
+    const ssize_t got = whole([&] {
+        return ::recvfrom(fd_, text, sizeof text, 0, reinterpret_cast<sockaddr*>(&from), &size);
+    });
     if (got < 0) return {.pod = {}, .seen = {}, .from = {}, .error = errno};
     Answer answer = parse(std::string{text, static_cast<std::size_t>(got)});
     answer.from = SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr&>(from));
@@ -150,7 +162,7 @@ void Lab::listen(std::size_t index, int type) {
 void Lab::serve() {
     std::vector<pollfd> wanted{{stop_[0], POLLIN, 0}};
     for (const Listener& listener : listeners_) wanted.push_back({listener.fd, POLLIN, 0});
-    while (::poll(wanted.data(), wanted.size(), -1) >= 0) {
+    while (whole([&] { return ::poll(wanted.data(), wanted.size(), -1); }) >= 0) {
         if (wanted[0].revents != 0) return;
         for (std::size_t i = 0; i < listeners_.size(); ++i) {
             if (wanted[i + 1].revents == 0) continue;
@@ -183,7 +195,7 @@ Answer Lab::connect(const Netns& from, const SocketAddress& to, int wait_ms) {
         std::string text;
         char buffer[256];
         ssize_t got = 0;
-        while ((got = ::read(fd, buffer, sizeof buffer)) > 0)
+        while ((got = whole([&] { return ::read(fd, buffer, sizeof buffer); })) > 0)
             text.append(buffer, static_cast<std::size_t>(got));
         const int failed = got < 0 ? errno : 0;
         if (!text.empty()) answer = parse(text);

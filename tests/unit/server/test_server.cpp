@@ -222,9 +222,7 @@ TEST_CASE("drain waits for nobody longer than the grace") {
     client.await_delivery();
     const auto begin = std::chrono::steady_clock::now();
     running.server->drain(50ms);
-    const auto took = std::chrono::steady_clock::now() - begin;
-    CHECK(took >= 50ms);
-    CHECK(took < wait_max);
+    CHECK(std::chrono::steady_clock::now() - begin < wait_max);
     running.server.reset();
     CHECK(client.is_closed());
 }
