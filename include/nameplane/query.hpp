@@ -8,6 +8,7 @@
 #include <nameplane/services/view.hpp>
 #include <nameplane/stream.hpp>
 #include <nameplane/transfer.hpp>
+#include <nameplane/walk_watch.hpp>
 
 #include <array>
 #include <cstddef>
@@ -215,10 +216,13 @@ public:
     }
     /// For who asks upstreams: whether to say so, see Plugin::tap().
     bool is_tapped() const noexcept {
-        return metadata_source_ != nullptr && metadata_source_->is_tapped();
+        return watch_ != nullptr || (metadata_source_ != nullptr && metadata_source_->is_tapped());
     }
     void tap(const UpstreamExchange& exchange) noexcept {
-        if (is_tapped()) metadata_source_->tap(*this, exchange);
+        if (watch_ != nullptr) watch_->tapped(exchange);
+        if (metadata_source_ != nullptr && metadata_source_->is_tapped()) {
+            metadata_source_->tap(*this, exchange);
+        }
     }
     /// The client's search path, asked of a plugin of the chain; false if that knows none.
     bool search_path(std::string_view plugin, SearchPath& path) noexcept {
@@ -290,6 +294,11 @@ public:
     }
     StageClock* clock() const noexcept { return parts_.clock; }
     void set_clock(StageClock* clock) noexcept { parts_.clock = clock; }
+    /// Who hears of the rest of its walk, see nameplane/walk_watch.hpp; nullptr: nobody.
+    WalkWatch* watch() const noexcept { return watch_; }
+    void watch_with(WalkWatch* watch) noexcept { watch_ = watch; }
+    /// Whether anybody looks at its walk.
+    bool is_watched() const noexcept { return parts_.clock != nullptr || watch_ != nullptr; }
     /// The number of the plugin that answered, see chain::Link::kind; 0: none did.
     std::uint8_t answered_by() const noexcept { return answered_by_; }
     bool refresh_wanted() const noexcept { return refresh_wanted_; }
@@ -308,6 +317,7 @@ private:
 
     Parts parts_;
     Note* notes_ = nullptr;
+    WalkWatch* watch_ = nullptr;
     const MetadataSource* metadata_source_ = nullptr;
     Seal* seal_ = nullptr;
     std::unique_ptr<AnswerStream> stream_;

@@ -66,31 +66,42 @@ void Chain::tap(Query& query, const UpstreamExchange& exchange) const noexcept {
     }
 }
 
-namespace {
-
-/// The stage of a plugin has ended, if anybody looks.
-inline Step timed(Step step, const Query& query, std::uint8_t kind, bool outwards) noexcept {
-    if (StageClock* const clock = query.clock(); clock != nullptr) [[unlikely]] {
-        clock->lap(StageClock::plugin(kind, outwards));
+Step Chain::watched(WalkWatch::Part part, std::size_t at, Query& query,
+                    Reply& reply) const noexcept {
+    using Part = WalkWatch::Part;
+    const Link& link = links_[at];
+    WalkWatch* const watch = query.watch();
+    const WalkWatch::Visit visit{.place = at, .name = link.name, .part = part};
+    if (watch != nullptr) watch->begins(visit);
+    Step step = Step::done;
+    switch (part) {
+    case Part::ask: step = link.plugin->ask(query, reply); break;
+    case Part::woken: step = link.plugin->woken(query, reply); break;
+    case Part::tell: step = link.plugin->tell(query, reply); break;
     }
+    if (StageClock* const clock = query.clock(); clock != nullptr) {
+        clock->lap(StageClock::plugin(link.kind, part == Part::tell));
+    }
+    if (watch != nullptr && query.watch() == watch) watch->ends(visit, step, query, reply);
     return step;
 }
 
-}  // namespace
-
 inline Step Chain::ask(std::size_t at, Query& query, Reply& reply) const noexcept {
-    const Link& link = links_[at];
-    return timed(link.plugin->ask(query, reply), query, link.kind, false);
+    if (query.is_watched()) [[unlikely]]
+        return watched(WalkWatch::Part::ask, at, query, reply);
+    return links_[at].plugin->ask(query, reply);
 }
 
 inline Step Chain::woken(std::size_t at, Query& query, Reply& reply) const noexcept {
-    const Link& link = links_[at];
-    return timed(link.plugin->woken(query, reply), query, link.kind, false);
+    if (query.is_watched()) [[unlikely]]
+        return watched(WalkWatch::Part::woken, at, query, reply);
+    return links_[at].plugin->woken(query, reply);
 }
 
 inline Step Chain::tell(std::size_t at, Query& query, Reply& reply) const noexcept {
-    const Link& link = links_[at];
-    return timed(link.plugin->tell(query, reply), query, link.kind, true);
+    if (query.is_watched()) [[unlikely]]
+        return watched(WalkWatch::Part::tell, at, query, reply);
+    return links_[at].plugin->tell(query, reply);
 }
 
 Chain::Inwards Chain::walk_in(std::size_t from, Query& query, Reply& reply) const noexcept {

@@ -4,6 +4,7 @@
 // through them. Knows no transport and no wire format.
 
 #include <nameplane/plugin.hpp>
+#include <nameplane/walk_watch.hpp>
 
 #include <array>
 #include <cstddef>
@@ -74,6 +75,8 @@ private:
     Step ask(std::size_t at, Query& query, Reply& reply) const noexcept;
     Step woken(std::size_t at, Query& query, Reply& reply) const noexcept;
     Step tell(std::size_t at, Query& query, Reply& reply) const noexcept;
+    /// The same as these three, for who looks at the query's walk.
+    Step watched(WalkWatch::Part part, std::size_t at, Query& query, Reply& reply) const noexcept;
 
     std::array<Link, plugins_in_chain_max> links_;
     std::array<bool, plugins_in_chain_max> takes_unusual_{};

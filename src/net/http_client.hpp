@@ -44,6 +44,7 @@ struct HttpRequest {
     std::string target;                ///< path and query: "/api/v1/services?limit=500"
     std::vector<std::string> headers;  ///< "Accept: application/json"
     bool compressed = false;           ///< asks for gzip; the bytes come uncompressed
+    std::optional<std::string> post;   ///< what is sent to the server; nothing: a GET
     /// Until the answer is complete; zero: for ever.
     std::chrono::milliseconds time_max{30'000};
 };

@@ -137,6 +137,10 @@ void Exchange::set_up() {
     set(e, CURLOPT_WRITEDATA, this);
     set(e, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.time_max.count()));
     if (request_.compressed) set(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+    if (!request_.post) return;
+    set(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.post->size()));
+    set(e, CURLOPT_POSTFIELDS, request_.post->data());
+    append(headers_, "Expect:");  // else a large body waits for a 100 that few servers send
 }
 
 void Exchange::set_up_connection(const HttpPeer& peer) {

@@ -33,6 +33,10 @@ struct IdleHandle {
     uv_idle_t uv{};
     std::function<void()> run;
 };
+struct AsyncHandle {
+    uv_async_t uv{};
+    std::function<void()> rung;
+};
 struct SignalHandle {
     uv_signal_t uv{};
     std::function<void()> caught;
@@ -133,6 +137,24 @@ public:
 
 private:
     IdleHandle* handle_;
+};
+
+class UvBell final : public Bell {
+public:
+    UvBell(uv_loop_t& loop, std::function<void()> rung) : handle_{new AsyncHandle} {
+        const auto call = [](uv_async_t* async) { static_cast<AsyncHandle*>(async->data)->rung(); };
+        check_uv(uv_async_init(&loop, &handle_->uv, call), "the loop has its descriptor already");
+        handle_->uv.data = handle_;
+        handle_->rung = std::move(rung);
+    }
+    ~UvBell() override { close_later(handle_); }
+    UvBell(const UvBell&) = delete;
+    UvBell& operator=(const UvBell&) = delete;
+
+    void ring() noexcept override { uv_async_send(&handle_->uv); }
+
+private:
+    AsyncHandle* handle_;
 };
 
 }  // namespace
@@ -253,6 +275,10 @@ std::unique_ptr<FdWatch> Loop::watch(int fd, std::function<void(bool, bool)> rea
 
 std::unique_ptr<Soon> Loop::soon(std::function<void()> run) {
     return std::make_unique<UvSoon>(state_->loop, std::move(run));
+}
+
+std::unique_ptr<Bell> Loop::bell(std::function<void()> rung) {
+    return std::make_unique<UvBell>(state_->loop, std::move(rung));
 }
 
 void Loop::on_signal(int number, std::function<void()> caught) {

@@ -36,6 +36,15 @@ public:
     virtual void call() = 0;
 };
 
+/// Calls something on the loop's thread when another thread rings; closed on destruction.
+class Bell {
+public:
+    virtual ~Bell() = default;
+    /// From any thread as long as the bell is there; no heap, no lock. Rung several times before
+    /// the loop has heard it is as good as once.
+    virtual void ring() noexcept = 0;
+};
+
 class Loop {
 public:
     Loop();
@@ -62,6 +71,7 @@ public:
     /// `ready(readable, writable)`.
     std::unique_ptr<FdWatch> watch(int fd, std::function<void(bool, bool)> ready);
     std::unique_ptr<Soon> soon(std::function<void()> run);
+    std::unique_ptr<Bell> bell(std::function<void()> rung);
     /// Calls `caught` on this loop when the process gets `number`; the handler stays until the loop
     /// goes.
     void on_signal(int number, std::function<void()> caught);

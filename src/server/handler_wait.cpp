@@ -3,6 +3,7 @@
 #include "chain/traffic.hpp"
 #include "server/handler.hpp"
 #include <nameplane/base/check.hpp>
+#include <nameplane/walk_watch.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -210,6 +211,7 @@ bool Handler::look_up(Query& asking, dns::NameView name, dns::Type type,
     parts.clock = nullptr;  // its time is that of who asks
     auto& inner = *new (memory) Inner{
         .query = Query{parts}, .reply = Reply{arena}, .zone = nullptr, .answer = &answer};
+    if (asking.watch() != nullptr) inner.query.watch_with(asking.watch()->within());
     inner.zone = admitting_zone(context.chains->find(name, type, context.listener), inner.query);
     Step step = Step::done;
     if (inner.zone != nullptr) step = inner.zone->chain->walk(inner.query, inner.reply);

@@ -1,7 +1,8 @@
 """A small web server with odd habits, for the tests of the HTTP client: HTTP/1.1, and HTTP/2 over
 TLS when asked for. What it does is said by the path of a request:
 
-    /echo          200; what the server saw of the request and of its connection, a line each
+    /echo          200; what the server saw of the request and of its connection, a line each; of what
+                   was sent along, octets and sum are said
     /status/CODE   that status; ?type=TYPE&retry=VALUE&body=TEXT
     /gzip/N        200; N octets, compressed if the client takes gzip
     /octets/N      200; N octets
@@ -104,13 +105,17 @@ def speak_http1(sock, connection):
             return
         if line.startswith(b"CONNECT "):
             return tunnel(sock, stream, line.split()[1].decode())
-        if not line.startswith(b"GET "):
+        if not line.startswith((b"GET ", b"POST ")):
             return
         path = line.split()[1].decode()
         headers = {}
+        posted = line.startswith(b"POST ")
         while (line := stream.readline().strip()):
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
+        if posted:
+            body = stream.read(int(headers["content-length"]))
+            headers["posted"] = "%d %d" % (len(body), sum(body))
         told = answer(path, headers, connection)
         while mute.is_set() or told is None:
             if not sock.recv(65536):

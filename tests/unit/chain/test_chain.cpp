@@ -1,8 +1,10 @@
 #include "chain/chain.hpp"
 #include "fakes.hpp"
+#include <nameplane/tap.hpp>
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -349,4 +351,78 @@ TEST_CASE("without a host nothing can wait") {
     const dns::Name name = *dns::Name::parse("name.example.");
     Query query{{.name = name, .asked = name, .arena = &arena}};
     CHECK_FALSE(query.can_wait());
+}
+
+namespace {
+
+/// Writes down what it hears.
+class Listening final : public WalkWatch {
+public:
+    void begins(const Visit& visit) noexcept override {
+        heard.push_back("begins " + text_of(visit));
+    }
+    void ends(const Visit& visit, Step step, Query& query, const Reply&) noexcept override {
+        constexpr std::array steps{"next", "done", "drop", "wait", "again"};
+        heard.push_back("ends " + text_of(visit) + ' ' + steps[static_cast<std::size_t>(step)]);
+        if (leaves_at == visit.place) query.watch_with(nullptr);
+    }
+    void tapped(const UpstreamExchange& exchange) noexcept override {
+        heard.push_back("tapped " + exchange.upstream.to_string());
+    }
+    WalkWatch* within() noexcept override { return nullptr; }
+
+    std::vector<std::string> heard;
+    std::optional<std::size_t> leaves_at;
+
+private:
+    static std::string text_of(const Visit& visit) {
+        constexpr std::array parts{"ask", "woken", "tell"};
+        return std::string{visit.name} + ' ' + std::to_string(visit.place) + ' ' +
+               parts[static_cast<std::size_t>(visit.part)];
+    }
+};
+
+/// What a watch hears of a walk through plugins "a" and "b", and goes when that place has ended.
+std::vector<std::string> heard_of(Steps a, Steps b, std::optional<std::size_t> leaves_at = {}) {
+    std::vector<Link> links;
+    links.push_back({scripted("a", std::move(a)), "a"});
+    links.push_back({scripted("b", std::move(b)), "b"});
+    const Chain chain{links};
+    Arena arena{64 << 10};
+    const dns::Name name = *dns::Name::parse("name.example.");
+    Query query{{.name = name, .asked = name, .arena = &arena}};
+    Reply reply{arena};
+    Listening listening;
+    listening.leaves_at = leaves_at;
+    query.watch_with(&listening);
+    Script::current().calls.clear();
+    Step step = chain.walk(query, reply);
+    while (step == Step::wait) {
+        query.tap({.upstream = *SocketAddress::parse("192.0.2.1:53")});
+        step = chain.resume(query, reply);
+    }
+    return listening.heard;
+}
+
+}  // namespace
+
+TEST_CASE("who watches a query hears of each plugin before and after it") {
+    CHECK(heard_of({}, {.ask = {done}}) ==
+          std::vector<std::string>{"begins a 0 ask", "ends a 0 ask next", "begins b 1 ask",
+                                   "ends b 1 ask done", "begins a 0 tell", "ends a 0 tell done"});
+    CHECK(heard_of({.ask = {drop}}, {}) ==
+          std::vector<std::string>{"begins a 0 ask", "ends a 0 ask drop"});
+    CHECK(heard_of({}, {.ask = {wait}}) ==
+          std::vector<std::string>{"begins a 0 ask", "ends a 0 ask next", "begins b 1 ask",
+                                   "ends b 1 ask wait", "tapped 192.0.2.1:53", "begins b 1 woken",
+                                   "ends b 1 woken done", "begins a 0 tell", "ends a 0 tell done"});
+    CHECK(heard_of({.tell = {wait, done}}, {.ask = {done}}) ==
+          std::vector<std::string>{"begins a 0 ask", "ends a 0 ask next", "begins b 1 ask",
+                                   "ends b 1 ask done", "begins a 0 tell", "ends a 0 tell wait",
+                                   "tapped 192.0.2.1:53", "begins a 0 tell", "ends a 0 tell done"});
+}
+
+TEST_CASE("who stops watching hears nothing more") {
+    CHECK(heard_of({}, {.ask = {done}}, 0) ==
+          std::vector<std::string>{"begins a 0 ask", "ends a 0 ask next"});
 }

@@ -61,6 +61,27 @@ TEST_CASE("an answer comes as head, body and end, over each kind of connection")
     }
 }
 
+TEST_CASE("what is to be posted comes whole, and the connection serves on") {
+    Secure secure{{}};
+    test::Program plain = test::web_server();
+    for (const HttpPeer& peer : {secure.peer, HttpPeer{.url = plain.url("http")}}) {
+        Fetcher web{peer};
+        // The last one is larger than what libcurl sends at once.
+        for (const std::size_t octets : {0, 1, 3'000'000}) {
+            const Fetched got = web.get({.target = "/echo",
+                                         .headers = {"Content-Type: application/json"},
+                                         .post = std::string(octets, '\3')});
+            CHECK(got.end.failure == HttpFailure::none);
+            CHECK(echoed(got, "posted") ==
+                  std::to_string(octets) + ' ' + std::to_string(3 * octets));
+            CHECK(echoed(got, "content-type") == "application/json");
+            CHECK(echoed(got, "expect").empty());
+        }
+        CHECK(echoed(web.get("/echo"), "posted").empty());
+        CHECK(web.client->totals().connections == 1);
+    }
+}
+
 TEST_CASE("an answer that compresses comes uncompressed and counts as it came") {
     Secure secure;
     Fetcher web{secure.peer};

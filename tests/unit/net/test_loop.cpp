@@ -66,6 +66,29 @@ TEST_CASE("a job may post a job, and stop() lets what was posted before it run")
     CHECK(seen == std::vector{1, 2});
 }
 
+TEST_CASE("a bell is heard on the loop's thread, once or more often") {
+    Loop loop;
+    std::atomic<bool> all_rung{false};
+    int heard = 0;  // the loop's thread only
+    const auto bell = loop.bell([&] {
+        ++heard;
+        if (all_rung.load()) loop.stop();
+    });
+    std::vector<std::thread> ringers;
+    std::atomic<int> left{4};
+    for (int t = 0; t < 4; ++t) {
+        ringers.emplace_back([&] {
+            for (int i = 0; i < 500; ++i) bell->ring();
+            if (--left == 0) all_rung = true;
+            bell->ring();
+        });
+    }
+    loop.run();
+    for (std::thread& ringer : ringers) ringer.join();
+    CHECK(heard >= 1);
+    CHECK(heard <= 2004);
+}
+
 TEST_CASE("stop() before run() makes the next run() return at once, and only that one") {
     Loop loop;
     loop.stop();
