@@ -106,9 +106,7 @@ constexpr std::array refused =
                             {"sign", signing},
                             {"dnssec", signing},
                             {"proxyproto", "clients are those of the packets"},
-                            {"on", "commands are not run"},
-                            {"trace", "no library of Debian that is still kept writes for "
-                                      "zipkin or datadog; see dnstap and pprof"}});
+                            {"on", "commands are not run"}});
 
 }  // namespace
 

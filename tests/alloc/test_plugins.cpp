@@ -3,6 +3,8 @@
 
 #include "base/fd.hpp"
 #include "plugins/stage.hpp"
+#include "plugins/trace/ring.hpp"
+#include "plugins/trace/trace.hpp"
 #include "support/alloc_guard.hpp"
 
 #include <catch2/catch.hpp>
@@ -100,6 +102,41 @@ TEST_CASE("plugins that every query meets do not touch the heap") {
     Arena arena{1 << 16};
     (void)allocations_of(stage.chain_without_behind(), asked, 1, arena);
     CHECK(allocations_of(stage.chain_without_behind(), asked, 200, arena) == 0);
+}
+
+namespace {
+
+/// Takes what it is given as the reporter of `trace` does, and gives it to nobody.
+struct Ringing final : plugins::tracing::Sink {
+    void submit(std::size_t, const plugins::tracing::Head& head, dns::NameView name,
+                std::string_view, std::span<const plugins::tracing::Span> spans,
+                std::size_t) noexcept override {
+        taken += ring.push({std::as_bytes(std::span{&head, 1}), std::as_bytes(name.wire()),
+                            std::as_bytes(spans)})
+                     ? 1
+                     : 0;
+    }
+    plugins::tracing::Ring ring{1 << 20};
+    std::size_t taken = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a traced query does not touch the heap, and all the less one that is not") {
+    for (const std::uint64_t every : {0, 1, 7, 1'000'000}) {
+        const auto sink = std::make_shared<Ringing>();
+        std::vector<chain::Link> links;
+        links.push_back({std::make_unique<plugins::Trace>(every, sink, 1), "trace"});
+        for (int i = 0; i < 10; ++i) {
+            links.push_back({std::make_unique<plugins::Trace>(0, nullptr, 1), "passing"});
+        }
+        const chain::Chain chain{links};
+        const std::vector<Asked> asked{{*dns::Name::parse("a.example."), dns::Type::a}};
+        Arena arena{1 << 16};
+        (void)allocations_of(chain, asked, 1, arena);
+        CHECK(allocations_of(chain, asked, 200, arena) == 0);
+        CHECK(sink->taken == (every == 0 ? 0 : 201 / every));
+    }
 }
 
 TEST_CASE("a zone file's answers do not touch the heap") {

@@ -35,13 +35,14 @@ class Server(control_plane.Piece):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         (self.port, ready, self.metrics, health) = (control_plane.free_port() for _ in range(4))
+        self.ready_at = "127.0.0.1:%d" % ready
         path = folder / "Corefile"
         path.write_text(corefile, encoding="utf-8")
         super().__init__(
             self.title,
             [*prefix, *self.program(), "-conf", path, "-dns.port", self.port], folder,
             lambda: status_of(ready) == 200 and bool(dns_answer(self.port)),
-            {**os.environ, "READY": "127.0.0.1:%d" % ready,
+            {**os.environ, "READY": self.ready_at,
              "METRICS": "127.0.0.1:%d" % self.metrics, "HEALTH": "127.0.0.1:%d" % health})
 
     def program(self):
