@@ -30,26 +30,33 @@ PlacePtr place_of(const ZoneSettings& zone) {
 }
 
 HeldZone::HeldZone(net::Loop& loop, ZoneSettings settings, std::shared_ptr<zone::Store> store,
-                   const Counters& counters)
+                   const Counters& counters, Turns& turns, Interpreter interpret)
     : loop_{loop}, settings_{std::move(settings)}, place_{place_of(settings_)},
       store_{std::move(store)}, counters_{counters}, due_{loop.timer([this] { check(); })},
       expiry_{loop.timer([this] { expire(); })}, next_{loop.soon([this] {
           ended(std::exchange(result_, {}));
-      })} {}
+      })},
+      turns_{turns}, interpret_{std::move(interpret)} {}
 
 HeldZone::~HeldZone() = default;
 
 void HeldZone::start() {
     if (zone::ZonePtr zone = settings_.legacy->zone()) {
-        zone_ = std::move(zone);
-        expiry_->start(seconds(zone_->soa().expire));
+        // It may have been an ordinary zone before; then what is wrong with it is said when it
+        // comes anew.
+        if (interpret_ && !interpret_(*zone)) {
+            store_->put_empty(settings_.origin);
+        } else {
+            zone_ = std::move(zone);
+            expiry_->start(seconds(zone_->soa().expire));
+        }
     }
     check();
 }
 
 void HeldZone::check_now() {
     settings_.bell->answer();
-    if (fetch_ != nullptr) {
+    if (turn_ != nullptr) {
         again_ = true;
         return;
     }
@@ -63,25 +70,28 @@ void HeldZone::check() {
 }
 
 void HeldZone::ask(Fetch::What what) {
-    fetch_ = std::make_unique<Fetch>(loop_, what, settings_.origin, settings_.primaries[primary_],
-                                     static_cast<std::uint16_t>(random_.next()),
-                                     [this](Fetch::Result result) {
-                                         result_ = std::move(result);
-                                         next_->call();
-                                     });
+    turn_ = turns_.take([this, what] {
+        fetch_ = std::make_unique<Fetch>(
+            loop_, what, settings_.origin, settings_.primaries[primary_],
+            static_cast<std::uint16_t>(random_.next()), [this](Fetch::Result result) {
+                result_ = std::move(result);
+                next_->call();
+            });
+    });
 }
 
 void HeldZone::ended(Fetch::Result result) {
     fetch_.reset();
+    turn_.reset();
     if (!result.error.empty()) return failed(result.error);
     if (result.what == Fetch::What::serial) {
         if (dns::serial_less(zone_->serial(), result.serial)) return ask(Fetch::What::zone);
         counters_.up_to_date->add_shared();
         return is_current();
     }
-    counters_.transferred->add_shared();
     const SocketAddress primary = settings_.primaries[primary_];
-    keep(result.zone);
+    if (const Status kept = keep(result.zone); !kept) return failed(kept.error().text);
+    counters_.transferred->add_shared();
     NP_LOG_INFO("secondary.transferred", "zone", settings_.origin.to_string(), "from", primary,
                 "serial", result.serial, "records", result.records, "left_out", result.outside);
 }
@@ -104,13 +114,19 @@ void HeldZone::failed(const std::string& why) {
     if (std::exchange(again_, false)) check();
 }
 
-void HeldZone::keep(const zone::ZonePtr& zone) {
+Status HeldZone::keep(const zone::ZonePtr& zone) {
+    // What it says and the zone itself are seen at once.
+    const zone::Store::Together together{*store_};
+    if (interpret_) {
+        if (Status read = interpret_(*zone); !read) return read;
+    }
     zone_ = zone;
     settings_.legacy->set(zone);
     store_->put(zone);
     store_->sweep();
     expired_ = false;
     is_current();
+    return {};
 }
 
 /// The primary has nothing newer: what we have counts anew.

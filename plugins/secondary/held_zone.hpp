@@ -6,14 +6,16 @@
 #include "net/loop.hpp"
 #include "plugins/secondary/catalog.hpp"
 #include "plugins/secondary/fetch.hpp"
+#include "plugins/secondary/legacy.hpp"
 #include "plugins/secondary/places.hpp"
+#include "plugins/secondary/turns.hpp"
 #include "zone/store.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/random.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,24 +29,6 @@ struct Counters {
     metrics::Counter* expired;
 };
 
-/// What a plugin of the next configuration takes over, so that a reload takes no zone away. Any
-/// thread.
-class Legacy {
-public:
-    zone::ZonePtr zone() const {
-        const std::lock_guard lock{mutex_};
-        return zone_;
-    }
-    void set(zone::ZonePtr zone) {
-        const std::lock_guard lock{mutex_};
-        zone_ = std::move(zone);
-    }
-
-private:
-    mutable std::mutex mutex_;
-    zone::ZonePtr zone_;
-};
-
 struct ZoneSettings {
     dns::Name origin;  ///< lower case
     std::vector<SocketAddress> primaries;
@@ -52,20 +36,27 @@ struct ZoneSettings {
     std::shared_ptr<Bell> bell = std::make_shared<Bell>();
     /// Set: the zone is a catalog, whose members are served, too, as far as this lets them.
     std::optional<CatalogFilter> catalog = std::nullopt;
+    std::shared_ptr<CatalogLegacy> catalog_legacy = nullptr;  ///< of a catalog
 };
 PlacePtr place_of(const ZoneSettings& zone);
+
+/// Reads what a zone says beside its records, before it counts; an error: it does not count.
+using Interpreter = std::function<Status(const zone::Zone&)>;
 
 /// Loop thread only.
 class HeldZone {
 public:
+    /// Its transfers wait for their turn in `turns`, which outlives it. `interpret` may be empty;
+    /// it may not destroy this object.
     HeldZone(net::Loop& loop, ZoneSettings settings, std::shared_ptr<zone::Store> store,
-             const Counters& counters);
+             const Counters& counters, Turns& turns, Interpreter interpret = {});
     ~HeldZone();
 
     void start();
     /// Checks now, or again when the check under way is over.
     void check_now();
     const PlacePtr& place() const noexcept { return place_; }
+    const ZoneSettings& settings() const noexcept { return settings_; }
 
 private:
     using Milliseconds = std::chrono::milliseconds;
@@ -74,7 +65,7 @@ private:
     void ask(Fetch::What what);
     void ended(Fetch::Result result);
     void failed(const std::string& why);
-    void keep(const zone::ZonePtr& zone);
+    Status keep(const zone::ZonePtr& zone);
     void is_current();
     void plan(std::uint32_t seconds, std::uint32_t jitter_ms);
     void expire();
@@ -88,6 +79,9 @@ private:
     std::unique_ptr<net::Timer> due_;
     std::unique_ptr<net::Timer> expiry_;
     std::unique_ptr<net::Soon> next_;
+    Turns& turns_;
+    Interpreter interpret_;
+    std::unique_ptr<Turns::Turn> turn_;  // to ask: there while a check is under way
     std::unique_ptr<Fetch> fetch_;
     zone::ZonePtr zone_;
     Fetch::Result result_;

@@ -17,6 +17,7 @@ namespace nameplane::plugins {
 namespace {
 
 using secondary::CatalogFilter;
+using secondary::CatalogLegacy;
 using secondary::Legacy;
 using secondary::ZoneSettings;
 
@@ -123,15 +124,23 @@ private:
     Fallthrough fallthrough_;
 };
 
-/// What the same zone of the configuration before this one has fetched from the same primaries.
-std::shared_ptr<Legacy> legacy_of(const ZoneSettings& zone, Setup& setup) {
-    const auto make = [] { return std::make_shared<Legacy>(); };
+template <class T> std::shared_ptr<T> left(const std::string& key, Setup& setup) {
+    const auto make = [] { return std::make_shared<T>(); };
     if (setup.heirlooms == nullptr) return make();
-    std::string key =
-        "secondary " + std::string{setup.server_label} + ' ' + zone.origin.to_string();
-    for (const SocketAddress& primary : zone.primaries) key += ' ' + primary.to_string();
-    return setup.heirlooms->get<Legacy>(
-        key, [](const Legacy&) { return true; }, make);
+    return setup.heirlooms->get<T>(
+        key, [](const T&) { return true; }, make);
+}
+
+/// What the same zone of the configuration before this one has fetched from the same primaries.
+void inherit(ZoneSettings& zone, Setup& setup) {
+    std::string text = std::string{setup.server_label} + ' ' + zone.origin.to_string();
+    for (const SocketAddress& primary : zone.primaries) text += ' ' + primary.to_string();
+    zone.legacy = left<Legacy>("secondary " + text, setup);
+    if (!zone.catalog) return;
+    // Other server blocks may take other members of the same catalog.
+    if (!setup.zones.empty()) text += " in " + setup.zones.front().to_string();
+    text += " view " + std::string{setup.view};
+    zone.catalog_legacy = left<CatalogLegacy>("secondary catalog " + text, setup);
 }
 
 std::vector<secondary::PlacePtr> places_of(const std::vector<ZoneSettings>& zones) {
@@ -146,7 +155,7 @@ Secondary::Secondary(std::vector<ZoneSettings> zones, std::shared_ptr<zone::Stor
                      zone::Authority::Options options, Setup& setup)
     : authority_{store, std::move(options)}, places_{setup.workers, places_of(zones)} {
     for (ZoneSettings& zone : zones) {
-        zone.legacy = legacy_of(zone, setup);
+        inherit(zone, setup);
         if (const zone::ZonePtr there = zone.legacy->zone()) {
             store->put(there);
         } else {
@@ -164,7 +173,8 @@ Secondary::Secondary(std::vector<ZoneSettings> zones, std::shared_ptr<zone::Stor
                                        .failed = counter("failed"),
                                        .up_to_date = counter("up_to_date"),
                                        .expired = counter("expired")};
-    keeper_ = std::make_unique<secondary::Keeper>(std::move(zones), std::move(store), counters);
+    keeper_ =
+        std::make_unique<secondary::Keeper>(std::move(zones), std::move(store), counters, places_);
 }
 
 Result<PluginPtr> Secondary::make(const Options& given, Setup& setup) {

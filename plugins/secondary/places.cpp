@@ -7,6 +7,10 @@
 
 namespace nameplane::plugins::secondary {
 
+std::string key_of(dns::NameView lower) {
+    return {reinterpret_cast<const char*>(lower.data()), lower.size()};
+}
+
 PlaceSet::PlaceSet(std::vector<PlacePtr> places)
     : places_{std::move(places)}, slots_(std::bit_ceil(places_.size() * 2 + 1)) {
     const std::size_t mask = slots_.size() - 1;

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
+#include <string>
 #include <vector>
 
 namespace nameplane::plugins::secondary {
@@ -27,6 +27,9 @@ public:
 private:
     std::atomic<bool> rung_{false};
 };
+
+/// A name in lower case as the key of a table: its wire form.
+std::string key_of(dns::NameView lower);
 
 struct Place {
     dns::Name origin;  ///< lower case
