@@ -2,11 +2,15 @@
 // secondary: zones fetched from other servers (AXFR), kept new by their SOA and by NOTIFY, answered
 // as the plugin `file` does.
 //
-//     transfer_in  messages to a Zone               pure
+//     transfer_in  messages to a Zone                                 pure
 //     fetch        one question to one primary
 //     held_zone    when, from whom, until when
+//     turns        how many fetch at once
 //     keeper       the thread they run on
 //     places       which zone a NOTIFY is for
+//     catalog      a catalog zone to the zones that it lists          pure
+//     members      which of them are served, for which catalog        pure
+//     legacy       what the next configuration takes over
 
 #include "plugins/secondary/keeper.hpp"
 #include "plugins/secondary/places.hpp"
