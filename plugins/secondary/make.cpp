@@ -62,15 +62,12 @@ private:
         const std::vector<std::string>& words = line.words;
         if (words[0] == "transfer") return read_transfer(line, common.primaries);
         if (words[0] == "fallthrough") return read_fallthrough(line);
-        if (words[0] == "catalog") {
-            read_catalog_line(line, common.catalog);
-            return wrong(line, "'catalog', expected other options: catalog zones are not followed");
-        }
-        wrong(line, "'" + words[0] + "', expected 'transfer' or 'fallthrough'");
+        if (words[0] == "catalog") return read_catalog(line, common.catalog);
+        wrong(line, "'" + words[0] + "', expected 'transfer', 'catalog' or 'fallthrough'");
     }
 
     /// Several lines are as one with all their zones; one without zones takes all members.
-    void read_catalog_line(const Statement& line, std::optional<CatalogFilter>& catalog) {
+    void read_catalog(const Statement& line, std::optional<CatalogFilter>& catalog) {
         CatalogFilter more;
         for (std::size_t i = 1; i < line.words.size(); ++i) {
             const std::string& word = line.words[i];

@@ -1,5 +1,6 @@
 """CoreDNS and Nameplane with the same Corefile: signed questions (tsig) and questions for whole zones
-(transfer), asked by dig, which checks the signatures of both."""
+(transfer), asked by dig, which checks the signatures of both; and zones that both fetch because a catalog
+says so (secondary)."""
 
 import pathlib
 import re
@@ -9,6 +10,8 @@ import tempfile
 
 import peer_test  # finds the folders of the others
 import servers
+import nameplane
+import test_secondary_catalog
 
 SECRET = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
 OTHER = "Zm9vYmFyIHF1dXggZm9vYmFyIHF1dXg="
@@ -103,6 +106,51 @@ class Transfers(peer_test.PeerTest):
                 for server in pair:
                     server.kill()
         print("%d answers compared" % compared)
+
+
+class Catalogs(peer_test.PeerTest):
+    """A catalog zone that Knot makes, as it changes."""
+
+    CHANGES = [["one", "two", "below"], ["one", "two", "a.below", "below"], ["two", "below"], ["two"],
+               ["one", "two", "three"], []]
+
+    def told(self, server, zones):
+        """What it says of all zones that there ever are."""
+        return {(name, kind): told(server.port, name, kind) for zone in zones
+                for (name, kind) in (("www.%s.example" % zone, "A"), ("no.%s.example" % zone, "A"),
+                                     ("%s.example" % zone, "NS"))}
+
+    def follow(self, filtering=()):
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        zones = sorted({zone for change in self.CHANGES for zone in change})
+        knot = test_secondary_catalog.Knot(str(folder / "knot"))
+        pair = self.pair(servers.block(["."], ("secondary catalog.test", [
+            "transfer from 127.0.0.1:%d" % knot.port, "catalog " + " ".join(filtering)])))
+        knot.start(self, [], [server.port for server in pair])
+        for change in self.CHANGES:
+            knot.change(change)
+            for server in pair:
+                nameplane.await_true(lambda: "%s with %s" % (server.title, change),
+                                     lambda: self.is_served(server, zones, change, filtering))
+            with self.subTest(change):
+                (ours, theirs) = (self.told(server, zones) for server in pair)
+                self.assertEqual(ours, theirs)
+
+    def is_served(self, server, zones, change, filtering):
+        """Whether it answers for those of `zones` that it is to have, and refuses the others."""
+        allowed = [zone for zone in change if not filtering or any(
+            (zone + ".example").endswith(allowed) for allowed in filtering)]
+        expected = {zone: any(zone == one or zone.endswith("." + one) for one in allowed)
+                    for zone in zones}
+        return all((told(server.port, "no.%s.example" % zone, "A")[0] == "NXDOMAIN") == is_there
+                   for (zone, is_there) in expected.items())
+
+    def test_members(self):
+        self.follow()
+
+    def test_members_of_a_filter(self):
+        self.follow(["below.example", "one.example"])
 
 
 if __name__ == "__main__":

@@ -114,15 +114,18 @@ TEST_CASE("secondary: mistakes of the configuration") {
     CHECK(mistakes_in("secondary example.org {\n transfer from host.example 192.0.2.1\n}") ==
           "Corefile:2: secondary: transfer: 'host.example', expected an address such as "
           "'192.0.2.1' or '[2001:db8::1]:53'");
-    CHECK(mistakes_in("secondary example.org {\n transfer from 192.0.2.1\n catalog\n}") ==
-          "Corefile:3: secondary: 'catalog', expected other options: catalog zones are not "
-          "followed");
-}
-
-TEST_CASE("secondary: a zone that is not there yet is SERVFAIL, and others are not ours") {
-    Stage made{"secondary example.org {\n transfer from 192.0.2.1\n}"};
-    CHECK(made.ask("www.example.org.", "A").rcode == "SERVFAIL");
-    CHECK_FALSE(made.heard());
-    CHECK(made.ask("www.example.com.", "A").rcode == "NXDOMAIN");
-    CHECK(made.heard());
+    const auto with = [](const std::string& catalog) {
+        return mistakes_in("secondary example.org {\n transfer from 192.0.2.1\n " + catalog +
+                           "\n}");
+    };
+    CHECK(with("catalog").empty());
+    CHECK(with("catalog example.org\n catalog example.net 10.0.0.0/8 2001:db8::/32").empty());
+    CHECK(with("catalog :") == "Corefile:3: secondary: catalog: ':', expected a zone");
+    CHECK(with("catalog example.org:53") ==
+          "Corefile:3: secondary: catalog: 'example.org:53', expected a zone");
+    CHECK(with("catalog a..b") == "Corefile:3: secondary: catalog: 'a..b', expected a zone");
+    CHECK(with("catalogue") == "Corefile:3: secondary: 'catalogue', expected 'transfer', "
+                               "'catalog' or 'fallthrough'");
+    CHECK(mistakes_in("secondary example.org {\n catalog\n}") ==
+          "Corefile:1: secondary: no primary, expected 'transfer from' and addresses");
 }
