@@ -66,9 +66,11 @@ class AcmeTest(nameplane.AgentTest):
         self.assertEqual(self.serial(agent, None, pebble.root),
                          self.serial(agent, "dns.example", pebble.root))
         self.assertEqual(agent.udp("_acme-challenge.dns.example", "TXT").data("TXT"), [])
-        self.assertEqual(self.metric(agent, 'nameplane_acme_orders_total{result="done"}'), 2)
-        ends = self.metric(agent, "nameplane_acme_certificate_end_timestamp_seconds{domain=")
-        self.assertGreater(ends, 2 * time.time())
+        # A certificate is served when its files are seen, and counted when the order is over.
+        nameplane.await_true("two orders are done", lambda: self.metric(
+            agent, 'nameplane_acme_orders_total{result="done"}') == 2)
+        nameplane.await_true("both ends are told", lambda: self.metric(
+            agent, "nameplane_acme_certificate_end_timestamp_seconds{domain=") > 2 * time.time())
         for path in (os.path.join(self.site("dns.example"), "dns.example.key"),
                      os.path.join(self.site("wildcard_.wild.example"), "wildcard_.wild.example.key"),
                      os.path.join(self.storage, "acme", "localhost-%d-dir" % self.acme, "users",
