@@ -15,7 +15,8 @@ public:
         : challenges_{std::move(challenges)} {}
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override {
-        if (query.type() != dns::Type::txt || !challenges_->any()) return Step::next;
+        const bool is_asked = query.type() == dns::Type::txt && query.klass() == dns::Class::in;
+        if (!is_asked || !challenges_->any()) return Step::next;
         bool found = false;
         challenges_->for_each(query.name(), [&](std::string_view value) {
             found = true;

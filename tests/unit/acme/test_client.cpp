@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,39 @@ TEST_CASE("a challenge is there from before it is asked for until it was looked 
                                                        "CkLMjCE19ECD-U"))));
     CHECK_FALSE(world.challenges.any());
     CHECK(world.web.paused == std::chrono::milliseconds{500 + 7000 + 500});
+}
+
+TEST_CASE("challenges are answered as they are asked for, and nothing else is") {
+    const auto challenges = std::make_shared<Challenges>();
+    const PluginPtr plugin = answering(challenges);
+    const auto first = challenges->present("Dns.example", "one");
+    const auto second = challenges->present("dns.example", "two");
+    REQUIRE(first);
+    REQUIRE(second);
+    const auto values = [&](const char* text, dns::Type type, dns::Class klass) {
+        Arena arena{4096};
+        const auto name = dns::Name::parse(text);
+        Query query{{.name = *name, .asked = *name, .type = type, .klass = klass, .arena = &arena}};
+        Reply reply{arena};
+        std::vector<std::string> all;
+        if (plugin->ask(query, reply) == Step::next) return all;
+        CHECK(reply.rcode == dns::Rcode::no_error);
+        CHECK(reply.authoritative);
+        for (const dns::Record& record : reply.answers().records()) {
+            CHECK(record.ttl == 0);
+            const dns::RawData data = std::get<dns::RawData>(record.data);
+            all.emplace_back(data.begin() + 1, data.end());
+        }
+        return all;
+    };
+    using enum dns::Class;
+    const char* const name = "_acme-challenge.dns.example.";
+    CHECK(values(name, dns::Type::txt, in) == std::vector<std::string>{"one", "two"});
+    CHECK(values(name, dns::Type::txt, ch).empty());
+    CHECK(values(name, dns::Type::a, in).empty());
+    CHECK(values("_acme-challenge.example.", dns::Type::txt, in).empty());
+    CHECK_FALSE(challenges->present("dns.example", std::string(256, 'x')));
+    CHECK_FALSE(challenges->present("dns..example", "x"));
 }
 
 TEST_CASE("a nonce that is refused is replaced, but not for ever") {
