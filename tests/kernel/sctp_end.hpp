@@ -29,7 +29,7 @@ public:
 
     void send(const SctpPacket& packet) const;
     /// The next one that arrived; waits `wait_ms` at most.
-    std::optional<SctpPacket> receive(int wait_ms = 5'000) const;
+    std::optional<SctpPacket> receive(int wait_ms = 60'000) const;
 
 private:
     Family family_;

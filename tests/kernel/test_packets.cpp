@@ -676,7 +676,7 @@ public:
     /// Sends an INIT to the Service; the pod that got it, "" if none did.
     std::string begin(unsigned n) const {
         client_.send(packet(n, SctpChunk::init, 0, client_tag));
-        for (int waited_ms = 0; waited_ms < 5'000; waited_ms += 5) {
+        for (int waited_ms = 0; waited_ms < 60'000; waited_ms += 5) {
             for (std::size_t i = 0; i < pods_.size(); ++i) {
                 if (pods_[i].receive(1)) return "pod-" + std::to_string(i);
             }
