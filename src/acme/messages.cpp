@@ -59,7 +59,8 @@ template <class F> auto read_object(std::string_view text, F read) {
     using Read = std::invoke_result_t<F, dom::object>;
     dom::parser parser{answer_octets_max};
     dom::object object;
-    if (parser.parse(text.data(), text.size()).get(object) != simdjson::SUCCESS) {
+    // An empty text may have no place in memory at all, which simdjson does not take.
+    if (text.empty() || parser.parse(text.data(), text.size()).get(object) != simdjson::SUCCESS) {
         return Read{Error{Errc::invalid, "not an object of JSON"}};
     }
     return read(object);
