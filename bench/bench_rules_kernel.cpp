@@ -6,13 +6,15 @@
 //     [SERVICESxENDPOINTS...]
 //
 // Prints one table, in milliseconds, each the median of several, taken in turns; CPU time is less
-// disturbed by what else the machine does. "read only" and "replace only" are libiptc alone, on the
+// disturbed by what else the machine does. "Digest" is of the nat table, as
+// after somebody used the xtables lock. "read only" and "replace only" are libiptc alone, on the
 // same nat table: reading it, and reading it and putting it back. Memory is of a process that does
 // nothing else.
 
 #include "rules/iptables/apply.hpp"
 #include "rules/iptables/render.hpp"
 #include "rules/iptables/table.hpp"
+#include "rules/iptables/watch.hpp"
 #include "rules/policy.hpp"
 #include "rules_bench.hpp"
 #include "services/store.hpp"
@@ -72,6 +74,7 @@ private:
     Cost change();
     Cost restart();
     Cost clean();
+    Cost digest();
     Cost libiptc(bool replace);
     Cost restore(const std::string& text);
     std::unique_ptr<rules::RuleWriter> make_writer() const {
@@ -137,6 +140,11 @@ Cost Run::clean() {
     return cost_of([&] { ours_.run([&] { must(writer_->clean()); }); });
 }
 
+Cost Run::digest() {
+    rules::iptables::TableWatch watch{Family::ipv4, TableName::nat, 0};
+    return cost_of([&] { ours_.run([&] { watch.remember(true); }); });
+}
+
 Cost Run::libiptc(bool replace) {
     const Cost cost = cost_of([&] {
         ours_.run([&] {
@@ -168,12 +176,14 @@ void Run::measure() {
     rules_ = applied_.nat_rules + applied_.filter_rules;
     const Cost restored = restore(rules::iptables::to_restore_text(plan_));
     std::vector<Cost> restarts;
+    std::vector<Cost> digests;
     std::vector<Cost> reads;
     std::vector<Cost> changes;
     std::vector<Cost> replaces;
     std::vector<Cost> restores;
     for (int i = 0; i < rounds; ++i) {
         restarts.push_back(restart());
+        digests.push_back(digest());
         reads.push_back(libiptc(false));
         changes.push_back(change());
         replaces.push_back(libiptc(true));
@@ -185,9 +195,8 @@ void Run::measure() {
         cleans.push_back(clean());
         first.push_back(apply(*writer_));
     }
-    columns_ = {planned,          median(first),    restored,
-                median(restarts), median(reads),    median(changes),
-                median(replaces), median(restores), median(cleans)};
+    columns_ = {planned,       median(first),   restored,         median(restarts), median(digests),
+                median(reads), median(changes), median(replaces), median(restores), median(cleans)};
 }
 
 void Run::print() const {
@@ -213,11 +222,12 @@ int main(int argc, char** argv) {
             sizes.push_back(size);
     }
     if (sizes.empty()) sizes = {{100, 10}, {1'000, 10}, {10'000, 10}};
-    std::printf(
-        "%s\n%s\n",
-        "Services                   ms     plan     from  restore  restart     read      one "
-        " replace  restore    clean      MB      MB      MB",
-        "x endpoints     rules                  nothing  nothing              only   change "
-        "    only      one           before   after    peak");
+    std::printf("%s\n%s\n",
+                "Services                   ms     plan     from  restore  restart   digest     "
+                "read      one "
+                " replace  restore    clean      MB      MB      MB",
+                "x endpoints     rules                  nothing  nothing                       "
+                "only   change "
+                "    only      one           before   after    peak");
     return measure_each<Run>(sizes);
 }

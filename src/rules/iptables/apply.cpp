@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,14 +20,17 @@ namespace {
 
 /// How often a table that somebody replaced in between is read and written again at once.
 constexpr int attempts_max = 3;
+/// Comparing tables because of the lock pauses for so many times what it took.
+constexpr int closely_share = 10;
 /// From this many rules on, what libiptc needed is given back to the system.
 constexpr std::size_t trim_from_rules = 5'000;
 
 class IptablesWriter final : public RuleWriter {
 public:
     IptablesWriter(Family family, IptablesOptions options)
-        : family_{family}, options_{std::move(options)},
-          watches_{TableWatch{family, TableName::nat}, TableWatch{family, TableName::filter}} {}
+        : family_{family}, options_{std::move(options)}, lock_{options_.lock_path},
+          watches_{TableWatch{family, TableName::nat, options_.routine_octets_max},
+                   TableWatch{family, TableName::filter, options_.routine_octets_max}} {}
 
     Result<Applied> apply(const Plan& plan, bool full) override;
     Status clean() override;
@@ -34,6 +38,8 @@ public:
     std::string_view name() const noexcept override { return "iptables"; }
 
 private:
+    bool changed_before_commit();
+    void pause_since(std::chrono::steady_clock::time_point begin);
     Status probe();
     bool remembers(const Plan& plan) const;
     Result<Applied> apply_once(const Plan& plan, bool full, bool& drifted);
@@ -47,7 +53,10 @@ private:
     Family family_;
     IptablesOptions options_;
     std::optional<Features> features_;
+    XtablesLockFile lock_;
     std::array<TableWatch, 2> watches_;
+    bool lock_used_ = false;  ///< by others, since the tables were last compared
+    std::chrono::steady_clock::time_point closely_at_{};
     // What the kernel holds since the last apply that succeeded.
     bool valid_ = false;
     std::vector<Record> records_;
@@ -90,9 +99,12 @@ Result<Applied> IptablesWriter::apply(const Plan& plan, bool full) {
         return Error{Errc::internal, "a plan of the other family"};
     }
     if (auto probed = probe(); !probed) return std::move(probed).error();
-    auto lock = XtablesLock::take(options_.lock_path, options_.lock_wait);
+    auto lock = lock_.take(options_.lock_wait);
     if (!lock) return std::move(lock).error();
-    full = full || !remembers(plan) || disturbed();
+    lock_used_ = lock_.used_by_others() || lock_used_;
+    const auto begin = std::chrono::steady_clock::now();
+    const bool suspected = valid_ && lock_used_;
+    full = full || !remembers(plan) || changed_before_commit();
     Result<Applied> applied = Error{Errc::internal, "not tried"};
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
         bool drifted = false;
@@ -101,15 +113,49 @@ Result<Applied> IptablesWriter::apply(const Plan& plan, bool full) {
         full = true;
     }
     if (applied && (applied->wrote || full)) {
-        for (TableWatch& watch : watches_) watch.remember();
+        // What others do with the lock may go on: from now on the digest will answer for less.
+        const bool closely = full && suspected && !applied->wrote;
+        for (TableWatch& watch : watches_) watch.remember(closely);
+    }
+    if (applied && full) {
+        lock_used_ = false;
+        if (suspected) pause_since(begin);
     }
     if (applied && applied->nat_rules > trim_from_rules) ::malloc_trim(0);
     return applied;
 }
 
+/// Before a commit, after which nobody could tell another's change from ours: asked of every table
+/// that can answer without being compared whole.
+bool IptablesWriter::changed_before_commit() {
+    const bool all_known = std::ranges::all_of(watches_, &TableWatch::has_digest);
+    const bool changed = std::ranges::any_of(watches_, [&](TableWatch& watch) {
+        return watch.changed(lock_used_ && watch.has_digest());
+    });
+    if (all_known) lock_used_ = false;
+    return changed;
+}
+
+/// Who uses the lock may have changed a table without changing its size. Monitoring agents and CNI
+/// plugins use it all the time, so comparing pauses for a multiple of what it takes.
 bool IptablesWriter::disturbed() {
-    return valid_ &&
-           std::ranges::any_of(watches_, [](TableWatch& watch) { return watch.changed(); });
+    lock_used_ = lock_.used_by_others() || lock_used_;
+    if (!valid_) return false;
+    const auto begin = std::chrono::steady_clock::now();
+    const bool closely = lock_used_ && begin >= closely_at_;
+    const bool changed =
+        std::ranges::any_of(watches_, [&](TableWatch& watch) { return watch.changed(closely); });
+    if (closely) {
+        // What was found is still to be compared, by the next apply().
+        lock_used_ = changed;
+        pause_since(begin);
+    }
+    return changed;
+}
+
+void IptablesWriter::pause_since(std::chrono::steady_clock::time_point begin) {
+    const auto end = std::chrono::steady_clock::now();
+    closely_at_ = end + (end - begin) * closely_share;
 }
 
 Result<Applied> IptablesWriter::apply_once(const Plan& plan, bool full, bool& drifted) {
@@ -222,7 +268,7 @@ Result<bool> IptablesWriter::clean_one(TableName name) {
 Status IptablesWriter::clean() {
     records_.clear();
     valid_ = false;
-    auto lock = XtablesLock::take(options_.lock_path, options_.lock_wait);
+    auto lock = lock_.take(options_.lock_wait);
     if (!lock) return std::move(lock).error();
     // As when Services go: nat before filter.
     for (const TableName name : {TableName::nat, TableName::filter, TableName::mangle}) {

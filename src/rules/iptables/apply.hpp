@@ -23,6 +23,7 @@
 #include <nameplane/base/result.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,6 +33,8 @@ namespace nameplane::rules::iptables {
 struct IptablesOptions {
     std::string lock_path = "/run/xtables.lock";
     std::chrono::milliseconds lock_wait{1'000};
+    /// Tables up to this size are compared once a second, larger ones when somebody used the lock.
+    std::size_t routine_octets_max = 8 * 1024 * 1024;
     /// Called between reading a table and replacing it; for tests that put somebody in between.
     std::function<void(TableName)> before_commit;
 };

@@ -8,8 +8,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace nameplane::rules::iptables {
 namespace {
@@ -30,8 +31,8 @@ int level_of(Family family) {
 }
 
 /// Sets the counters of every entry to nothing: they go on all the time.
-void clear_counters(std::vector<char>& octets, std::size_t begin, const EntryLayout& layout) {
-    for (std::size_t at = begin; at + layout.entry_size <= octets.size();) {
+void clear_counters(std::span<char> octets, const EntryLayout& layout) {
+    for (std::size_t at = 0; at + layout.entry_size <= octets.size();) {
         std::memset(octets.data() + at + layout.counters, 0, sizeof(xt_counters));
         std::uint16_t next = 0;
         std::memcpy(&next, octets.data() + at + layout.next_offset, sizeof next);
@@ -65,36 +66,40 @@ std::optional<TableWatch::Shape> TableWatch::shape() {
 
 std::optional<std::uint64_t> TableWatch::digest(const Shape& shape) {
     const std::size_t table_size = shape[12];
-    if (table_size > digest_octets_max) return std::nullopt;
     const auto begin = Steady::now();
-    std::vector<char> octets(sizeof(ipt_get_entries) + table_size);
-    auto* request = reinterpret_cast<ipt_get_entries*>(octets.data());
+    const std::size_t all = sizeof(ipt_get_entries) + table_size;
+    // Cleared, since the kernel leaves holes: behind the names of matches, for one.
+    const auto octets = std::make_unique<char[]>(all);
+    auto* request = reinterpret_cast<ipt_get_entries*>(octets.get());
     std::strncpy(request->name, to_string(name_), sizeof request->name - 1);
     request->size = static_cast<unsigned>(table_size);
-    auto size = static_cast<socklen_t>(octets.size());
-    if (::getsockopt(socket_.get(), level_of(family_), IPT_SO_GET_ENTRIES, octets.data(), &size) !=
+    auto size = static_cast<socklen_t>(all);
+    if (::getsockopt(socket_.get(), level_of(family_), IPT_SO_GET_ENTRIES, octets.get(), &size) !=
         0) {
         return std::nullopt;
     }
     constexpr std::size_t head = offsetof(ipt_get_entries, entrytable);
-    clear_counters(octets, head, layout_of(family_));
-    const std::uint64_t sum =
-        std::hash<std::string_view>{}({octets.data() + head, octets.size() - head});
+    const std::span<char> entries{octets.get() + head, all - head};
+    clear_counters(entries, layout_of(family_));
+    const std::uint64_t sum = std::hash<std::string_view>{}({entries.data(), entries.size()});
     const auto took = Steady::now() - begin;
     digest_at_ = Steady::now() + std::max<Steady::duration>(digest_every, took * digest_share);
     return sum;
 }
 
-void TableWatch::remember() {
+void TableWatch::remember(bool closely) {
     shape_ = shape();
-    digest_ = shape_ ? digest(*shape_) : std::nullopt;
+    const bool wanted = shape_ && (closely || (*shape_)[12] <= routine_octets_max_);
+    digest_ = wanted ? digest(*shape_) : std::nullopt;
 }
 
-bool TableWatch::changed() {
+bool TableWatch::changed(bool closely) {
     if (!shape_) return false;
     const auto now = shape();
     if (now != shape_) return true;
-    if (!digest_ || Steady::now() < digest_at_) return false;
+    if (!digest_) return closely;
+    const bool routine = (*now)[12] <= routine_octets_max_ && Steady::now() >= digest_at_;
+    if (!closely && !routine) return false;
     return digest(*now) != digest_;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // TableWatch: notices that somebody else replaced a table, without libiptc. The kernel tells how
 // many entries and octets a table has for next to nothing, so a flush or another rule is seen at
-// once; a change that keeps both is seen by a digest of all entries, taken once a second, of tables
-// that are not huge. Rule thread only.
+// once; a change that keeps both is seen by a digest of all entries, taken once a second of tables
+// that are not huge, and of any when the caller has a reason. Rule thread only.
 
 #include "base/fd.hpp"
 #include "rules/iptables/rule.hpp"
@@ -18,15 +18,17 @@ namespace nameplane::rules::iptables {
 
 class TableWatch {
 public:
-    TableWatch(Family family, TableName name) : family_{family}, name_{name} {}
+    /// Larger tables than `routine_octets_max` are not looked at once a second: reading them would
+    /// cost more than all else we do.
+    TableWatch(Family family, TableName name, std::size_t routine_octets_max)
+        : family_{family}, name_{name}, routine_octets_max_{routine_octets_max} {}
 
-    /// How the table is now, is how it shall be.
-    void remember();
-    /// Whether it is otherwise, or gone.
-    bool changed();
-
-    /// Larger tables have no digest: reading them would cost more than all else we do.
-    static constexpr std::size_t digest_octets_max = 8 * 1024 * 1024;
+    /// How the table is now, is how it shall be. `closely`: take the digest of a large one, too.
+    void remember(bool closely);
+    bool has_digest() const noexcept { return digest_.has_value(); }
+    /// Whether it is otherwise, or gone. `closely`: do not wait for the digest's next turn; without
+    /// a digest the answer is yes, since nobody can tell.
+    bool changed(bool closely);
 
 private:
     /// What IPT_SO_GET_INFO tells: where the built-in chains begin and end, entries, octets.
@@ -36,6 +38,7 @@ private:
 
     Family family_;
     TableName name_;
+    std::size_t routine_octets_max_;
     UniqueFd socket_;
     std::optional<Shape> shape_;
     std::optional<std::uint64_t> digest_;
