@@ -13,11 +13,26 @@ namespace {
 
 class Query final : public Data {
 public:
-    bool field(Path path, Value& value) const noexcept override {
+    Outcome field(std::uint8_t object, std::string_view name,
+                  Value& value) const noexcept override {
         static constexpr std::array<std::string_view, 2> matches{"a.example.", "7f"};
-        value = path[0] == "Match" ? Value::of(std::span<const std::string_view>{matches})
-                                   : Value::of(std::string_view{"a.example."});
-        return path.size() == 1 || path[0] == "Group";
+        static constexpr std::array<std::string_view, 4> groups{"0", "a.example.", "hex", "7f"};
+        if (object == 1 && name == "Id") {
+            value = Value::of(7, Value::Width::u16);
+        } else if (object != 0) {
+            return Outcome::wrong;
+        } else if (name == "Match") {
+            value = Value::of(std::span<const std::string_view>{matches});
+        } else if (name == "Group") {
+            value = Value::map_of(groups);
+        } else if (name == "Message") {
+            value = Value::object_of(1);
+        } else if (name == "Messages") {
+            value = Value::objects_of(1, 2);
+        } else {
+            value = Value::of(std::string_view{"a.example."});
+        }
+        return Outcome::good;
     }
     std::string_view meta(std::string_view label) const noexcept override { return label; }
 };
@@ -26,7 +41,9 @@ std::string run(const GoTemplate& text) {
     Arena arena{1 << 18};
     std::array<char, 4096> room;
     Output out{room};
-    return text.run(Query{}, arena, out) ? std::string{out.text()} : "(fails)";
+    const Outcome outcome = text.run(Query{}, arena, out);
+    return outcome == Outcome::good ? std::string{out.text()}
+                                    : "(" + std::to_string(static_cast<int>(outcome)) + ")";
 }
 
 }  // namespace

@@ -1,20 +1,66 @@
 // hot path
 // What records see of a query.
 
+#include "plugins/template/nodes.hpp"
 #include "plugins/template/rule.hpp"
 
-#include <charconv>
-#include <cstring>
+#include <algorithm>
+#include <array>
 
 namespace nameplane::plugins::templating {
 
 namespace {
 
-std::string_view kept(std::string_view text, Arena& arena) noexcept {
-    const std::span<char> room = arena.array<char>(text.size());
-    if (room.empty()) return {};
-    std::memcpy(room.data(), text.data(), text.size());
-    return {room.data(), room.size()};
+using Width = Value::Width;
+
+/// What has fields.
+enum class Thing : std::uint8_t {
+    whole,
+    message,
+    header,
+    question,
+    option_record,  ///< the OPT record of the message
+    option_header,
+    variables,
+};
+
+Value thing(Thing number) noexcept {
+    return Value::object_of(static_cast<std::uint8_t>(number));
+}
+Value things(Thing number, bool there) noexcept {
+    return Value::objects_of(static_cast<std::uint8_t>(number), there ? 1 : 0);
+}
+Value number(std::uint64_t value, Width width = Width::plain) noexcept {
+    return Value::of(static_cast<std::int64_t>(value), width);
+}
+
+/// "0", "1" and so on.
+constexpr auto group_numbers = [] {
+    std::array<std::array<char, 2>, Pattern::groups_max> numbers{};
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        if (i < 10) numbers[i] = {char('0' + i), 0};
+        if (i >= 10) numbers[i] = {char('0' + i / 10), char('0' + i % 10)};
+    }
+    return numbers;
+}();
+static_assert(Pattern::groups_max <= 100);
+
+std::string_view group_number(std::size_t group) noexcept {
+    return {group_numbers[group].data(), group < 10 ? 1U : 2U};
+}
+
+/// Sets a key of a sorted map that has room for one more.
+void set(std::span<std::string_view> map, std::size_t& size, std::string_view key,
+         std::string_view value) noexcept {
+    std::size_t at = 0;
+    while (at < size && map[at] < key) at += 2;
+    if (at == size || map[at] != key) {
+        std::copy_backward(map.begin() + std::ptrdiff_t(at), map.begin() + std::ptrdiff_t(size),
+                           map.begin() + std::ptrdiff_t(size + 2));
+        size += 2;
+    }
+    map[at] = key;
+    map[at + 1] = value;
 }
 
 }  // namespace
@@ -46,27 +92,36 @@ dns::Class QueryData::klass() const noexcept {
     return query_.klass() == dns::Class::any ? rule_.klass : query_.klass();
 }
 
-std::string_view QueryData::text_of(const IpAddress& address) const noexcept {
-    std::array<char, 46> text;
-    const std::size_t size = address.write_text(text);
-    return kept({text.data(), size}, query_.arena());
-}
-bool QueryData::group(std::string_view name, Value& value) const noexcept {
-    value = {};
-    std::size_t number = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (error == std::errc{} && end == name.data() + name.size()) {
-        if (number < group_count_) value = Value::of(groups_[number]);
-        return true;
+/// All groups by number and by name; of two with one name the last counts.
+Outcome QueryData::groups(Value& value) const noexcept {
+    if (group_map_.empty()) {
+        const auto map = query_.arena().array<std::string_view>(4 * group_count_);
+        if (map.empty()) return Outcome::no_memory;
+        std::size_t size = 0;
+        for (std::size_t i = 0; i < group_count_; ++i) set(map, size, group_number(i), groups_[i]);
+        for (std::size_t i = 0; pattern_ != nullptr && i < group_count_; ++i) {
+            const std::string_view name = pattern_->group_names()[i];
+            if (!name.empty()) set(map, size, name, groups_[i]);
+        }
+        group_map_ = map.first(size);
     }
-    for (std::size_t i = 0; pattern_ != nullptr && i < group_count_; ++i) {
-        // Of two groups with one name the last counts.
-        if (pattern_->group_names()[i] == name) value = Value::of(groups_[i]);
-    }
-    return true;
+    value = Value::map_of(group_map_);
+    return Outcome::good;
 }
 
-bool QueryData::variable(std::string_view name, Value& value) const noexcept {
+/// Of an expression, without making all of them a map.
+std::string_view QueryData::group(std::string_view name) const noexcept {
+    std::string_view found;
+    for (std::size_t i = 0; i < group_count_; ++i) {
+        if (group_number(i) == name) found = groups_[i];
+    }
+    for (std::size_t i = 0; pattern_ != nullptr && i < group_count_; ++i) {
+        if (!name.empty() && pattern_->group_names()[i] == name) found = groups_[i];
+    }
+    return found;
+}
+
+Outcome QueryData::variable(std::string_view name, Value& value) const noexcept {
     value = {};
     const auto& known = rule_.environment.variables;
     for (std::size_t i = 0; i < variables_.size(); ++i) {
@@ -81,37 +136,141 @@ bool QueryData::variable(std::string_view name, Value& value) const noexcept {
         case expression::Type::text: value = Value::of(found.text); break;
         }
     }
-    return true;
+    return Outcome::good;
 }
 
-bool QueryData::question(std::string_view name, Value& value) const noexcept {
-    if (name == "Name") {
-        value = Value::of(name_);
-    } else if (name == "Qtype") {
-        value = Value::of(static_cast<std::int64_t>(query_.type()));
-    } else if (name == "Qclass") {
-        value = Value::of(static_cast<std::int64_t>(query_.klass()));
+std::uint16_t QueryData::flags() const noexcept {
+    // What is looked up for a query has no message of its own.
+    const Query* query = &query_;
+    while (query->message().empty() && query->parts().asked_by != nullptr) {
+        query = query->parts().asked_by;
+    }
+    const std::span<const std::uint8_t> octets = query->message();
+    if (octets.size() < 4) return 0;
+    return static_cast<std::uint16_t>(octets[2] << 8U | octets[3]);
+}
+
+Outcome QueryData::message(std::string_view name, Value& value) const noexcept {
+    if (name == "MsgHdr") {
+        value = thing(Thing::header);
+    } else if (name == "Question") {
+        value = things(Thing::question, true);
+    } else if (name == "Answer" || name == "Ns") {
+        value = things(Thing::option_record, false);
+    } else if (name == "Extra") {
+        value = things(Thing::option_record, query_.has_edns());
+    } else if (name == "IsEdns0") {
+        value = query_.has_edns() ? thing(Thing::option_record) : Value{};
     } else {
-        return false;
+        return header(name, value);
     }
-    return true;
+    return Outcome::good;
 }
 
-bool QueryData::field(Path path, Value& value) const noexcept {
-    const std::string_view name = path[0];
-    if (path.size() == 2) {
-        if (name == "Group") return group(path[1], value);
-        if (name == "Var") return variable(path[1], value);
-        if (name == "Question") return question(path[1], value);
-        if (name == "Message" && path[1] == "Id") {
-            value = Value::of(std::int64_t{query_.id()});
-            return true;
-        }
-        return false;
+Outcome QueryData::header(std::string_view name, Value& value) const noexcept {
+    const auto flag = [&](unsigned bit) { value = Value::of((flags() >> bit & 1U) != 0); };
+    if (name == "Id") {
+        value = number(query_.id(), Width::u16);
+    } else if (name == "Opcode") {
+        value = number(static_cast<std::uint64_t>(query_.opcode()));
+    } else if (name == "RecursionDesired") {
+        value = Value::of(query_.recursion_desired());
+    } else if (name == "CheckingDisabled") {
+        value = Value::of(query_.checking_disabled());
+    } else if (name == "Response") {
+        flag(15);
+    } else if (name == "Authoritative") {
+        flag(10);
+    } else if (name == "Truncated") {
+        flag(9);
+    } else if (name == "RecursionAvailable") {
+        flag(7);
+    } else if (name == "Zero") {
+        flag(6);
+    } else if (name == "AuthenticatedData") {
+        flag(5);
+    } else if (name == "Rcode") {
+        value = number(flags() & 15U);
+    } else {
+        return Outcome::wrong;
     }
-    if (path.size() != 1) return false;
+    return Outcome::good;
+}
+
+/// The name is in the client's case, unless it is another by now.
+Outcome QueryData::question(std::string_view name, Value& value) const noexcept {
+    if (name == "Name") {
+        const bool same = query_.name_as_asked().equals(query_.name());
+        if (asked_.empty()) {
+            asked_ = same ? query_.name_as_asked().text_in(query_.arena()) : name_;
+        }
+        value = Value::of(asked_);
+        return asked_.empty() ? Outcome::no_memory : Outcome::good;
+    }
+    if (name == "Qtype") {
+        value = number(static_cast<std::uint64_t>(query_.type()), Width::u16);
+    } else if (name == "Qclass") {
+        value = number(static_cast<std::uint64_t>(query_.klass()), Width::u16);
+    } else {
+        return Outcome::wrong;
+    }
+    return Outcome::good;
+}
+
+Outcome QueryData::option_record(std::string_view name, Value& value) const noexcept {
+    if (name == "Hdr" || name == "Header") {
+        value = thing(Thing::option_header);
+    } else if (name == "UDPSize") {
+        value = number(query_.udp_size(), Width::u16);
+    } else if (name == "Do") {
+        value = Value::of(query_.dnssec_ok());
+    } else if (name == "Version") {
+        value = number(0, Width::u8);  // another is refused before any plugin
+    } else {
+        return Outcome::wrong;
+    }
+    return Outcome::good;
+}
+
+Outcome QueryData::option_header(std::string_view name, Value& value) const noexcept {
+    if (name == "Name") {
+        value = Value::of(std::string_view{"."});
+    } else if (name == "Rrtype") {
+        value = number(static_cast<std::uint64_t>(dns::Type::opt), Width::u16);
+    } else if (name == "Class") {
+        value = number(query_.udp_size(), Width::u16);
+    } else if (name == "Rdlength") {
+        value = number(query_.edns_options().size(), Width::u16);
+    } else {
+        return Outcome::wrong;
+    }
+    return Outcome::good;
+}
+
+Outcome QueryData::field(std::uint8_t object, std::string_view name, Value& value) const noexcept {
+    switch (static_cast<Thing>(object)) {
+    case Thing::whole: return whole(name, value);
+    case Thing::message: return message(name, value);
+    case Thing::header: return header(name, value);
+    case Thing::question: return question(name, value);
+    case Thing::option_record: return option_record(name, value);
+    case Thing::option_header: return option_header(name, value);
+    case Thing::variables: return variable(name, value);
+    }
+    return Outcome::wrong;
+}
+
+Outcome QueryData::whole(std::string_view name, Value& value) const noexcept {
     if (name == "Name") {
         value = Value::of(name_);
+    } else if (name == "Group") {
+        return groups(value);
+    } else if (name == "Var") {
+        value = thing(Thing::variables);
+    } else if (name == "Question") {
+        value = thing(Thing::question);
+    } else if (name == "Message") {
+        value = thing(Thing::message);
     } else if (name == "Zone") {
         value = Value::of(std::string_view{rule_.zone_texts[zone_]});
     } else if (name == "Class") {
@@ -121,14 +280,20 @@ bool QueryData::field(Path path, Value& value) const noexcept {
     } else if (name == "Match") {
         value = Value::of(std::span{groups_}.first(group_count_));
     } else if (name == "Remote") {
-        value = Value::of(text_of(query_.client().address));
+        if (remote_.empty()) {
+            std::array<char, 46> text;
+            const std::size_t size = query_.client().address.write_text(text);
+            const Outcome kept = keep({text.data(), size}, query_.arena(), remote_);
+            if (kept != Outcome::good) return kept;
+        }
+        value = Value::of(remote_);
     } else if (name == "Regex") {
         value = Value::of(pattern_ == nullptr ? std::string_view{".*"}
                                               : std::string_view{pattern_->text()});
     } else {
-        return false;
+        return Outcome::wrong;
     }
-    return true;
+    return Outcome::good;
 }
 
 Verdict QueryData::decide() noexcept {
@@ -155,12 +320,7 @@ bool QueryData::call(int id, std::span<const expression::Value> arguments, Arena
     if (id < QueryFunctions::first_free_id) return functions_.call(id, arguments, arena, result);
     std::string_view found;
     switch (static_cast<GroupFunction>(id)) {
-    case GroupFunction::by_name: {
-        Value value;
-        group(arguments[0].text, value);
-        found = value.text;
-        break;
-    }
+    case GroupFunction::by_name: found = group(arguments[0].text); break;
     case GroupFunction::by_number: {
         const std::int64_t number = arguments[0].integer;
         const bool there = number >= 0 && static_cast<std::uint64_t>(number) < group_count_;

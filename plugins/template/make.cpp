@@ -169,8 +169,12 @@ private:
     }
 
     void add_record(Part part, const std::string& what, const std::string& text) {
-        Result<GoTemplate> parsed = GoTemplate::parse(text);
+        Result<GoTemplate> parsed = GoTemplate::parse(text, what);
         if (!parsed) return wrong(what + ": " + parsed.error().text);
+        for (const GoTemplate::Use& use : parsed->uses()) {
+            const std::string why = left_out(use);
+            if (!why.empty()) return wrong(what + ": " + why);
+        }
         RecordTemplate record{
             .part = part, .text = std::move(*parsed), .memory = nullptr, .fixed = std::nullopt};
         make_fixed(record);

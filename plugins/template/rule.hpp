@@ -77,7 +77,9 @@ public:
     bool match() noexcept;
     /// Works the rule's variables out and asks its conditions. After match().
     Verdict decide() noexcept;
-    bool field(Path path, Value& value) const noexcept override;
+    /// False: there was no memory for it, and it is of no use.
+    bool good() const noexcept { return !name_.empty(); }
+    Outcome field(std::uint8_t object, std::string_view name, Value& value) const noexcept override;
     std::string_view meta(std::string_view label) const noexcept override;
     bool call(int id, std::span<const expression::Value> arguments, Arena& arena,
               expression::Value& result) const noexcept override;
@@ -87,10 +89,17 @@ public:
     dns::Class klass() const noexcept;
 
 private:
-    bool group(std::string_view name, Value& value) const noexcept;
-    bool variable(std::string_view name, Value& value) const noexcept;
-    bool question(std::string_view name, Value& value) const noexcept;
-    std::string_view text_of(const IpAddress& address) const noexcept;
+    Outcome whole(std::string_view name, Value& value) const noexcept;
+    Outcome message(std::string_view name, Value& value) const noexcept;
+    Outcome header(std::string_view name, Value& value) const noexcept;
+    Outcome question(std::string_view name, Value& value) const noexcept;
+    Outcome option_record(std::string_view name, Value& value) const noexcept;
+    Outcome option_header(std::string_view name, Value& value) const noexcept;
+    Outcome variable(std::string_view name, Value& value) const noexcept;
+    Outcome groups(Value& value) const noexcept;
+    std::string_view group(std::string_view name) const noexcept;
+    /// Of the client's message, as RFC 1035 4.1.1 has them.
+    std::uint16_t flags() const noexcept;
 
     const Rule& rule_;
     std::size_t zone_;
@@ -101,6 +110,13 @@ private:
     std::size_t group_count_ = 0;
     std::array<std::string_view, Pattern::groups_max> groups_;
     std::span<expression::Value> variables_;
+    // Made when somebody asks.
+    mutable std::span<const std::string_view> group_map_;
+    mutable std::string_view remote_;
+    mutable std::string_view asked_;
 };
+
+/// Why a template may not name this field of a message, which CoreDNS has; empty if it may.
+std::string left_out(const GoTemplate::Use& use);
 
 }  // namespace nameplane::plugins::templating

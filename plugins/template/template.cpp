@@ -8,6 +8,7 @@
 
 namespace nameplane::plugins {
 
+using templating::Outcome;
 using templating::Part;
 using templating::QueryData;
 using templating::RecordTemplate;
@@ -23,6 +24,19 @@ std::size_t zone_of(const Rule& rule, dns::NameView name) noexcept {
     return zone == nullptr ? rule.zones.size() : static_cast<std::size_t>(zone - rule.zones.data());
 }
 
+/// Why a record could not be made.
+std::string_view reason(Outcome outcome) noexcept {
+    switch (outcome) {
+    case Outcome::good:
+    case Outcome::wrong: break;
+    case Outcome::no_memory: return "template: no memory left for a record";
+    case Outcome::too_long: return "template: a record is too long";
+    case Outcome::too_many_steps: return "template: a record takes too many steps";
+    case Outcome::too_deep: return "template: a record calls templates too deep";
+    }
+    return "template: a record could not be made";
+}
+
 template <class T> bool fits(T asked, T wanted) noexcept {
     return wanted == T::any || asked == T::any || asked == wanted;
 }
@@ -35,6 +49,10 @@ Step Template::ask(Query& query, Reply& reply) const noexcept {
         const std::size_t zone = zone_of(rule, query.name());
         if (zone == rule.zones.size()) continue;
         QueryData data{rule, zone, query};
+        if (!data.good()) {
+            reply.fail(reason(Outcome::no_memory));
+            return Step::done;
+        }
         const templating::Verdict verdict = data.match() ? data.decide() : templating::Verdict::no;
         if (verdict == templating::Verdict::yes) return answer(rule, data, query, reply);
         if (verdict == templating::Verdict::no && rule.fallthrough.takes(query.name())) continue;
@@ -54,17 +72,17 @@ Step Template::answer(const Rule& rule, const QueryData& data, Query& query,
     if (rule.rcode == dns::Rcode::serv_fail) return Step::done;
     reply.authoritative = true;
     for (const Part part : templating::parts) {
-        if (!add_records(rule, part, data, query, reply)) {
-            reply.fail("template: a record could not be made");
-            return Step::done;
-        }
+        const Outcome outcome = add_records(rule, part, data, query, reply);
+        if (outcome == Outcome::good) continue;
+        reply.fail(reason(outcome));
+        return Step::done;
     }
     if (!rule.extended_error.empty()) reply.edns_option(extended_error, rule.extended_error);
     return look_up_target(query, reply);
 }
 
-bool Template::add_records(const Rule& rule, Part part, const QueryData& data, Query& query,
-                           Reply& reply) const noexcept {
+Outcome Template::add_records(const Rule& rule, Part part, const QueryData& data, Query& query,
+                              Reply& reply) const noexcept {
     for (const RecordTemplate& record : rule.records) {
         if (record.part != part) continue;
         dns::Record made;
@@ -74,16 +92,17 @@ bool Template::add_records(const Rule& rule, Part part, const QueryData& data, Q
         } else {
             std::array<char, templating::text_octets_max> room;
             templating::Output text{room};
-            const bool good = record.text.run(data, query.arena(), text) && text.good();
-            if (!good) {
+            const Outcome outcome = record.text.run(data, query.arena(), text);
+            if (outcome != Outcome::good) {
                 failed(rule, data, record, false);
-                return false;
+                return outcome;
             }
             // Text that is another for each query is read by ldns, which takes the heap.
             const auto read = dns::read_record(text.text(), query.arena());
             if (!read) {
-                failed(rule, data, record, true);
-                return false;
+                const bool is_full = read.error().code == Errc::exhausted;
+                failed(rule, data, record, !is_full);
+                return is_full ? Outcome::no_memory : Outcome::wrong;
             }
             made = read.value();
             if (made.owner.equals(query.name())) made.owner = query.name();
@@ -92,7 +111,7 @@ bool Template::add_records(const Rule& rule, Part part, const QueryData& data, Q
         if (part == Part::authority) reply.authority(made);
         if (part == Part::additional) reply.additional(made);
     }
-    return true;
+    return Outcome::good;
 }
 
 // An alias is of little use without its address: the server is asked for it.

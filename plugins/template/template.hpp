@@ -37,8 +37,9 @@ private:
         : rules_{std::move(rules)}, metrics_{&metrics} {}
     Step answer(const templating::Rule& rule, const templating::QueryData& data, Query& query,
                 Reply& reply) const noexcept;
-    bool add_records(const templating::Rule& rule, templating::Part part,
-                     const templating::QueryData& data, Query& query, Reply& reply) const noexcept;
+    templating::Outcome add_records(const templating::Rule& rule, templating::Part part,
+                                    const templating::QueryData& data, Query& query,
+                                    Reply& reply) const noexcept;
     Step look_up_target(Query& query, Reply& reply) const noexcept;
     /// Counts a record that could not be made. Not for the usual query.
     void failed(const templating::Rule& rule, const templating::QueryData& data,

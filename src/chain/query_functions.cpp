@@ -107,27 +107,31 @@ bool QueryFunctions::contains(std::string_view address, std::string_view network
 
 bool QueryFunctions::call(int id, std::span<const Value> arguments, Arena& arena,
                           Value& result) const noexcept {
-    const auto text = [&result](std::string_view value) { result = Value::of(value); };
+    // None of them is empty but where the arena is full.
+    const auto text = [&result](std::string_view value) {
+        result = Value::of(value);
+        return !value.empty();
+    };
     const auto number = [&result](std::int64_t value) { result = Value::of(value); };
     const Query& query = *query_;
     switch (static_cast<Id>(id)) {
-    case Id::name: text(name()); return true;
-    case Id::type: text(text_of(query.type(), arena)); return true;
-    case Id::klass: text(text_of(query.klass(), arena)); return true;
-    case Id::proto: text(query.transport() == Transport::tcp ? "tcp" : "udp"); return true;
+    case Id::name: return text(name());
+    case Id::type: return text(text_of(query.type(), arena));
+    case Id::klass: return text(text_of(query.klass(), arena));
+    case Id::proto: return text(query.transport() == Transport::tcp ? "tcp" : "udp");
     case Id::size: number(static_cast<std::int64_t>(query.octets())); return true;
-    case Id::client_ip: text(client()); return true;
-    case Id::port: text(text_of(query.client().port, arena)); return true;
+    case Id::client_ip: return text(client());
+    case Id::port: return text(text_of(query.client().port, arena));
     case Id::id: number(query.id()); return true;
     case Id::opcode: number(0); return true;  // no other comes so far
     case Id::dnssec_ok: result = Value::of(query.dnssec_ok()); return true;
     case Id::bufsize:
         number(query.transport() == Transport::tcp ? 65535 : query.udp_size());
         return true;
-    case Id::server_ip: text(text_of(query.server().address, arena)); return true;
-    case Id::server_port: text(text_of(query.server().port, arena)); return true;
+    case Id::server_ip: return text(text_of(query.server().address, arena));
+    case Id::server_port: return text(text_of(query.server().port, arena));
     case Id::metadata:
-        text(query_->metadata(arguments[0].text).value_or(std::string_view{}));
+        result = Value::of(query_->metadata(arguments[0].text).value_or(std::string_view{}));
         return true;
     case Id::incidr: {
         bool within = false;

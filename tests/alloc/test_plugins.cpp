@@ -3,6 +3,7 @@
 
 #include "base/fd.hpp"
 #include "plugins/stage.hpp"
+#include "plugins/template/go_template.hpp"
 #include "plugins/trace/ring.hpp"
 #include "plugins/trace/trace.hpp"
 #include "support/alloc_guard.hpp"
@@ -159,4 +160,45 @@ TEST_CASE("a zone file's answers do not touch the heap") {
         (void)allocations_of(stage.chain_without_behind(), asked, 1, arena, dnssec_ok);
         CHECK(allocations_of(stage.chain_without_behind(), asked, 200, arena, dnssec_ok) == 0);
     }
+}
+
+namespace {
+
+using plugins::templating::GoTemplate;
+
+/// Two groups, and a name for all else.
+struct Groups final : plugins::templating::Data {
+    plugins::templating::Outcome field(std::uint8_t, std::string_view name,
+                                       plugins::templating::Value& value) const noexcept override {
+        static constexpr std::array<std::string_view, 2> groups{"a.example.", "a"};
+        value = plugins::templating::Value::of(name);
+        if (name == "Match") {
+            value = plugins::templating::Value::of(std::span<const std::string_view>{groups});
+        }
+        return plugins::templating::Outcome::good;
+    }
+    std::string_view meta(std::string_view label) const noexcept override { return label; }
+};
+
+}  // namespace
+
+TEST_CASE("a template runs without the heap") {
+    const Result<GoTemplate> text = GoTemplate::parse(
+        "{{ define \"x\" }}{{ $y := print . 1.5 }}{{ if . }}{{ template \"x\" (slice . 1) }}{{ end "
+        "}}{{ $y }}{{ end }}{{ range $i, $x := .Match }}{{ if $i }}{{ continue }}{{ end }}{{ "
+        "template \"x\" $x }}{{ end }}{{ range 9 }}{{ break }}{{ end }}{{ block \"y\" .Name }}{{ "
+        "printf \"%-9q|%08.3f|%T|%v\" . 1.5 3 nil }}{{ end }}{{ .Meta \"a/b\" }}");
+    REQUIRE(text);
+    Arena arena{1 << 16};
+    std::array<char, 4096> room;
+    const std::size_t before = allocations();
+    bool good = true;
+    for (int round = 0; round < 200; ++round) {
+        plugins::templating::Output out{room};
+        good = good && text->run(Groups{}, arena, out) == plugins::templating::Outcome::good;
+        arena.clear();
+    }
+    const std::size_t taken = allocations() - before;
+    CHECK(good);
+    CHECK(taken == 0);
 }

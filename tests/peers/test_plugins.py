@@ -33,6 +33,16 @@ SETS = {
         "h.gone.test. 1 60 60 60 60\"\n }",
         "template IN A ip.test {\n match \"^ip-(?P<a>[0-9]+)-(?P<b>[0-9]+)[.]ip[.]test[.]$\"\n answer "
         "\"{{ .Name }} 60 IN A 10.0.{{ .Group.a }}.{{ .Group.b }}\"\n fallthrough\n }", FORWARD],
+    "template with range": [
+        "template ANY A {\n answer \"{{ .Name }} 60 IN A 10.0.0.{{ range $i, $x := .Match }}{{ if $i }}{{ continue }}"
+        "{{ end }}{{ len $x }}{{ end }}\"\n }", FORWARD],
+    "template with more of the language": [
+        "template ANY A {\n answer \"{{ .Name }} 60 IN TXT {{ range 5 }}{{ if eq . 3 }}{{ break }}{{ end }}{{ . }}{{ end }}\"\n }",
+        "template ANY AAAA {\n answer \"{{ define `x` }}x{{ . }}{{ end }}{{ .Name }} 60 IN TXT {{ template `x` .Type }}"
+        "{{ block `y` .Class }}y{{ . }}{{ end }}\"\n }",
+        "template ANY TXT {\n answer \"{{ .Name }} 60 IN TXT {{ printf `%05d-%x-%T` .Question.Qtype .Type .Class }}-"
+        "{{ .Message.Opcode }}{{ .Message.RecursionDesired }}{{ len .Message.Question }}\"\n }",
+        "template ANY MX {\n answer \"{{ .Name }} 60 IN TXT {{ .Group.none }}{{ .Group.none.x }}\"\n }", FORWARD],
     "hosts": [("hosts", ["10.1.1.1 one.hosts.test uno.hosts.test", "10.1.1.2 two.hosts.test",
                          "fd00::1 one.hosts.test", "192.0.2.99 www.example.test", "ttl 30",
                          "fallthrough"]), FORWARD],
