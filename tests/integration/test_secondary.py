@@ -260,6 +260,14 @@ def message(query_id, *records, flags=0x8400, question=True):
     return struct.pack("!H", len(wire)) + wire
 
 
+def end_listening(listener, thread):
+    """Ends `thread`, which accepts; only then the listener's number may be that of another one. A stopped
+    and continued accept() takes what has the number then."""
+    listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    listener.close()
+
+
 class FakePrimary:
     """Answers each connection with what `script(id, kind)` yields, piece by piece."""
 
@@ -291,7 +299,7 @@ class FakePrimary:
                 self.served += 1
 
     def close(self):
-        self.listener.close()
+        end_listening(self.listener, self.thread)
 
 
 WWW = record("www.example", 1, bytes([192, 0, 2, 1]))

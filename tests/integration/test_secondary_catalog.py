@@ -213,8 +213,12 @@ class Primary:
         self.put(**zones)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-        test.addCleanup(self.listener.close)
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+        test.addCleanup(self.close)
+
+    def close(self):
+        wire.end_listening(self.listener, self.thread)
 
     def put(self, **zones):
         """Zones by name, '_' for '.'."""
