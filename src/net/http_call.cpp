@@ -3,7 +3,6 @@
 #include "net/http_library.hpp"
 #include <nameplane/base/check.hpp>
 
-#include <curl/curl.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -14,29 +13,12 @@ namespace nameplane::net {
 
 namespace {
 
-struct FreeEasy {
-    void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
-};
-struct FreeSlist {
-    void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
-};
 struct FreeUrl {
     void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
 };
 using Easy = std::unique_ptr<CURL, FreeEasy>;
-using Slist = std::unique_ptr<curl_slist, FreeSlist>;
+using Slist = std::unique_ptr<curl_slist, FreeList>;
 using Url = std::unique_ptr<CURLU, FreeUrl>;
-
-template <class T> void set(const Easy& easy, CURLoption option, T value) {
-    NP_CHECK(curl_easy_setopt(easy.get(), option, value) == CURLE_OK, "libcurl 7.88 knows it");
-}
-
-void add(Slist& list, const std::string& line) {
-    curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
-    NP_CHECK(longer != nullptr, "there is memory");
-    static_cast<void>(list.release());
-    list.reset(longer);
-}
 
 struct Body {
     std::string text;
@@ -102,30 +84,30 @@ Result<HttpReply> http_call(const HttpCall& call, const std::atomic<bool>& stop)
     Body body{{}, call.octets_max};
     Slist headers;
     Slist addresses;
-    for (const std::string& line : call.headers) add(headers, line);
-    set(easy, CURLOPT_ERRORBUFFER, reason.data());
-    set(easy, CURLOPT_NOSIGNAL, 1L);
-    set(easy, CURLOPT_QUICK_EXIT, 1L);
-    set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    set(easy, CURLOPT_URL, call.url.c_str());
-    set(easy, CURLOPT_HTTPHEADER, headers.get());
-    set(easy, CURLOPT_USERAGENT, "nameplane/" NAMEPLANE_VERSION);
-    set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(call.time_max.count()));
-    set(easy, CURLOPT_WRITEFUNCTION, on_body);
-    set(easy, CURLOPT_WRITEDATA, &body);
-    set(easy, CURLOPT_NOPROGRESS, 0L);
-    set(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-    set(easy, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&stop));
-    if (!call.authorities.empty()) set(easy, CURLOPT_CAINFO, call.authorities.c_str());
+    for (const std::string& line : call.headers) append(headers, line);
+    set(easy.get(), CURLOPT_ERRORBUFFER, reason.data());
+    set(easy.get(), CURLOPT_NOSIGNAL, 1L);
+    set(easy.get(), CURLOPT_QUICK_EXIT, 1L);
+    set(easy.get(), CURLOPT_PROTOCOLS_STR, "http,https");
+    set(easy.get(), CURLOPT_URL, call.url.c_str());
+    set(easy.get(), CURLOPT_HTTPHEADER, headers.get());
+    set(easy.get(), CURLOPT_USERAGENT, "nameplane/" NAMEPLANE_VERSION);
+    set(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(call.time_max.count()));
+    set(easy.get(), CURLOPT_WRITEFUNCTION, on_body);
+    set(easy.get(), CURLOPT_WRITEDATA, &body);
+    set(easy.get(), CURLOPT_NOPROGRESS, 0L);
+    set(easy.get(), CURLOPT_XFERINFOFUNCTION, on_progress);
+    set(easy.get(), CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&stop));
+    if (!call.authorities.empty()) set(easy.get(), CURLOPT_CAINFO, call.authorities.c_str());
     if (!call.addresses.empty()) {
-        add(addresses, resolved(call));
-        set(easy, CURLOPT_RESOLVE, addresses.get());
+        append(addresses, resolved(call));
+        set(easy.get(), CURLOPT_RESOLVE, addresses.get());
     }
     if (call.method == "HEAD") {
-        set(easy, CURLOPT_NOBODY, 1L);
+        set(easy.get(), CURLOPT_NOBODY, 1L);
     } else if (call.method == "POST") {
-        set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(call.body.size()));
-        set(easy, CURLOPT_COPYPOSTFIELDS, call.body.c_str());
+        set(easy.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(call.body.size()));
+        set(easy.get(), CURLOPT_COPYPOSTFIELDS, call.body.c_str());
     }
     const CURLcode code = curl_easy_perform(easy.get());
     if (code == CURLE_ABORTED_BY_CALLBACK) return Error{Errc::again, "stopped"};

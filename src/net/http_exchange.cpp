@@ -22,11 +22,6 @@ constexpr int keepalive_interval_s = 5;
 constexpr int keepalive_probes = 3;
 constexpr int unacknowledged_ms_max = 20'000;
 
-template <class T> void set(CURL* easy, CURLoption option, T value) {
-    NP_CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK,
-             "libcurl 7.88 with OpenSSL knows the option");
-}
-
 int on_socket(void*, curl_socket_t fd, curlsocktype) {
     const auto set_int = [fd](int level, int option, int value) {
         // What a kernel lacks makes the connection slower to fail, not worse.
@@ -46,13 +41,6 @@ void set_pem(CURL* easy, const Pem& pem, CURLoption file, CURLoption blob) {
     // libcurl does not write to it; CURL_BLOB_COPY makes it keep its own.
     curl_blob text{const_cast<char*>(pem.text.data()), pem.text.size(), CURL_BLOB_COPY};
     set(easy, blob, &text);
-}
-
-void append(std::unique_ptr<curl_slist, FreeList>& list, const std::string& line) {
-    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-    NP_CHECK(longer != nullptr, "there is memory");
-    static_cast<void>(list.release());
-    list.reset(longer);
 }
 
 /// "https://host:port/prefix" in its parts; the port with its colon, or empty.

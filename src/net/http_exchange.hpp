@@ -3,6 +3,7 @@
 // which decides when libcurl may be entered.
 
 #include "net/http_client.hpp"
+#include "net/http_library.hpp"
 
 #include <curl/curl.h>
 
@@ -11,13 +12,6 @@
 #include <string>
 
 namespace nameplane::net {
-
-struct FreeEasy {
-    void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
-};
-struct FreeList {
-    void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
-};
 
 /// Where an exchange tells what it hears.
 class ExchangeOwner {
