@@ -1,6 +1,7 @@
 #include "acme/files.hpp"
 
 #include "base/file.hpp"
+#include <nameplane/text.hpp>
 
 #include <filesystem>
 #include <string_view>
@@ -12,10 +13,6 @@ namespace {
 
 constexpr std::size_t file_octets_max = 1 << 20;
 constexpr unsigned for_us_only = 0600;
-
-char lower(char octet) noexcept {
-    return octet >= 'A' && octet <= 'Z' ? static_cast<char>(octet + ('a' - 'A')) : octet;
-}
 
 // As certmagic makes a name of a file from any text.
 std::string safe(std::string_view text) {

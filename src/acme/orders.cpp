@@ -146,7 +146,7 @@ void Orders::run() {
     }
 }
 
-Orders::Time Orders::see_to(Wanted wanted, bool& failed) {
+Orders::Time Orders::see_to(const Wanted& wanted, bool& failed) {
     const Files files{wanted.from.storage, wanted.from.directory, wanted.from.email};
     const auto due_of_files = [&]() -> std::optional<Time> {
         const Result<Issued> held = files.read(wanted.domain);
@@ -161,7 +161,7 @@ Orders::Time Orders::see_to(Wanted wanted, bool& failed) {
     };
     const Time now = system_clock::now();
     if (const auto due = due_of_files(); due && *due > now) return std::min(*due, now + look_every);
-    const Status obtained = obtain(wanted);
+    const Status obtained = obtain(wanted, files);
     if (obtained) {
         done_.add_shared();
         NP_LOG_INFO("acme.certificate", "domain", wanted.domain, "server", wanted.from.directory);
@@ -178,8 +178,7 @@ Orders::Time Orders::see_to(Wanted wanted, bool& failed) {
     return system_clock::now() + pause;
 }
 
-Status Orders::obtain(const Wanted& wanted) {
-    const Files files{wanted.from.storage, wanted.from.directory, wanted.from.email};
+Status Orders::obtain(const Wanted& wanted, const Files& files) {
     Result<Key> account = files.account_key();
     if (!account) return std::move(account).error();
     Internet internet{*this, wanted.from};

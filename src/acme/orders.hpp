@@ -17,6 +17,8 @@
 
 namespace nameplane::acme {
 
+class Files;
+
 /// Made and destroyed on the control thread; the destructor ends the thread within a second or two,
 /// whatever it waits for.
 class Orders {
@@ -44,8 +46,8 @@ private:
     /// Until one is due; nullptr: stop.
     Wanted* next(std::unique_lock<std::mutex>& lock);
     /// What to do about one, without the lock; when it is due again.
-    Time see_to(Wanted wanted, bool& failed);
-    Status obtain(const Wanted& wanted);
+    Time see_to(const Wanted& wanted, bool& failed);
+    Status obtain(const Wanted& wanted, const Files& files);
     bool pause(std::chrono::milliseconds time);
 
     class Internet;
