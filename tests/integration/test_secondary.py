@@ -26,6 +26,21 @@ def zone(serial=1, refresh=3600, retry=600, expire=86400, address="192.0.2.1"):
     return ZONE % (serial, refresh, retry, expire, address)
 
 
+def knot_head(folder, port):
+    """What a configuration of Knot begins with that has all it needs in FOLDER and listens at PORT."""
+    return f"""server:
+    rundir: {folder}
+    listen: 127.0.0.1@{port}
+control:
+    listen: {folder}/control
+database:
+    storage: {folder}
+log:
+  - target: stderr
+    any: info
+"""
+
+
 class Knot:
     """Knot as primary of `example`, which tells `tells` of changes."""
 
@@ -41,17 +56,7 @@ remote:
     address: 127.0.0.1@{tells}
 """ if tells else ""
         self.config = test.write("knot.conf", f"""
-server:
-    rundir: {self.folder}
-    listen: 127.0.0.1@{self.port}
-control:
-    listen: {self.folder}/control
-database:
-    storage: {self.folder}
-log:
-  - target: stderr
-    any: info
-{remote}
+{knot_head(self.folder, self.port)}{remote}
 acl:
   - id: all
     address: 127.0.0.0/8

@@ -91,17 +91,7 @@ class Knot:
 """ for zone in zones)
         with open(self.config, "w", encoding="ascii") as file:
             file.write(f"""
-server:
-    rundir: {self.folder}
-    listen: 127.0.0.1@{self.port}
-control:
-    listen: {self.folder}/control
-database:
-    storage: {self.folder}
-log:
-  - target: stderr
-    any: info
-remote:{remotes}
+{wire.knot_head(self.folder, self.port)}remote:{remotes}
 acl:
   - id: all
     address: 127.0.0.0/8
