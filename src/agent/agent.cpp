@@ -15,6 +15,7 @@
 #include "agent/metrics_text.hpp"
 #include "agent/names_latency.hpp"
 #include "agent/node.hpp"
+#include "agent/processors.hpp"
 #include "agent/proxy_metrics.hpp"
 #include "agent/proxy_pages.hpp"
 #include "agent/proxy_part.hpp"
@@ -57,7 +58,8 @@ constexpr milliseconds drain_grace{5000};
 constexpr conf::ReloadConfig look_at_kube_proxy_file{milliseconds{5000}, milliseconds{2000}};
 
 std::size_t worker_count(const conf::DnsConfig& dns) {
-    const std::size_t wanted = dns.threads != 0 ? dns.threads : std::thread::hardware_concurrency();
+    const std::size_t wanted =
+        dns.threads != 0 ? dns.threads : within_limit(std::thread::hardware_concurrency());
     return std::clamp<std::size_t>(wanted, 1, metrics::cells_max);
 }
 

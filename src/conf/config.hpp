@@ -21,7 +21,7 @@ namespace nameplane::conf {
 struct DnsConfig {
     std::vector<IpAddress> listen;  ///< empty: names are not served at all
     std::uint16_t port = 53;
-    std::uint16_t threads = 0;  ///< 0: one a processor we may run on
+    std::uint16_t threads = 0;  ///< 0: one a processor that is ours to use
     std::uint16_t udp_size_max = 1232;
     std::uint32_t tcp_connections_max = 1000;
     /// Of blocks that say nothing else, see TimeoutsConfig.
