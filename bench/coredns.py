@@ -3,7 +3,8 @@
 turn (CoreDNS, Nameplane, CoreDNS, ...), each pair a ratio of its own. Root, for namespaces.
 
     bench/coredns.py [--binary build/plain/src/agent/nameplane] [--services 10000] [--endpoints 10]
-                     [--rounds 4] [--seconds 4] [--only WORKLOAD...]
+                     [--rounds 4] [--seconds 4] [--floor build/plain/bench/bench_udp_floor]
+                     [--only WORKLOAD...]
 
 Needs what tools/lib/control_plane.sh and tools/lib/peers.sh build, and dnsperf, knot and taskset from
 Debian. To create 10,000 Services takes two minutes. dnsperf and the upstream (Knot) run on one processor,
@@ -16,7 +17,9 @@ have a processor of their own. Workloads:
     forwarded  names of an upstream that nobody asked before, each once
     storm      one external name as a pod with ndots:5 asks for it: three search domains, then itself,
                A and AAAA each
-    log        `cluster` with the plugin log, to /dev/null"""
+    log        `cluster` with the plugin log, to /dev/null
+
+With --floor a third server is asked in turn, which sends every question back: what the kernel alone takes."""
 import argparse
 import itertools
 import json
@@ -135,20 +138,20 @@ def create_cluster(api, services, endpoints):
 
 # -- measuring --
 
-def compare(name, pair, options, files, folder):
-    """Rounds in turn; prints a row a server and the ratios of the pairs."""
-    at_rest = {server.title: rounds.resident_mb(server.pid) for server in pair}
+def compare(name, asked, options, files, folder):
+    """Rounds in turn; prints a row a server."""
+    at_rest = {server.title: rounds.resident_mb(server.pid) for server in asked}
     if name in ("cached", "storm"):
-        for server in pair:
+        for server in asked:
             rounds.load(server, options, files[name], "-n", "1")
 
     def queries_for(server, number):
         if name != "forwarded":
             return files[name]
-        write_unique(folder / "unique", 2 * number + pair.index(server), options.forwarded)
+        write_unique(folder / "unique", len(asked) * number + asked.index(server), options.forwarded)
         return folder / "unique"
-    rows = rounds.in_turn(pair, options, queries_for)
-    rounds.print_rows(pair, rows, at_rest, name)
+    rows = rounds.in_turn(asked, options, queries_for)
+    rounds.print_rows(asked, rows, at_rest, name)
     return (name, rows)
 
 
@@ -168,15 +171,18 @@ def run(options, folder):
         rounds.print_head("workload")
         for (log, names) in itertools.groupby(options.only, lambda name: name == "log"):
             text = corefile(plane, behind, log)
-            pair = [start(kind, folder / ("%s-%d" % (kind.title, log)), options, text, log)
-                    for kind in (servers.CoreDns, servers.Nameplane)]
-            servers_up += pair
+            asked = [start(kind, folder / ("%s-%d" % (kind.title, log)), options, text, log)
+                     for kind in (servers.CoreDns, servers.Nameplane)]
+            asked += [rounds.Floor(options)] if options.floor else []
+            servers_up += asked
             for name in names:
-                results.append(compare(name, pair, options, files, folder))
-            for server in pair:
+                results.append(compare(name, asked, options, files, folder))
+            for server in asked:
                 server.kill()
         for (name, rows) in results:
             rounds.print_ratios(name, rows["nameplane"], rows["coredns"])
+            if options.floor:
+                rounds.print_ratios(name + ", the floor", rows["floor"], rows["coredns"])
     finally:
         for server in servers_up:
             server.kill()
@@ -188,6 +194,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     workloads = ("cluster", "cached", "forwarded", "storm", "log")
     rounds.add_options(parser, rounds=4, seconds=4)
+    parser.add_argument("--floor", help="bench_udp_floor, to be asked, too")
     parser.add_argument("--services", type=int, default=10000)
     parser.add_argument("--endpoints", type=int, default=10, choices=range(1, 17), metavar="1..16")
     parser.add_argument("--forwarded", type=int, default=600000, help="names a round, more than are asked")

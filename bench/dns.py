@@ -166,24 +166,13 @@ zone:
         self.pid = self.process.pid
 
 
-class Floor:
-    """Answers nothing, but sends every question back: what any server on sockets pays here."""
-    title = "floor"
-
-    def __init__(self, options):
-        self.port = rounds.free_port()
-        self.process = subprocess.Popen(
-            ["taskset", "-c", options.server_cpus, options.floor, str(self.port)])
-        self.pid = self.process.pid
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     rounds.add_options(parser, rounds=5, seconds=5)
+    parser.add_argument("--floor", help="bench_udp_floor, to be asked, too")
     parser.add_argument("--services", type=int, default=10000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--floor", help="bench_udp_floor, to be asked, too")
     parser.add_argument("--before", help="another build of nameplane, to be asked, too")
     parser.add_argument("--cache", action="store_true", help="with `cache` before `kubernetes`")
     parser.add_argument("--asked", type=int, help="of so many Services names are asked; unset: all")
@@ -198,7 +187,7 @@ def main():
             servers.append(Nameplane("before", options.before, options, folder))
         servers.append(Nsd(options, folder))
         named = list(servers)
-        servers += [Floor(options)] if options.floor else []
+        servers += [rounds.Floor(options)] if options.floor else []
         try:
             for server in named:
                 rounds.wait_for_answer(server.port, f"service-1.namespace-1.svc.{ZONE}")

@@ -47,6 +47,21 @@ def wait_for_answer(port, owner):
     sys.exit(f"no answer on port {port}")
 
 
+class Floor:
+    """Answers nothing, but sends every question back: what any server on sockets pays here."""
+    title = "floor"
+
+    def __init__(self, options):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            ["taskset", "-c", options.server_cpus, options.floor, str(self.port)])
+        self.pid = self.process.pid
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
 def tree(pid):
     """`pid` and its descendants."""
     pids = [pid]
