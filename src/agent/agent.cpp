@@ -3,15 +3,14 @@
 #include "acme/orders.hpp"
 #include "agent/acme_configs.hpp"
 #include "agent/admin.hpp"
+#include "agent/agent_metrics.hpp"
 #include "agent/certificates.hpp"
 #include "agent/command_line.hpp"
 #include "agent/commands.hpp"
 #include "agent/config_watch.hpp"
-#include "agent/corefile_flags.hpp"
 #include "agent/health_check.hpp"
 #include "agent/kube_proxy_file.hpp"
 #include "agent/listeners.hpp"
-#include "agent/machine.hpp"
 #include "agent/metrics_text.hpp"
 #include "agent/names_latency.hpp"
 #include "agent/node.hpp"
@@ -22,10 +21,8 @@
 #include "agent/reload.hpp"
 #include "agent/rules_part.hpp"
 #include "agent/source_part.hpp"
-#include "base/file.hpp"
 #include "chain/builder.hpp"
 #include "chain/profile.hpp"
-#include "kube/folder.hpp"
 #include "net/loop.hpp"
 #include "server/server.hpp"
 #include "services/gate.hpp"
@@ -39,8 +36,6 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <cstdio>
-#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -62,48 +57,6 @@ std::size_t worker_count(const conf::DnsConfig& dns) {
         dns.threads != 0 ? dns.threads : within_limit(std::thread::hardware_concurrency());
     return std::clamp<std::size_t>(wanted, 1, metrics::cells_max);
 }
-
-metrics::Labels result_is(std::string value) {
-    return {{"result", std::move(value)}};
-}
-
-// What the agent itself counts.
-struct AgentMetrics {
-    explicit AgentMetrics(metrics::Registry& all)
-        : services{all.gauge("nameplane_services", "Services in the newest snapshot.")},
-          endpoints{all.gauge("nameplane_endpoints", "Endpoints in the newest snapshot.")},
-          version{all.gauge("nameplane_snapshot_version", "Number of the newest snapshot.")},
-          published{all.gauge("nameplane_snapshot_published_version",
-                              "Number of the snapshot that names are answered from.")},
-          overtaken{all.counter("nameplane_names_overtaken_total",
-                                "Snapshots whose names were published before their rules.")},
-          refused{all.counter("nameplane_objects_refused_total",
-                              "Objects that the service cache refused.")},
-          reloads_done{all.counter("nameplane_reloads_total", "Reloads of the configuration.",
-                                   result_is("done"))},
-          reloads_refused{all.counter("nameplane_reloads_total", "Reloads of the configuration.",
-                                      result_is("refused"))},
-          reloads_failed{all.counter("coredns_reload_failed_total",
-                                     "Counts the number of failed reload attempts.")} {
-        all.gauge("nameplane_build_info", "Always 1; the labels say what was built.",
-                  {{"version", NAMEPLANE_VERSION}})
-            .set(1);
-        // Dashboards for CoreDNS ask for these two.
-        all.gauge("coredns_build_info", "Always 1; the labels say what was built.",
-                  {{"version", NAMEPLANE_VERSION}, {"revision", ""}, {"goversion", ""}})
-            .set(1);
-        all.counter("coredns_panics_total", "Always 0: nothing panics here.");
-    }
-    metrics::Gauge& services;
-    metrics::Gauge& endpoints;
-    metrics::Gauge& version;
-    metrics::Gauge& published;
-    metrics::Counter& overtaken;
-    metrics::Counter& refused;
-    metrics::Counter& reloads_done;
-    metrics::Counter& reloads_refused;
-    metrics::Counter& reloads_failed;
-};
 
 }  // namespace
 
@@ -543,90 +496,6 @@ std::vector<std::pair<std::string, std::uint16_t>> Agent::ports() const {
     for (auto& page : parts_->admin->ports()) ports.push_back(std::move(page));
     for (auto& page : parts_->proxy_pages->ports()) ports.push_back(std::move(page));
     return ports;
-}
-
-namespace {
-
-// By rename, so that who waits for the file never reads half of it.
-Status write_port_file(const std::string& path, const Agent& agent) {
-    std::string text;
-    for (const auto& [name, port] : agent.ports()) text += name + ' ' + std::to_string(port) + '\n';
-    return write_file_atomically(path, text);
-}
-
-int failed(const Error& error, int code) {
-    NP_LOG_ERROR("agent.failed", "error", error);
-    return code;
-}
-
-}  // namespace
-
-int run_agent(RunCommand command) {
-    Overrides& overrides = command.overrides;
-    std::error_code ignored;
-    if (overrides.config_path.empty() && !overrides.kube_proxy &&
-        std::filesystem::exists("Corefile", ignored)) {
-        overrides.config_path = "Corefile";
-    }
-    if (overrides.config_path == "stdin") overrides.config_path = "/dev/stdin";
-    conf::Compiled settings = load_settings(overrides);
-    if (settings.problems.empty() && needs_services(settings.config) &&
-        source_of(settings.config.start) == Source::none) {
-        settings.problems.push_back(
-            {{overrides.config_path.empty() ? "(command line)" : overrides.config_path, 0},
-             "no source of Services, expected --kubeconfig FILE, --manifests PATH, or to run as a "
-             "pod (KUBERNETES_SERVICE_HOST)"});
-    }
-    if (!settings.problems.empty()) {
-        complain_about_all(settings);
-        return exit_usage;
-    }
-    log::set_level(settings.config.runtime.log_level);
-    // A peer that hangs up is no reason to end.
-    std::signal(SIGPIPE, SIG_IGN);
-    NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config",
-                overrides.config_path.empty() ? "(default)" : overrides.config_path.c_str());
-    for (const conf::Problem& warning : settings.warnings) {
-        NP_LOG_WARNING("config.warning", "warning", warning.to_string());
-    }
-    const std::string first_lines =
-        is_corefile(settings.sources, overrides.config_path) ? start_lines(settings.config) : "";
-    set_conntrack(settings.config.start.conntrack);
-    set_oom_score(settings.config.start.node.oom_score_adj);
-    auto agent = Agent::make(std::move(settings), overrides);
-    // What plugins do not like about their options has places; the rest is the machine's doing.
-    if (!agent && agent.error().code == Errc::mistakes) {
-        complain(agent.error().text);
-        return exit_usage;
-    }
-    if (!agent) {
-        return failed(agent.error(),
-                      agent.error().code == Errc::invalid ? exit_usage : exit_failed);
-    }
-    if (const Status started = (*agent)->start(); !started) {
-        return failed(started.error(), exit_failed);
-    }
-    for (const auto& [name, port] : (*agent)->ports()) {
-        NP_LOG_INFO("agent.listening", "what", name, "port", port);
-    }
-    if (!command.port_file.empty()) {
-        if (const Status written = write_port_file(command.port_file, **agent); !written) {
-            return failed(written.error(), exit_failed);
-        }
-    }
-    if (!command.pid_file.empty()) {
-        const std::string text = std::to_string(::getpid()) + '\n';
-        if (const Status written = write_file_atomically(command.pid_file, text); !written) {
-            return failed(written.error(), exit_failed);
-        }
-    }
-    if (!command.quiet) {
-        std::fputs(first_lines.c_str(), stdout);
-        std::fflush(stdout);
-    }
-    NP_LOG_INFO("agent.started");
-    if (command.started) command.started();
-    return (*agent)->run();
 }
 
 }  // namespace nameplane::agent

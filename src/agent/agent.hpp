@@ -37,7 +37,4 @@ private:
     std::unique_ptr<Parts> parts_;
 };
 
-/// The whole life of `nameplane` without a subcommand; returns its exit code.
-int run_agent(RunCommand command);
-
 }  // namespace nameplane::agent

@@ -1,9 +1,9 @@
 // nameplane: the program. What was typed decides which command runs; its result is the exit code.
 
-#include "agent/agent.hpp"
 #include "agent/command_line.hpp"
 #include "agent/commands.hpp"
 #include "agent/node_local.hpp"
+#include "agent/run.hpp"
 
 #include <cstdio>
 #include <string>

@@ -1,8 +1,8 @@
 #include "agent/node_local.hpp"
 
-#include "agent/agent.hpp"
 #include "agent/node_local_config.hpp"
 #include "agent/node_local_network.hpp"
+#include "agent/run.hpp"
 #include "base/file.hpp"
 #include "kube/folder.hpp"
 #include <nameplane/base/log.hpp>
