@@ -291,9 +291,10 @@ void ElementMessages::put_all(MapId map) {
 }
 
 void ElementMessages::write_message(MapId map, const Octets8& list) {
+    const auto type = adding_ ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM;
     const auto flags = adding_ ? NLM_F_CREATE | NLM_F_EXCL : 0;
     done_.push_back(list_message({.family = family_,
-                                  .type = adding_ ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+                                  .type = static_cast<std::uint16_t>(type),
                                   .flags = static_cast<std::uint16_t>(flags)},
                                  table_, map, list));
 }

@@ -382,7 +382,8 @@ private:
     }
     bool sctp(Octets octets) {
         const auto info = as<xt_sctp_info>(octets);
-        if (!info || (info->flags & ~XT_SCTP_DEST_PORTS) != 0 || info->invflags != 0) return false;
+        if (!info || (info->flags & ~std::uint32_t{XT_SCTP_DEST_PORTS}) != 0 || info->invflags != 0)
+            return false;
         matches_ += " -m sctp";
         if ((info->flags & XT_SCTP_DEST_PORTS) == 0) return true;
         add_ports({info->dpts[0], info->dpts[1]});
