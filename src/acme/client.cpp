@@ -104,7 +104,8 @@ Result<T> Client::await(const std::string& url, Result<T> (*read)(std::string_vi
         if (!got) return std::move(got).error();
         Result<T> now = read(got->body);
         if (!now || !is_under_way(now->state)) return now;
-        const milliseconds asked = got->retry_after.value_or(seconds{0});
+        // Bounded before it is counted in milliseconds: a server may say any number.
+        const milliseconds asked = std::min(got->retry_after.value_or(seconds{0}), poll_pause_max);
         pause = std::clamp(std::max(pause, asked), poll_pause, milliseconds{poll_pause_max});
         waited += pause;
         if (waited > poll_time_max) return Error{Errc::io, "the server does not come to an end"};

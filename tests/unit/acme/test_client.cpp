@@ -3,7 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,7 +37,7 @@ public:
                             .retry_after = {}});
         return *this;
     }
-    Script& retry_after(int seconds) {
+    Script& retry_after(std::int64_t seconds) {
         answers_.back().retry_after = std::chrono::seconds{seconds};
         return *this;
     }
@@ -183,6 +185,16 @@ TEST_CASE("what a server refuses is said in its words") {
                 {"type":"dns-01","url":"c","token":"t","error":{"detail":"no TXT record"}}]})");
         CHECK(world.failure() == "the server did not find its challenge at "
                                  "_acme-challenge.dns.example: no TXT record");
+    }
+    SECTION("a server that wants to be left alone for ever") {
+        world.web.entered()
+            .then(201, order_text, "order")
+            .then(200, asked_text)
+            .then(200, "{}")
+            .then(200, asked_text)
+            .retry_after(std::numeric_limits<std::int64_t>::max());
+        CHECK(world.failure() == "nobody there");
+        CHECK(world.web.paused == std::chrono::seconds{30});
     }
     SECTION("a server that never comes to an end") {
         world.web.entered().then(201, order_text, "order").then(200, asked_text).then(200, "{}");
