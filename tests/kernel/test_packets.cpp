@@ -6,6 +6,7 @@
 #include "rules/conntrack.hpp"
 #include "rules/iptables/encode.hpp"
 #include "rules/nftables/apply.hpp"
+#include "rules/nftables/render.hpp"
 
 #include <arpa/inet.h>
 #include <catch2/catch.hpp>
@@ -20,6 +21,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <set>
 #include <thread>
 
 using namespace nameplane;
@@ -351,6 +353,36 @@ TEST_CASE("session affinity keeps a client with its pod") {
         const std::string first = Lab::connect(lab().client(), to).pod;
         REQUIRE_FALSE(first.empty());
         for (int i = 0; i < 20; ++i) CHECK(Lab::connect(lab().client(), to).pod == first);
+    }
+}
+
+TEST_CASE("the table that nft loads from our text spreads clients, and keeps them") {
+    if (!with_nftables) return;
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        auto sticky = service(family, 1, {0, 1, 2, 3});
+        sticky.affinity_timeout_s = 60;
+        sticky.node_port = 30001;
+        const auto plain = service(family, 2, {0, 1, 2, 3});
+        const rules::Plan plan = plan_of({sticky, plain}, lab_settings(family));
+        // Remembered anew each time: the first pod of 40 rounds is the same one never.
+        std::set<std::string> firsts;
+        for (int round = 0; round < 40 && firsts.size() < 2; ++round) {
+            load_nft(lab().node(), rules::nftables::to_nft_text(plan));
+            const SocketAddress to = at(Lab::cluster_ip(family, 1), 80);
+            const std::string first = Lab::connect(lab().client(), to).pod;
+            REQUIRE_FALSE(first.empty());
+            firsts.insert(first);
+            for (int i = 0; i < 5; ++i) CHECK(Lab::connect(lab().client(), to).pod == first);
+            CHECK(Lab::connect(lab().client(), at(Lab::node_address(family), 30001)).pod == first);
+        }
+        CHECK(firsts.size() == 2);
+        std::set<std::string> pods;
+        for (int i = 0; i < 200 && pods.size() < 4; ++i) {
+            pods.insert(Lab::connect(lab().client(), at(Lab::cluster_ip(family, 2), 80)).pod);
+        }
+        CHECK(pods == std::set<std::string>{"pod-0", "pod-1", "pod-2", "pod-3"});
+        REQUIRE(writer_for(family).clean());
     }
 }
 

@@ -335,23 +335,30 @@ std::string fingerprint(const nftnl_rule* rule) {
 }
 
 // How nft numbers its types (datatype.h); a concatenation has six bits for each.
+constexpr std::uint32_t type_bits = 6;
+constexpr std::uint32_t integer_type = 4;
+/// What a slot is called for nft before 1.0.4, which ends when it lists an integer, a type without
+/// a size, in a concatenation: a user's number, the one type of 32 bits that it shows as a plain
+/// number. Later ones go by the user data, where a slot is what it is: a random number.
+constexpr std::uint32_t shown_slot_type = 24;
+
 std::uint32_t type_number(Field field, Family family) {
     if (is_address(field)) return family == Family::ipv4 ? 7 : 8;
     switch (field) {
     case Field::protocol: return 12;
     case Field::port: return 13;
     case Field::affinity: return 23;
-    case Field::slot:
+    case Field::slot: return shown_slot_type;
     case Field::source:
     case Field::destination: break;
     }
-    return 4;  // integer
+    return integer_type;
 }
 
 std::uint32_t key_type(const Key& key, Family family) {
     std::uint32_t type = 0;
     for (std::size_t i = 0; i < key.size; ++i) {
-        type = type << 6 | type_number(key.fields[i], family);
+        type = type << type_bits | type_number(key.fields[i], family);
     }
     return type;
 }
@@ -365,7 +372,8 @@ DataType data_type(const MapInfo& map, Family family) {
     case MapData::none: break;
     case MapData::verdict: return {NFT_DATA_VERDICT, 0};
     case MapData::endpoint:
-        return {type_number(Field::destination, family) << 6 | type_number(Field::port, family),
+        return {type_number(Field::destination, family) << type_bits |
+                    type_number(Field::port, family),
                 static_cast<std::uint32_t>(endpoint_size(family))};
     case MapData::number: return {type_number(Field::affinity, family), 4};
     }
@@ -467,6 +475,12 @@ std::uint32_t set_flags(const MapInfo& map) {
     return flags;
 }
 
+/// nft itself, when it loads our text, calls a slot an integer. No other key of ours has one.
+std::uint32_t with_shown_slot(std::uint32_t key_type) {
+    constexpr std::uint32_t last = (1U << type_bits) - 1;
+    return (key_type & last) == integer_type ? (key_type & ~last) | shown_slot_type : key_type;
+}
+
 /// libnftnl ends texts with an octet 0 that is not theirs.
 std::string text_of(const char* text) {
     return text == nullptr ? std::string{} : std::string{text};
@@ -529,7 +543,11 @@ void add_map(Batch& batch, Family family, const MapInfo& map) {
         }
         nftnl_set_set_data(set.get(), NFTNL_SET_DESC_CONCAT, sizes.data(), map.key.size);
     }
-    if (map.dynamic) nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, affinity_clients_max);
+    if (map.dynamic) {
+        nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, affinity_clients_max);
+        nftnl_set_set_u64(set.get(), NFTNL_SET_TIMEOUT,
+                          std::uint64_t{affinity_timeout_default_s} * 1'000);
+    }
     const std::string data = user_data(map, family);
     nftnl_set_set_data(set.get(), NFTNL_SET_USERDATA, data.data(),
                        static_cast<std::uint32_t>(data.size()));
@@ -628,7 +646,7 @@ KernelSet read_set(const nlmsghdr* message) {
     KernelSet read{.name = text_of(nftnl_set_get_str(set.get(), NFTNL_SET_NAME)),
                    .flags = number(NFTNL_SET_FLAGS),
                    .key_size = number(NFTNL_SET_KEY_LEN),
-                   .key_type = number(NFTNL_SET_KEY_TYPE),
+                   .key_type = with_shown_slot(number(NFTNL_SET_KEY_TYPE)),
                    .data_type = number(NFTNL_SET_DATA_TYPE)};
     if (read.data_type != NFT_DATA_VERDICT) read.data_size = number(NFTNL_SET_DATA_LEN);
     return read;

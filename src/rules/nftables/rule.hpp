@@ -87,6 +87,9 @@ const MapInfo& info(MapId id) noexcept;
 const std::array<MapInfo, map_count>& all_maps() noexcept;
 /// At most this many clients a map are remembered; further ones are served without affinity.
 inline constexpr std::uint32_t affinity_clients_max = 131'072;
+/// How long, where nft does not read the time of a rule: up to 1.0.5 it loses it. Kubernetes'
+/// default.
+inline constexpr std::uint32_t affinity_timeout_default_s = 10'800;
 
 /// The chain that chooses one of `slots` endpoints.
 struct Pick {

@@ -92,6 +92,27 @@ std::string verdict_text(const Verdict& verdict) {
     return {};
 }
 
+// An update in nft up to 1.0.6 has no room for more than 16 octets of a key and 16 of what belongs
+// to it; it ends when there are more. So for IPv6 the client stands in the key as two hashes, and
+// what is remembered of an endpoint is in two maps, its address in one and its port in another.
+
+bool is_in_two(const MapInfo& map, Family family) {
+    return map.dynamic && family == Family::ipv6;
+}
+
+/// The map of ports that belongs to one of addresses.
+std::string ports_name(const MapInfo& map) {
+    return std::string{map.name} + "-ports";
+}
+
+constexpr std::string_view hashed_client_key =
+    "meta priority . meta l4proto . jhash ip6 saddr mod 4294967295 seed 0x1"
+    " . jhash ip6 saddr mod 4294967295 seed 0x2";
+/// The same as types: a hash and a random number both are integers, but nft up to 1.0.6 ends when
+/// it lists a map by the former.
+constexpr std::string_view hashed_client_type =
+    "typeof meta priority . meta l4proto . numgen random mod 2 . numgen random mod 2";
+
 /// Each statement as nft writes it.
 class StatementText {
 public:
@@ -136,6 +157,10 @@ public:
         return fmt::format("{} vmap @{}", key_text(map.key, family_), set_name(map.map));
     }
     std::string operator()(const DnatMap& map) const {
+        if (is_in_two(info(map.map), family_)) {
+            return fmt::format("dnat {0} to {1} map @{2} : {1} map @{3}", ip_, hashed_client_key,
+                               set_name(map.map), ports_name(info(map.map)));
+        }
         return fmt::format("dnat {} addr . port to {} map @{}", ip_, key_text(map.key, family_),
                            set_name(map.map));
     }
@@ -145,6 +170,14 @@ public:
     }
     std::string operator()(const Unidentify&) const { return "meta priority set none"; }
     std::string operator()(const Remember& remember) const {
+        if (is_in_two(info(remember.map), family_)) {
+            const auto update = [&](std::string_view map, std::string_view what) {
+                return fmt::format("update @{} {{ {} timeout {}s : {} }}", map, hashed_client_key,
+                                   remember.timeout_s, what);
+            };
+            return update(set_name(remember.map), "ip6 daddr") + ' ' +
+                   update(ports_name(info(remember.map)), "th dport");
+        }
         return fmt::format("update @{} {{ {} timeout {}s : {} daddr . th dport }}",
                            set_name(remember.map), key_text(client_key, family_),
                            remember.timeout_s, ip_);
@@ -245,21 +278,6 @@ std::string element_key_text(const Element& element, Family family) {
     return text;
 }
 
-/// nft up to 1.0.6 has no more than 16 octets for the key of an update, and ends when there are
-/// more.
-bool nft_cannot_read(const Rule& rule, Family family) {
-    return family == Family::ipv6 &&
-           std::ranges::any_of(rule.statements, [](const Statement& statement) {
-               return std::holds_alternative<Remember>(statement);
-           });
-}
-
-void add_rule(std::string& text, const Rule& rule, Family family) {
-    text += "\t\t";
-    if (nft_cannot_read(rule, family)) text += "# nft up to 1.0.6 cannot read: ";
-    text += to_text(rule, family) + "\n";
-}
-
 std::string base_text(const Base& base) {
     constexpr std::array<std::string_view, 5> hooks{"prerouting", "input", "forward", "output",
                                                     "postrouting"};
@@ -271,20 +289,32 @@ std::string base_text(const Base& base) {
 void add_chain(std::string& text, const Chain& chain, Family family) {
     text += "\n\tchain " + chain.name + " {\n";
     if (chain.base) text += base_text(*chain.base);
-    for (const Rule& rule : chain.rules) add_rule(text, rule, family);
+    for (const Rule& rule : chain.rules) text += "\t\t" + to_text(rule, family) + "\n";
     text += "\t}\n";
 }
 
-std::string map_text(const MapInfo& map, Family family, const std::string& elements) {
-    std::string text =
-        fmt::format("\n\t{} {} {{\n\t\t{}\n", map.data == MapData::none ? "set" : "map", map.name,
-                    type_text(map, family));
+std::string map_text(const MapInfo& map, std::string_view name, std::string_view type,
+                     const std::string& elements) {
+    std::string text = fmt::format("\n\t{} {} {{\n\t\t{}\n",
+                                   map.data == MapData::none ? "set" : "map", name, type);
     if (map.interval) text += "\t\tflags interval\n";
-    if (map.dynamic)
-        text += fmt::format("\t\tsize {}\n\t\tflags dynamic,timeout\n", affinity_clients_max);
+    if (map.dynamic) {
+        text += fmt::format("\t\tsize {}\n\t\tflags dynamic,timeout\n\t\ttimeout {}s\n",
+                            affinity_clients_max, affinity_timeout_default_s);
+    }
     text += fmt::format("\t\tcomment \"{}\"\n", map.comment);
     if (!elements.empty()) text += "\t\telements = {\n" + elements + "\t\t}\n";
     return text + "\t}\n";
+}
+
+/// `remembers`: the table has rules that remember clients.
+std::string map_text(const MapInfo& map, Family family, bool remembers,
+                     const std::string& elements) {
+    if (!remembers || !is_in_two(map, family))
+        return map_text(map, map.name, type_text(map, family), elements);
+    const std::string type{hashed_client_type};
+    return map_text(map, map.name, type + " : ip6 daddr", {}) +
+           map_text(map, ports_name(map), type + " : th dport", {});
 }
 
 }  // namespace
@@ -338,7 +368,8 @@ std::string to_nft_text(const Plan& plan) {
         fmt::format("table {0} {1}\ndelete table {0} {1}\ntable {0} {1} {{", ip, table_name);
     text += "\n\tcomment \"Service rules of Nameplane\"\n";
     for (const MapInfo& map : all_maps()) {
-        text += map_text(map, family, elements[static_cast<std::size_t>(map.id)]);
+        text += map_text(map, family, !usage.timeouts().empty(),
+                         elements[static_cast<std::size_t>(map.id)]);
     }
     for (const Pick& pick : usage.picks()) add_chain(text, render_pick(pick), family);
     for (const Chain& chain : render_base(plan, usage.timeouts())) {
