@@ -139,19 +139,45 @@ Result<Record> record_from_ldns(const ldns_struct_rr& rr, Arena& arena) {
 
 namespace {
 
-/// Parentheses only let a record go on over lines; ldns takes them in files alone.
-std::string without_parentheses(std::string_view text) {
-    std::string out{text};
+/// Octets of `text` that stand for one: "\065", "\;" or a plain one.
+std::size_t escape_size(std::string_view text) noexcept {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (text.front() != '\\' || text.size() < 2) return 1;
+    const bool is_number =
+        text.size() > 3 && is_digit(text[1]) && is_digit(text[2]) && is_digit(text[3]);
+    return is_number ? 4 : 2;
+}
+
+/// As ldns takes it: parentheses only let a record go on over lines, which it knows in files alone;
+/// a quote begins or ends a string wherever it stands; and with `cut` strings in quotes that are
+/// too long are several, as to miekg/dns. Empty if a quote is not closed.
+std::string for_ldns(std::string_view text, bool cut) {
+    constexpr std::size_t string_octets_max = 255;
+    constexpr std::string_view before_quote = " \t\r\n=";  // alpn="h2"
+    constexpr std::string_view behind_quote = " \t\r\n()";
+    std::string out;
     bool quoted = false;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        if (out[i] == '\\') {
-            ++i;
-        } else if (out[i] == '"') {
-            quoted = !quoted;
-        } else if (!quoted && (out[i] == '(' || out[i] == ')')) {
-            out[i] = ' ';
+    for (std::size_t octets = 0; !text.empty();) {
+        const std::size_t size = escape_size(text);
+        const bool is_quote = text.front() == '"';
+        const bool is_parenthesis = !quoted && (text.front() == '(' || text.front() == ')');
+        if (quoted && !is_quote && cut && octets++ == string_octets_max) {
+            out += "\" \"";
+            octets = 1;
         }
+        if (is_quote && !quoted && !out.empty() && before_quote.find(out.back()) == out.npos) {
+            out += ' ';
+        }
+        out += is_parenthesis ? std::string_view{" "} : text.substr(0, size);
+        const bool is_end = size == text.size() || behind_quote.find(text[size]) != out.npos;
+        if (is_quote && quoted && !is_end) out += ' ';
+        if (is_quote) {
+            quoted = !quoted;
+            octets = 0;
+        }
+        text.remove_prefix(size);
     }
+    if (quoted) out.clear();
     return out;
 }
 
@@ -161,8 +187,13 @@ Result<Record> read_record(std::string_view text, Arena& arena, const RecordText
     const std::unique_ptr<ldns_rdf, FreeRdf> origin{
         ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, options.origin.size(), options.origin.data())};
     ldns_rr* read = nullptr;
-    const ldns_status status = ldns_rr_new_frm_str(&read, without_parentheses(text).c_str(),
-                                                   options.ttl, origin.get(), nullptr);
+    ldns_status status = LDNS_STATUS_OK;
+    // Only where that helps are strings cut: not all types have them.
+    for (const bool cut : {false, true}) {
+        status = ldns_rr_new_frm_str(&read, for_ldns(text, cut).c_str(), options.ttl, origin.get(),
+                                     nullptr);
+        if (status == LDNS_STATUS_OK) break;
+    }
     const std::unique_ptr<ldns_rr, FreeRr> rr{read};
     // A word that is no type makes type 0.
     if (status != LDNS_STATUS_OK || ldns_rr_get_type(rr.get()) == 0) {

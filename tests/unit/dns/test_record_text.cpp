@@ -29,6 +29,7 @@ TEST_CASE("records of all kinds are read as ldns reads them, and written as it w
              "a.example. 60 IN TYPE65280 \\# 3 010203",
              "a.example. 60 IN NAPTR 1 2 \"S\" \"SIP+D2U\" \"\" _sip._udp.example.",
              "a.example. 60 IN DNAME b.example.",
+             "a.example. 60 IN SVCB 1 b.example. alpn=\"h2,h3\" port=\"53\"",
              "\\000\\.odd.example. 2147483647 IN A 192.0.2.1",
          }) {
         INFO(line);
@@ -52,6 +53,31 @@ TEST_CASE("what is left out of a record comes from the options", "[record_text]"
     CHECK(read_record("a. 5 IN SOA b. c. ( 1 2 3 4 5 )", arena, {})->type == Type::soa);
     CHECK(std::get<RawData>(read_record("a. 5 IN TXT \"(x)\\\"(\"", arena)->data).size() == 6);
     CHECK(read_record("www A 192.0.2.1", arena)->owner.to_string() == "www.");
+}
+
+TEST_CASE("strings of a text are cut at 255 octets, and a quote begins or ends one",
+          "[record_text]") {
+    const auto lengths = [](const std::string& strings) {
+        Arena arena{1 << 16};
+        const Result<Record> record = read_record("a. 5 IN TXT " + strings, arena);
+        std::string all;
+        if (!record) return all;
+        std::span<const std::uint8_t> left = std::get<RawData>(record->data);
+        for (; !left.empty(); left = left.subspan(1U + left[0])) {
+            all += std::to_string(left[0]) + ' ';
+        }
+        return all;
+    };
+    const std::string most(255, 'x');
+    std::string escaped;
+    for (int i = 0; i < 300; ++i) escaped += i % 2 == 0 ? "\\\"" : "\\120";
+    CHECK(lengths('"' + most + '"') == "255 ");
+    CHECK(lengths('"' + most + "x\" \"y\"") == "255 1 1 ");
+    CHECK(lengths('"' + most + most + "xx\"") == "255 255 2 ");
+    CHECK(lengths('"' + escaped + '"') == "255 45 ");
+    CHECK(lengths("\"a\"bc\"def\"") == "1 2 3 ");
+    CHECK(lengths("\"\" ab") == "0 2 ");
+    CHECK(lengths("\"open").empty());
 }
 
 TEST_CASE("text that is no record is refused with what was expected", "[record_text]") {
