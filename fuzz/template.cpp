@@ -26,9 +26,9 @@ public:
         } else if (name == "Group") {
             value = Value::map_of(groups);
         } else if (name == "Message") {
-            value = Value::object_of(1);
+            value = Value::object_of(1, this);
         } else if (name == "Messages") {
-            value = Value::objects_of(1, 2);
+            value = Value::objects_of(1, 2, this);
         } else {
             value = Value::of(std::string_view{"a.example."});
         }

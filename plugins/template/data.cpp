@@ -3,6 +3,7 @@
 
 #include "plugins/template/nodes.hpp"
 #include "plugins/template/rule.hpp"
+#include "plugins/template/things.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,23 +14,6 @@ namespace {
 
 using Width = Value::Width;
 
-/// What has fields.
-enum class Thing : std::uint8_t {
-    whole,
-    message,
-    header,
-    question,
-    option_record,  ///< the OPT record of the message
-    option_header,
-    variables,
-};
-
-Value thing(Thing number) noexcept {
-    return Value::object_of(static_cast<std::uint8_t>(number));
-}
-Value things(Thing number, bool there) noexcept {
-    return Value::objects_of(static_cast<std::uint8_t>(number), there ? 1 : 0);
-}
 Value number(std::uint64_t value, Width width = Width::plain) noexcept {
     return Value::of(static_cast<std::int64_t>(value), width);
 }
@@ -64,6 +48,14 @@ void set(std::span<std::string_view> map, std::size_t& size, std::string_view ke
 }
 
 }  // namespace
+
+Value QueryData::thing(Thing number, bool null) const noexcept {
+    return Value::object_of(static_cast<std::uint8_t>(number), this, null);
+}
+/// None of them, or one.
+Value QueryData::things(Thing number, bool there) const noexcept {
+    return Value::objects_of(static_cast<std::uint8_t>(number), there ? 1 : 0, this, !there);
+}
 
 QueryData::QueryData(const Rule& rule, std::size_t zone, Query& query) noexcept
     : rule_{rule}, zone_{zone}, query_{query}, functions_{query}, name_{functions_.name()} {}
@@ -160,7 +152,7 @@ Outcome QueryData::message(std::string_view name, Value& value) const noexcept {
     } else if (name == "Extra") {
         value = things(Thing::option_record, query_.has_edns());
     } else if (name == "IsEdns0") {
-        value = query_.has_edns() ? thing(Thing::option_record) : Value{};
+        value = thing(Thing::option_record, !query_.has_edns());
     } else {
         return header(name, value);
     }
@@ -218,8 +210,10 @@ Outcome QueryData::question(std::string_view name, Value& value) const noexcept 
 }
 
 Outcome QueryData::option_record(std::string_view name, Value& value) const noexcept {
-    if (name == "Hdr" || name == "Header") {
+    if (name == "Hdr") {
         value = thing(Thing::option_header);
+    } else if (name == "Header") {
+        value = thing(Thing::option_header_by_method);
     } else if (name == "UDPSize") {
         value = number(query_.udp_size(), Width::u16);
     } else if (name == "Do") {
@@ -239,6 +233,8 @@ Outcome QueryData::option_header(std::string_view name, Value& value) const noex
         value = number(static_cast<std::uint64_t>(dns::Type::opt), Width::u16);
     } else if (name == "Class") {
         value = number(query_.udp_size(), Width::u16);
+    } else if (name == "Ttl") {
+        value = number(query_.dnssec_ok() ? 0x8000 : 0, Width::u32);
     } else if (name == "Rdlength") {
         value = number(query_.edns_options().size(), Width::u16);
     } else {
@@ -248,16 +244,33 @@ Outcome QueryData::option_header(std::string_view name, Value& value) const noex
 }
 
 Outcome QueryData::field(std::uint8_t object, std::string_view name, Value& value) const noexcept {
-    switch (static_cast<Thing>(object)) {
+    const auto thing = static_cast<Thing>(object);
+    if (name == "String" && !shape_of(thing).type.empty()) return text_of(object, value);
+    switch (thing) {
     case Thing::whole: return whole(name, value);
     case Thing::message: return message(name, value);
     case Thing::header: return header(name, value);
+    case Thing::asked:
     case Thing::question: return question(name, value);
     case Thing::option_record: return option_record(name, value);
-    case Thing::option_header: return option_header(name, value);
+    case Thing::option_header:
+    case Thing::option_header_by_method: return option_header(name, value);
     case Thing::variables: return variable(name, value);
     }
     return Outcome::wrong;
+}
+
+/// What the method String gives.
+Outcome QueryData::text_of(std::uint8_t object, Value& value) const noexcept {
+    std::array<char, text_octets_max> room;
+    Output out{room};
+    const Outcome outcome = print(object, out);
+    if (outcome != Outcome::good) return outcome;
+    if (!out.good()) return Outcome::too_long;
+    std::string_view text;
+    const Outcome kept = keep(out.text(), query_.arena(), text);
+    value = Value::of(text);
+    return kept;
 }
 
 Outcome QueryData::whole(std::string_view name, Value& value) const noexcept {
@@ -268,7 +281,7 @@ Outcome QueryData::whole(std::string_view name, Value& value) const noexcept {
     } else if (name == "Var") {
         value = thing(Thing::variables);
     } else if (name == "Question") {
-        value = thing(Thing::question);
+        value = thing(Thing::asked);
     } else if (name == "Message") {
         value = thing(Thing::message);
     } else if (name == "Zone") {

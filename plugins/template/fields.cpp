@@ -11,7 +11,8 @@ namespace {
 
 using Path = std::vector<std::string>;
 
-constexpr std::array<std::string_view, 17> of_message{"MsgHdr",
+constexpr std::array<std::string_view, 18> of_message{"MsgHdr",
+                                                      "String",
                                                       "Id",
                                                       "Response",
                                                       "Opcode",
@@ -28,11 +29,10 @@ constexpr std::array<std::string_view, 17> of_message{"MsgHdr",
                                                       "Ns",
                                                       "Extra",
                                                       "IsEdns0"};
-constexpr std::array<std::string_view, 3> of_question{"Name", "Qtype", "Qclass"};
+constexpr std::array<std::string_view, 4> of_question{"Name", "Qtype", "Qclass", "String"};
 /// Fields and methods that CoreDNS has somewhere in a message, and we do not.
-constexpr std::array<std::string_view, 12> nowhere{
-    "Compress", "Copy", "Len", "Pack", "IsTsig",        "String",
-    "Option",   "Ttl",  "Co",  "Z",    "ExtendedRcode", "ToRFC3597"};
+constexpr std::array<std::string_view, 10> nowhere{
+    "Compress", "Copy", "Len", "Pack", "IsTsig", "Option", "Co", "Z", "ExtendedRcode", "ToRFC3597"};
 
 std::string joined(const Path& path) {
     std::string text;
@@ -40,22 +40,18 @@ std::string joined(const Path& path) {
     return text.empty() ? "." : text;
 }
 
-/// A thing as a whole, of which Go would print all.
-bool is_thing(const GoTemplate::Use& use) {
-    if (use.path.empty()) return use.of_data;
-    const std::string& last = use.path.back();
-    if (use.path[0] == "Message") {
-        return use.path.size() == 1 || last == "MsgHdr" || last == "IsEdns0" || last == "Hdr" ||
-               last == "Header" || last == "Question" || last == "Extra";
-    }
-    return use.of_data && use.path.size() == 1 && (last == "Question" || last == "Var");
+/// What Go prints with addresses in it.
+bool is_unprintable(const GoTemplate::Use& use) {
+    if (!use.of_data) return false;
+    return use.path.empty() || (use.path.size() == 1 && use.path[0] == "Var");
 }
 
 }  // namespace
 
 std::string left_out(const GoTemplate::Use& use) {
     const Path& path = use.path;
-    if (use.as_text && is_thing(use)) return "'" + joined(path) + "', expected one of its fields";
+    if (use.as_text && is_unprintable(use))
+        return "'" + joined(path) + "', expected one of its fields";
     bool known = true;
     if (path.size() > 1 && path[0] == "Message") {
         known = std::ranges::count(of_message, path[1]) != 0;

@@ -142,8 +142,9 @@ std::string_view type_name(const Value& value) noexcept {
     case Kind::text: return "string";
     case Kind::list: return "[]string";
     case Kind::map: return "map[string]string";
-    case Kind::object:
-    case Kind::objects: return {};
+    case Kind::object: return value.from == nullptr ? "" : value.from->shape(value.object).type;
+    case Kind::objects:
+        return value.from == nullptr ? "" : value.from->shape(value.object).list_type;
     case Kind::integer: break;
     }
     switch (value.width) {
@@ -199,8 +200,8 @@ Outcome Formatter::print(const Value& value, std::uint32_t verb) noexcept {
     bool known = false;
     Outcome outcome = Outcome::good;
     switch (value.kind) {
-    case Kind::nothing:
-    case Kind::object: return Outcome::wrong;
+    case Kind::nothing: return Outcome::wrong;
+    case Kind::object: return object(value, verb);
     case Kind::list:
     case Kind::map:
     case Kind::objects: return elements(value, verb);
@@ -217,9 +218,18 @@ Outcome Formatter::print(const Value& value, std::uint32_t verb) noexcept {
 
 /// "[a b]", "map[a:b]"; for %#v "[]string{"a", "b"}".
 Outcome Formatter::elements(const Value& value, std::uint32_t verb) noexcept {
-    if (value.kind == Kind::objects && value.integer != 0) return Outcome::wrong;
     const bool is_map = value.kind == Kind::map;
     const bool go_syntax = flags_.go_syntax && verb == 'v';
+    if (value.kind == Kind::objects) {
+        out_.add("[");
+        for (std::size_t i = 0; i < value.size(); ++i) {
+            if (i != 0) out_.add(" ");
+            const Outcome outcome = object(value.element(i), verb);
+            if (outcome != Outcome::good) return outcome;
+        }
+        out_.add("]");
+        return go_syntax ? Outcome::wrong : Outcome::good;
+    }
     if (go_syntax) out_.add(type_name(value));
     out_.add(go_syntax ? "{" : is_map ? "map[" : "[");
     for (std::size_t i = 0; i < value.list.size(); ++i) {
@@ -229,6 +239,39 @@ Outcome Formatter::elements(const Value& value, std::uint32_t verb) noexcept {
         if (outcome != Outcome::good) return outcome;
     }
     out_.add(go_syntax ? "}" : "]");
+    return Outcome::good;
+}
+
+/// A pointer's text; else its fields, "{a.example. 16 1}", behind a pointer with "&".
+Outcome Formatter::object(const Value& value, std::uint32_t verb) noexcept {
+    constexpr std::string_view text_verbs = "vsxXq";
+    if (value.from == nullptr || flags_.go_syntax) return Outcome::wrong;
+    const Shape shape = value.from->shape(value.object);
+    const bool is_text = verb < 0x80 && text_verbs.find(char(verb)) != std::string_view::npos;
+    if (shape.is_pointer() && is_text) {
+        if (value.null) {
+            out_.add("<nil>");
+            return Outcome::good;
+        }
+        std::array<char, text_octets_max> room;
+        Output made{room};
+        const Outcome outcome = value.from->print(value.object, made);
+        if (!made.good()) out_.spoil();
+        text(made.text(), verb);
+        return outcome;
+    }
+    if (shape.fields.empty() || value.null) return Outcome::wrong;
+    out_.add(shape.is_pointer() ? "&{" : "{");
+    for (std::size_t i = 0; i < shape.fields.size(); ++i) {
+        if (i != 0) out_.add(" ");
+        if (flags_.plus_v) out_.add(shape.fields[i]);
+        if (flags_.plus_v) out_.add(":");
+        Value field;
+        Outcome outcome = value.from->field(value.object, shape.fields[i], field);
+        if (outcome == Outcome::good) outcome = print(field, verb);
+        if (outcome != Outcome::good) return outcome;
+    }
+    out_.add("}");
     return Outcome::good;
 }
 
@@ -445,6 +488,8 @@ Outcome print(const Value& value, Output& out) noexcept {
         out.add(value.text);
     } else if (value.kind == Kind::nothing) {
         out.add("<no value>");
+    } else if (value.kind == Kind::object && value.from != nullptr && !value.null) {
+        return value.from->print(value.object, out);
     } else {
         return print_argument(value, out);
     }

@@ -1,6 +1,6 @@
 #pragma once
-// Formatter: one value as Go's fmt prints it for one verb: texts, integers, booleans, reals, lists
-// and maps.
+// Formatter: one value as Go's fmt prints it for one verb: texts, integers, booleans, reals, lists,
+// maps and objects.
 
 #include "plugins/template/go_template.hpp"
 
@@ -17,6 +17,7 @@ struct Flags {
     bool space = false;
     bool zero = false;
     bool go_syntax = false;  ///< "%#v"
+    bool plus_v = false;     ///< "%+v"
     std::optional<std::size_t> width;
     std::optional<std::size_t> precision;
 };
@@ -34,13 +35,14 @@ class Formatter {
 public:
     Formatter(const Flags& flags, Output& out) noexcept : flags_{flags}, out_{out} {}
 
-    /// An argument: nothing is "<nil>". Wrong for an object, and for a real with a verb that is
-    /// none of "vgGeEfF".
+    /// An argument: nothing is "<nil>". Wrong for an object without a shape or with "%#v", and for
+    /// a real with a verb that is none of "vgGeEfF".
     Outcome argument(const Value& value, std::uint32_t verb) noexcept;
 
 private:
     Outcome print(const Value& value, std::uint32_t verb) noexcept;
     Outcome elements(const Value& value, std::uint32_t verb) noexcept;
+    Outcome object(const Value& value, std::uint32_t verb) noexcept;
     Outcome bad_verb(const Value& value, std::uint32_t verb) noexcept;
     bool text(std::string_view text, std::uint32_t verb) noexcept;
     bool integer(const Value& value, std::uint32_t verb) noexcept;
@@ -59,7 +61,7 @@ private:
     Output& out_;
 };
 
-/// "uint16", "[]string"; empty for an object.
+/// "uint16", "[]string"; empty for an object without a shape.
 std::string_view type_name(const Value& value) noexcept;
 
 /// A character as UTF-8.

@@ -24,18 +24,54 @@ std::strong_ordering order(const Value& a, const Value& b) noexcept {
     return a.integer <=> b.integer;
 }
 
-/// Whether they are equal; wrong if they are of no comparable kinds.
-Outcome equal(const Value& a, const Value& b, bool& truth) noexcept {
-    const auto is_basic = [](const Value& value) {
-        return value.kind == Kind::boolean || value.kind == Kind::integer ||
-               value.kind == Kind::real || value.kind == Kind::text;
-    };
-    truth = false;
-    if (a.kind == Kind::nothing || b.kind == Kind::nothing) {
-        truth = a.kind == b.kind;
+/// Go's kinds of what is no number, text or truth.
+enum class Wide : std::uint8_t { nothing, slice, map, pointer, structure, none };
+
+Wide wide_kind(const Value& value) noexcept {
+    switch (value.kind) {
+    case Kind::nothing: return Wide::nothing;
+    case Kind::list:
+    case Kind::objects: return Wide::slice;
+    case Kind::map: return Wide::map;
+    case Kind::object: {
+        const bool is_pointer =
+            value.from == nullptr || value.from->shape(value.object).is_pointer();
+        return is_pointer ? Wide::pointer : Wide::structure;
+    }
+    case Kind::boolean:
+    case Kind::integer:
+    case Kind::real:
+    case Kind::text: break;
+    }
+    return Wide::none;
+}
+
+/// Of two that may be nil.
+Outcome equal_wide(const Value& a, const Value& b, bool& truth) noexcept {
+    const Wide kind = wide_kind(a);
+    const bool is_a_nil = kind == Wide::nothing || a.null;
+    const bool is_b_nil = wide_kind(b) == Wide::nothing || b.null;
+    const bool is_alike =
+        kind == wide_kind(b) || kind == Wide::nothing || wide_kind(b) == Wide::nothing;
+    if (!is_alike) return Outcome::wrong;
+    if (is_a_nil || is_b_nil) {
+        truth = is_a_nil == is_b_nil;
         return Outcome::good;
     }
-    if (a.kind != b.kind || !is_basic(a)) return Outcome::wrong;
+    if (kind == Wide::slice || kind == Wide::map) return Outcome::wrong;
+    // Each of a kind is there but once.
+    truth = a.object == b.object;
+    return Outcome::good;
+}
+
+/// Whether they are equal; wrong if they are of no comparable kinds.
+Outcome equal(const Value& a, const Value& b, bool& truth) noexcept {
+    truth = false;
+    const bool is_a_basic = wide_kind(a) == Wide::none;
+    const bool is_b_basic = wide_kind(b) == Wide::none;
+    if (!is_a_basic && !is_b_basic) return equal_wide(a, b, truth);
+    if (a.kind == Kind::nothing || b.kind == Kind::nothing) return Outcome::good;
+    if (a.kind != b.kind) return Outcome::wrong;
     truth = a.kind == Kind::boolean   ? a.boolean == b.boolean
             : a.kind == Kind::integer ? order(a, b) == 0
             : a.kind == Kind::real    ? a.real == b.real
@@ -145,9 +181,10 @@ Outcome slice(Values arguments, Value& result) noexcept {
     }
     if (ends[0] > ends[1] || ends[1] > ends[2] || ends[2] > size) return Outcome::wrong;
     const std::size_t count = ends[1] - ends[0];
-    result = is_text                    ? Value::of(whole.text.substr(ends[0], count))
-             : whole.kind == Kind::list ? Value::of(whole.list.subspan(ends[0], count))
-                                        : Value::objects_of(whole.object, std::int64_t(count));
+    result = is_text ? Value::of(whole.text.substr(ends[0], count))
+             : whole.kind == Kind::list
+                 ? Value::of(whole.list.subspan(ends[0], count))
+                 : Value::objects_of(whole.object, std::int64_t(count), whole.from, whole.null);
     return Outcome::good;
 }
 

@@ -24,6 +24,9 @@ enum class Outcome : std::uint8_t {
     too_deep,        ///< more than depth_max
 };
 
+class Data;
+class Output;
+
 /// What an expression of a template gives. Texts live in the arena, the template or the data.
 struct Value {
     enum class Kind : std::uint8_t {
@@ -44,11 +47,14 @@ struct Value {
     bool boolean = false;
     /// Of an object its number, see Data; of objects theirs, all being of one number.
     std::uint8_t object = 0;
+    /// Of an object, or of objects where they are none: Go's nil, which has no fields.
+    bool null = false;
     std::int64_t integer = 0;  ///< u64 has its bits; of objects how many they are
     double real = 0;
     std::string_view text;
     /// Of a map keys and values in turn, sorted by key.
     std::span<const std::string_view> list;
+    const Data* from = nullptr;  ///< of objects: who knows them
 
     static Value of(bool value) noexcept { return {.kind = Kind::boolean, .boolean = value}; }
     static Value of(std::int64_t value, Width width = Width::plain) noexcept {
@@ -62,11 +68,13 @@ struct Value {
     static Value map_of(std::span<const std::string_view> value) noexcept {
         return {.kind = Kind::map, .list = value};
     }
-    static Value object_of(std::uint8_t number) noexcept {
-        return {.kind = Kind::object, .object = number};
+    static Value object_of(std::uint8_t number, const Data* from, bool null = false) noexcept {
+        return {.kind = Kind::object, .object = number, .null = null, .from = from};
     }
-    static Value objects_of(std::uint8_t number, std::int64_t count) noexcept {
-        return {.kind = Kind::objects, .object = number, .integer = count};
+    static Value objects_of(std::uint8_t number, std::int64_t count, const Data* from,
+                            bool null = false) noexcept {
+        return {
+            .kind = Kind::objects, .object = number, .null = null, .integer = count, .from = from};
     }
     /// As Go's templates have it: zero, empty and nothing are false.
     bool truth() const noexcept;
@@ -78,6 +86,16 @@ struct Value {
     Value value_of(std::string_view key) const noexcept;
 };
 
+/// How Go sees an object when it prints and compares it.
+struct Shape {
+    /// "*dns.Msg": a pointer is printed as its text, what it is not as its fields where it is an
+    /// argument ("{a.example. 16 1}"). Empty: it cannot be printed.
+    std::string_view type = {};
+    std::string_view list_type = {};                ///< of several
+    std::span<const std::string_view> fields = {};  ///< those that are printed; none: unknown
+    bool is_pointer() const noexcept { return type.starts_with('*'); }
+};
+
 /// What fields stand for while a template runs. An object is a number and has fields; 0 is the data
 /// as a whole, the first dot.
 class Data {
@@ -86,6 +104,12 @@ public:
     /// The value of a field; wrong if there is no such field.
     virtual Outcome field(std::uint8_t object, std::string_view name,
                           Value& value) const noexcept = 0;
+    /// Nobody need know it of objects that are never printed.
+    virtual Shape shape(std::uint8_t /*object*/) const noexcept { return {}; }
+    /// The text of an object that has a shape.
+    virtual Outcome print(std::uint8_t /*object*/, Output& /*out*/) const noexcept {
+        return Outcome::wrong;
+    }
     /// What the method ".Meta" of the data as a whole gives for its argument.
     virtual std::string_view meta(std::string_view label) const noexcept = 0;
 };
@@ -107,7 +131,8 @@ private:
     bool good_ = true;
 };
 
-/// A value that is no argument, "{{ .Name }}", as Go prints it; wrong for an object.
+/// A value that is no argument, "{{ .Name }}", as Go prints it; wrong for an object without a
+/// shape.
 Outcome print(const Value& value, Output& out) noexcept;
 
 class GoTemplate {

@@ -88,7 +88,6 @@ Lexer::Token Lexer::take() {
 
 void Lexer::advance() {
     const std::size_t before = left_.size();
-    const bool begins = !std::exchange(has_begun_, true);
     left_.remove_prefix(std::min(left_.find_first_not_of(blanks), left_.size()));
     now_ = {};
     now_.spaced = left_.size() != before;
@@ -96,9 +95,8 @@ void Lexer::advance() {
     const char c = left_.front();
     const bool digit_next = left_.size() > 1 && is_digit(left_[1]);
     if (c == '"' || c == '`' || c == '\'') return take_text(c);
-    // ".5" behind a field is a field.
-    const bool dot_begins = c == '.' && (now_.spaced || begins);
-    if (is_digit(c) || ((c == '-' || c == '+' || dot_begins) && digit_next)) return take_number();
+    // Also behind a field: ".Group.0" is none, in Go neither.
+    if (is_digit(c) || ((c == '-' || c == '+' || c == '.') && digit_next)) return take_number();
     if (c == '.' || c == '$') {
         return take_word(c == '.' ? Token::Kind::field : Token::Kind::variable, 1);
     }

@@ -31,7 +31,6 @@ private:
     void take_text(char quote);
 
     std::string_view left_;
-    bool has_begun_ = false;
     Token now_;
 };
 

@@ -151,11 +151,12 @@ private:
         }
         if (verb.number == 'v') {
             flags.go_syntax = std::exchange(flags.sharp, false);
-            flags.plus = false;
+            flags.plus_v = std::exchange(flags.plus, false);
         }
         const Value& value = arguments_[at_++];
         // An address is another each time.
-        const bool has_address = value.kind == Kind::list || value.kind == Kind::map;
+        const bool has_address = value.kind == Kind::list || value.kind == Kind::map ||
+                                 value.kind == Kind::object || value.kind == Kind::objects;
         if (verb.number == 'p' && has_address) return Outcome::wrong;
         return Formatter{flags, out_}.argument(value, verb.number);
     }

@@ -2,6 +2,7 @@
 // rule: one `template` directive, and what its records see of a query.
 
 #include "plugins/template/go_template.hpp"
+#include "plugins/template/things.hpp"
 #include <nameplane/base/expression.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/base/pattern.hpp>
@@ -81,6 +82,8 @@ public:
     bool good() const noexcept { return !name_.empty(); }
     Outcome field(std::uint8_t object, std::string_view name, Value& value) const noexcept override;
     std::string_view meta(std::string_view label) const noexcept override;
+    Shape shape(std::uint8_t object) const noexcept override;
+    Outcome print(std::uint8_t object, Output& out) const noexcept override;
     bool call(int id, std::span<const expression::Value> arguments, Arena& arena,
               expression::Value& result) const noexcept override;
 
@@ -89,6 +92,14 @@ public:
     dns::Class klass() const noexcept;
 
 private:
+    Value thing(Thing number, bool null = false) const noexcept;
+    Value things(Thing number, bool there) const noexcept;
+    Outcome print_message(Output& out) const noexcept;
+    void print_header(Output& out) const noexcept;
+    Outcome print_question(Output& out) const noexcept;
+    void print_option_record(Output& out) const noexcept;
+    void print_option_header(Output& out) const noexcept;
+    Outcome text_of(std::uint8_t object, Value& value) const noexcept;
     Outcome whole(std::string_view name, Value& value) const noexcept;
     Outcome message(std::string_view name, Value& value) const noexcept;
     Outcome header(std::string_view name, Value& value) const noexcept;

@@ -21,7 +21,7 @@ public:
         : definitions_{definitions}, data_{data}, arena_{arena}, out_{out} {}
 
     Outcome run() noexcept {
-        const Value whole = Value::object_of(0);
+        const Value whole = Value::object_of(0, &data_);
         if (run(definitions_[0], whole) && !out_.good()) outcome_ = Outcome::too_long;
         return outcome_;
     }
@@ -276,7 +276,7 @@ private:
             value = value.value_of(name);
             return true;
         }
-        if (value.kind != Value::Kind::object) return fail(Outcome::wrong);
+        if (value.kind != Value::Kind::object || value.null) return fail(Outcome::wrong);
         return check(data_.field(value.object, name, value));
     }
 

@@ -15,7 +15,7 @@ bool Value::truth() const noexcept {
     case Kind::text: return !text.empty();
     case Kind::list:
     case Kind::map: return !list.empty();
-    case Kind::object: return true;
+    case Kind::object: return !null;
     case Kind::objects: return integer != 0;
     }
     return false;
@@ -37,7 +37,7 @@ std::size_t Value::size() const noexcept {
 }
 
 Value Value::element(std::size_t at) const noexcept {
-    if (kind == Kind::objects) return object_of(object);
+    if (kind == Kind::objects) return object_of(object, from);
     return of(list[kind == Kind::map ? 2 * at + 1 : at]);
 }
 

@@ -28,9 +28,9 @@ public:
         } else if (name == "Group") {
             value = Value::map_of(groups);
         } else if (name == "Message") {
-            value = Value::object_of(1);
+            value = Value::object_of(1, this);
         } else if (name == "Messages" || name == "Empty") {
-            value = Value::objects_of(1, name == "Empty" ? 0 : 2);
+            value = Value::objects_of(1, name == "Empty" ? 0 : 2, this, name == "Empty");
         } else {
             return Outcome::wrong;
         }
@@ -325,7 +325,8 @@ TEST_CASE("templates: comments, blanks and what stands in quotes") {
         {"{{ 0b101 }} {{ 0o17 }} {{ 017 }} {{ +5 }} {{ -0x10 }} {{ 1e3 }} {{ .5 }}",
          "5 15 15 5 -16 1000 0.5"},
         {"{{- 3 }} {{ -3 -}} x", "3 -3x"},
-        {"{{ .Group.0 }}", "ab.c."},
+        {"{{ .Group.0 }}", "('.0', expected a blank before it)"},
+        {"{{ index .Group \"0\" }}", "ab.c."},
         {"{{ index .Group \"hex\" }}|{{ index .Group \"none\" }}|{{ len .Group }}", "ff||2"},
         {"{{ .Group }} {{ print .Group.none }} {{ $g := .Group }}{{ $g.hex }}",
          "map[0:ab.c. hex:ff] <nil> ff"},

@@ -18,6 +18,23 @@ struct TemplateCase {
     std::source_location at = std::source_location::current();
 };
 
+/// The strings of the one TXT record of an answer about "A.example.", behind each other.
+std::string text_of(const StageAnswer& answer) {
+    constexpr std::size_t before = 12 + 11 + 4 + 2 + 8;  // header, question, owner to TTL
+    REQUIRE(answer.wire.size() > before + 2);
+    std::size_t left = std::size_t{answer.wire[before]} * 256 + answer.wire[before + 1];
+    std::string text;
+    for (std::size_t at = before + 2; left > 0;) {
+        const std::size_t size = answer.wire[at];
+        REQUIRE(size < left);
+        text.append(answer.wire.begin() + std::ptrdiff_t(at + 1),
+                    answer.wire.begin() + std::ptrdiff_t(at + 1 + size));
+        at += size + 1;
+        left -= size + 1;
+    }
+    return text;
+}
+
 }  // namespace
 
 TEST_CASE("template: which rule answers what") {
@@ -57,7 +74,7 @@ TEST_CASE("template: which rule answers what") {
          "ip0a5f2c09.example.", "A", "NOERROR", "ip0a5f2c09.example. 3600 IN A 10.95.44.9"},
         {R"(template ANY TXT {
             match ^(a).*
-            answer "{{ .Name }} 1 IN TXT {{ .Zone }} {{ .Class }} {{ .Type }} {{ .Remote }} {{ printf `%q` .Regex }} {{ .Group.1 }} {{ .Question.Name }} {{ .Question.Qtype }} {{ .Message.Id }}"
+            answer "{{ .Name }} 1 IN TXT {{ .Zone }} {{ .Class }} {{ .Type }} {{ .Remote }} {{ printf `%q` .Regex }} {{ index .Group `1` }} {{ .Question.Name }} {{ .Question.Qtype }} {{ .Message.Id }}"
         })",
          "a.example.", "TXT", "NOERROR",
          R"(a.example. 1 IN TXT "." "IN" "TXT" "192.0.2.1" "^(a).*" "a" "a.example." "16" "20048")"},
@@ -214,4 +231,112 @@ TEST_CASE("template: variables and conditions that are none say why") {
           "Corefile:12: template: 'expr', expected more behind it\n"
           "Corefile:13: template: expr: the end, expected a value\n"
           "Corefile:14: template: expr: 'invalid', expected a variable or a function");
+}
+
+// What CoreDNS 1.14.7 answers; tests/peers asks both.
+TEST_CASE("template: a message and its parts are printed, compared and told apart as in Go") {
+    struct Row {
+        std::string text;
+        std::string plain;  ///< of a query without EDNS; "fails" is SERVFAIL
+        std::string edns;   ///< of one with DO, size 1400 and options
+        std::source_location at = std::source_location::current();
+    };
+    const std::string header = ";; opcode: QUERY, status: NOERROR, id: 20048\n;; flags: rd;";
+    const std::string fields = "{20048 false 0 false false true false false false false 0}";
+    const std::string asked = ";A.example.\tIN\t TXT";
+    const std::string option =
+        "\n;; OPT PSEUDOSECTION:\n; EDNS: version 0; flags: do; udp: 1400\n; NSID: 6162  (a)(b)\n"
+        "; SUBNET: 10.1.2.0/24/0\n; SUBNET: [2001:db8::]/32/0\n; COOKIE: 3132333435363738\n"
+        "; PADDING: 000A\n; KEEPALIVE: use tcp keep-alive, timeout 500ms\n"
+        "; KEEPALIVE: use tcp keep-alive, timeout omitted\n; EXPIRE: \n; EXPIRE: 258\n"
+        "; LOCAL OPT: 65001:0x01ff";
+    const std::string option_header = ";.\t32768\tCLASS1400\tOPT\t";
+    const std::string question = "\n\n;; QUESTION SECTION:\n" + asked + "\n";
+    const std::string plain_message =
+        header + " QUERY: 1, ANSWER: 0, AUTHORITY: 0, ADDITIONAL: 0" + question;
+    const std::string edns_message =
+        header + " QUERY: 1, ANSWER: 0, AUTHORITY: 0, ADDITIONAL: 1\n" + option + question;
+    const auto both = [](std::string text, const std::string& expected,
+                         std::source_location at = std::source_location::current()) {
+        return Row{std::move(text), expected, expected, at};
+    };
+    const std::vector<Row> rows{
+        {".Message", plain_message, edns_message},
+        {"print .Message", plain_message, edns_message},
+        {"printf `%s` .Message", plain_message, edns_message},
+        {".Message.String", plain_message, edns_message},
+        both("len .Message.MsgHdr.String", std::to_string(header.size())),
+        both(".Message.MsgHdr", header),
+        both("print .Message.MsgHdr", fields),
+        both("printf `%+v` .Message.MsgHdr",
+             "{Id:20048 Response:false Opcode:0 Authoritative:false Truncated:false "
+             "RecursionDesired:true RecursionAvailable:false Zero:false AuthenticatedData:false "
+             "CheckingDisabled:false Rcode:0}"),
+        both(".Question", asked),
+        both("print .Question", asked),
+        both("printf `%30s|%.3s` .Question .Question", "           " + asked + "|;A."),
+        both("printf `%d %+d` .Question .Question",
+             "&{%!d(string=A.example.) 16 1} &{%!d(string=A.example.) +16 +1}"),
+        both(".Message.Question", "[{A.example. 16 1}]"),
+        both("printf `%+v` .Message.Question", "[{Name:A.example. Qtype:16 Qclass:1}]"),
+        both("index .Message.Question 0", asked),
+        both("print (index .Message.Question 0)", "{A.example. 16 1}"),
+        both("print .Message.Question .Message.Answer", "[{A.example. 16 1}] []"),
+        both(
+            "printf `%T %T %T %T %T %T %T %T` .Message .Message.MsgHdr .Question .Message.Question "
+            "(index .Message.Question 0) .Message.Extra .Message.Ns .Message.IsEdns0",
+            "*dns.Msg dns.MsgHdr *dns.Question []dns.Question dns.Question []dns.RR []dns.RR "
+            "*dns.OPT"),
+        {".Message.Extra", "[]", "[" + option + "]"},
+        {"index .Message.Extra 0", "fails", option},
+        {".Message.IsEdns0", "<nil>", option},
+        {"print .Message.IsEdns0", "<nil>", option},
+        {".Message.IsEdns0.UDPSize", "fails", "1400"},
+        {".Message.IsEdns0.Hdr", "fails", option_header},
+        {"print .Message.IsEdns0.Hdr", "fails", "{. 41 1400 32768 75}"},
+        {"print .Message.IsEdns0.Header", "fails", option_header},
+        {"printf `%d` .Message.IsEdns0.Header", "fails", "&{%!d(string=.) 41 1400 32768 75}"},
+        {".Message.IsEdns0.Hdr.Ttl", "fails", "32768"},
+        {"with .Message.IsEdns0 }}{{ .Do }}{{ else }}no{{ end", "no", "true"},
+        {"eq .Message.IsEdns0 nil", "true", "false"},
+        {"eq .Message.Extra nil", "true", "false"},
+        both("eq .Message.Answer nil", "true"),
+        both("ne nil .Message.Ns", "false"),
+        both("eq (slice .Message.Answer 0 0) nil", "true"),
+        both("eq (slice .Match 0 0) nil", "false"),
+        both("eq .Message.Question nil", "false"),
+        both("eq .Group nil", "false"),
+        both("eq .Name nil", "false"),
+        both("eq .Message.MsgHdr nil", "false"),
+        both("eq .Message .Message", "true"),
+        both("eq .Message.MsgHdr .Message.MsgHdr", "true"),
+        both("eq .Question .Message", "false"),
+        both("eq .Message.Answer .Message.Ns", "true"),
+        both("eq .Message.MsgHdr (index .Message.Question 0)", "false"),
+        both("eq .Question (index .Message.Question 0)", "fails"),
+        both("eq .Message.Question .Message.Question", "fails"),
+        both("eq .Match .Match", "fails"),
+        both("eq .Match .Message", "fails"),
+        both("eq .Message.Answer 1", "fails"),
+        both("printf `%#v` .Question", "fails"),
+        both("printf `%p` .Question", "fails"),
+        both("printf `%d` .Message.Extra }}{{ .Message.Question.String", "fails"),
+    };
+    const std::vector<std::uint8_t> options{
+        0,  3,  0, 2,   'a', 'b', 0,   8,   0,   7,    0,    1, 24,   0,    10,
+        1,  2,  0, 8,   0,   8,   0,   2,   32,  0,    0x20, 1, 0x0d, 0xb8, 0,
+        10, 0,  8, '1', '2', '3', '4', '5', '6', '7',  '8',  0, 12,   0,    2,
+        0,  10, 0, 11,  0,   2,   0,   5,   0,   11,   0,    0, 0,    9,    0,
+        0,  0,  9, 0,   4,   0,   0,   1,   2,   0xfd, 0xe9, 0, 2,    1,    0xff};
+    for (const Row& row : rows) {
+        INFO("row at line " << row.at.line() << ": " << row.text);
+        Stage stage{"template IN TXT {\n answer \"{{ .Name }} 5 IN TXT \\\"{{ " + row.text +
+                    " }}\\\"\"\n}"};
+        const auto said = [&](const StageAsk& how) {
+            const StageAnswer answer = stage.ask("A.example.", "TXT", how);
+            return answer.rcode == "NOERROR" ? text_of(answer) : std::string{"fails"};
+        };
+        CHECK(said({}) == row.plain);
+        CHECK(said({.dnssec_ok = true, .edns_size = 1400, .edns_options = options}) == row.edns);
+    }
 }
