@@ -29,7 +29,7 @@ public:
         Option{"reload", Statements{},
                "how often the folder and its files are looked at; 0: never"},
         Option{"upstream", Statements{}, "no effect"}};
-    static constexpr Syntax syntax{.positional = {"zones..."}};
+    static constexpr Syntax syntax{.positional = {"zones..."}, .repeats = true};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

@@ -23,7 +23,7 @@ public:
     static constexpr std::array options{
         Option{"path", Words{.from = 1},
                "zones, and last a file like resolv.conf, or @ and the plugin that knows the list"}};
-    static constexpr Syntax syntax{.positional = {"path..."}};
+    static constexpr Syntax syntax{.positional = {"path..."}, .again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

@@ -16,7 +16,7 @@ class Bufsize final : public Plugin {
 public:
     static constexpr std::array options{Option{
         "size", Integer{.from = 512, .to = 4096, .unset = 1232}, "largest datagram, in octets"}};
-    static constexpr Syntax syntax{.positional = {"size?"}};
+    static constexpr Syntax syntax{.positional = {"size?"}, .again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

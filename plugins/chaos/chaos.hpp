@@ -19,7 +19,8 @@ public:
     static constexpr std::array options{
         Option{"version", Text{}, "what version.bind says; unset: our own"},
         Option{"authors", Words{}, "what authors.bind says"}};
-    static constexpr Syntax syntax{.positional = {"version?", "authors..."}};
+    static constexpr Syntax syntax{.positional = {"version?", "authors..."},
+                                   .again = Syntax::Again::first_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

@@ -72,8 +72,6 @@ Result<PluginPtr> Dnstap::make(const Options& given, Setup& setup) {
              {&settings->tls->certificate, &settings->tls->key, &settings->tls->authorities}) {
             if (!path->empty()) *path = setup.path_of(*path);
         }
-        const auto proof = net::TlsServer::make(*settings->tls);
-        if (!proof) return given.wrong("tls", proof.error().text);
     }
     if (setup.heirlooms == nullptr) return PluginPtr{new Dnstap{std::move(*settings), nullptr}};
     std::optional<Error> error;

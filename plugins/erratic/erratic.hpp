@@ -7,6 +7,7 @@
 #include "plugins/erratic/delays.hpp"
 #include <nameplane/base/worker_local.hpp>
 #include <nameplane/conf/options.hpp>
+#include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
 
@@ -27,6 +28,7 @@ public:
         Option{"truncate", Words{.from = 0, .to = 1}, "one in so many has TC set"},
         Option{"delay", Words{.from = 0, .to = 2}, "one in so many comes so late; unset: 2 100ms"},
         Option{"large", Flag{}, "thirty A records instead of one"}};
+    static constexpr Syntax syntax{.again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     bool takes_unusual() const noexcept override { return true; }  // transfers

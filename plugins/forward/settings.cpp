@@ -1,6 +1,7 @@
 #include "plugins/forward/settings.hpp"
 
 #include "conf/values.hpp"
+#include <nameplane/base/log.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -151,11 +152,12 @@ private:
 
     void from() {
         const std::vector<dns::Name>& zones = given_.zones("from");
-        if (zones.size() != 1) {
-            return wrong("from", std::to_string(zones.size()) +
-                                     " zones, expected one zone or a network of whole octets");
-        }
+        // As CoreDNS: of a network that comes to several zones the first.
         settings_.from = zones.front().lower();
+        if (zones.size() > 1) {
+            NP_LOG_WARNING("forward.network_from", "zones", zones.size(), "only",
+                           settings_.from.to_string());
+        }
         for (const dns::Name& zone : given_.zones("except")) {
             settings_.except.push_back(zone.lower());
         }

@@ -40,7 +40,7 @@ public:
         Option{"noendpoints", Flag{}, "leave endpoints out: headless Services have no names"},
         Option{"endpoint_pod_names", Flag{},
                "name endpoints without a hostname after their pod instead of their address"},
-        Option{"ignore", OneOf{{"empty_service"}, {}},
+        Option{"ignore", Words{.from = 0},
                "empty_service: a Service without ready endpoints does not exist"},
         Option{"fallthrough", Zones{}, "zones whose missing names go on to the next plugin"},
         // Where the API server is. The agent takes these into its [api]; nothing here reads them.

@@ -165,7 +165,13 @@ Result<PluginPtr> Kubernetes::make(const Options& given, Setup& setup) {
     if (settings.zonal && settings.noendpoints) {
         return given.wrong("zonal", "together with noendpoints, expected one of them");
     }
-    settings.ignore_empty_service = given.word("ignore") == "empty_service";
+    // As CoreDNS: what stands behind the first word means nothing.
+    if (const std::vector<std::string>& ignored = given.words("ignore"); !ignored.empty()) {
+        if (ignored[0] != "empty_service") {
+            return given.wrong("ignore", "'" + ignored[0] + "', expected 'empty_service'");
+        }
+        settings.ignore_empty_service = true;
+    }
     settings.fallthrough = {given.given("fallthrough"), given.zones("fallthrough")};
     if (settings.pods == PodMode::verified) {
         // What kubelet puts behind the cluster's domains into a pod's search list.

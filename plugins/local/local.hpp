@@ -3,6 +3,7 @@
 
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/conf/options.hpp>
+#include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
 
@@ -16,6 +17,7 @@ class Local final : public Plugin {
 public:
     static constexpr std::array options{Option{"localhost_prefix", OneOf{{"on", "off"}, "on"},
                                                "whether localhost.<any domain> is this host, too"}};
+    static constexpr Syntax syntax{.again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

@@ -2,6 +2,7 @@
 // minimal: answers without the sections that nobody has asked for.
 
 #include <nameplane/conf/options.hpp>
+#include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
 
@@ -11,6 +12,7 @@ namespace nameplane::plugins {
 /// errors and delegations, which live by those sections, stay whole.
 class Minimal final : public Plugin {
 public:
+    static constexpr Syntax syntax{.again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query&, Reply&) const noexcept override { return Step::next; }

@@ -9,6 +9,8 @@ namespace nameplane::plugins {
 namespace {
 
 constexpr std::uint16_t nsid_code = 3;
+/// What Reply::edns_option() takes.
+constexpr std::size_t octets_max = 4092;
 
 bool asks_for_nsid(std::span<const std::uint8_t> options) noexcept {
     dns::ByteReader reader{options};
@@ -36,9 +38,9 @@ Result<PluginPtr> Nsid::make(const Options& given, Setup&) {
         data += word;
     }
     if (!given.given("data")) data = host_name();
-    if (data.size() > 512) {
-        return given.wrong("data",
-                           std::to_string(data.size()) + " characters, expected at most 512");
+    if (data.size() > octets_max) {
+        return given.wrong("data", std::to_string(data.size()) + " characters, expected at most " +
+                                       std::to_string(octets_max));
     }
     return PluginPtr{new Nsid{std::move(data)}};
 }

@@ -35,6 +35,11 @@ Result<PluginPtr> Rewrite::make(const Options& given, Setup&) {
     std::vector<Rule> rules;
     Mistakes mistakes;
     for (const Statement& statement : given.statements()) {
+        if (statement.words.size() >= 2 && !statement.body.empty()) {
+            mistakes.add(statement.body.front().where,
+                         "rewrite: a block behind a rule, expected one of both");
+            continue;
+        }
         Result<Rule> rule = rewriting::read_rule(words_of(statement));
         if (rule) {
             rules.push_back(std::move(*rule));

@@ -37,7 +37,7 @@ public:
         if (common.primaries.empty()) {
             return wrong(statement, "no primary, expected 'transfer from' and addresses");
         }
-        for (const dns::Name& origin : origins) add(statement, origin, common);
+        for (const dns::Name& origin : origins) add(origin, common);
     }
 
     std::vector<ZoneSettings> take_zones() { return std::move(zones_); }
@@ -48,10 +48,10 @@ private:
         mistakes_.add(line.where, "secondary: " + std::string{text});
     }
 
-    void add(const Statement& statement, const dns::Name& origin, const ZoneSettings& common) {
-        if (std::ranges::find(zones_, origin.lower(), &ZoneSettings::origin) != zones_.end()) {
-            return wrong(statement, "zone '" + origin.to_string() + "', expected it once");
-        }
+    void add(const dns::Name& origin, const ZoneSettings& common) {
+        // As CoreDNS: of a zone that stands twice the last one counts.
+        std::erase_if(zones_,
+                      [&](const ZoneSettings& zone) { return zone.origin == origin.lower(); });
         zones_.push_back({.origin = origin.lower(),
                           .primaries = common.primaries,
                           .legacy = nullptr,
@@ -71,7 +71,7 @@ private:
         CatalogFilter more;
         for (std::size_t i = 1; i < line.words.size(); ++i) {
             const std::string& word = line.words[i];
-            if (is_port(word) || !conf::add_zones(word, more.zones)) {
+            if (!conf::add_zones(word, more.zones)) {
                 wrong(line, "catalog: '" + word + "', expected a zone");
             }
         }
@@ -82,11 +82,6 @@ private:
         } else {
             std::ranges::move(more.zones, std::back_inserter(catalog->zones));
         }
-    }
-
-    /// ":" and "example.org:53", where CoreDNS leaves the port out; networks may have colons.
-    static bool is_port(std::string_view word) noexcept {
-        return word.find(':') != std::string_view::npos && word.find('/') == std::string_view::npos;
     }
 
     void read_transfer(const Statement& line, std::vector<SocketAddress>& primaries) {

@@ -42,7 +42,8 @@ public:
         Option{"zipkin_max_batch_size", Integer{0, spans_max, 100}, "spans that are sent at once"},
         Option{"zipkin_max_batch_interval", Milliseconds{0, interval_ms_max, 1000},
                "after which fewer are sent, too"}};
-    static constexpr Syntax syntax{.positional = {"endpoint..."}};
+    static constexpr Syntax syntax{.positional = {"endpoint..."},
+                                   .again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
     /// `sink` may be nullptr: nothing is traced.
     Trace(std::uint64_t every, std::shared_ptr<tracing::Sink> sink, std::size_t workers);

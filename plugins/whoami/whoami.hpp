@@ -3,6 +3,7 @@
 // a table of options, make(), ask().
 
 #include <nameplane/conf/options.hpp>
+#include <nameplane/conf/syntax.hpp>
 #include <nameplane/plugin.hpp>
 #include <nameplane/setup.hpp>
 
@@ -16,6 +17,7 @@ class Whoami final : public Plugin {
 public:
     static constexpr std::array options{
         Option{"ttl", Seconds{.from = 0, .to = 3600, .unset = 0}, "TTL of both records"}};
+    static constexpr Syntax syntax{.again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;

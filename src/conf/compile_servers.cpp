@@ -79,9 +79,29 @@ private:
         if (known->syntax.repeats) return;
         const auto first = std::ranges::find(block.plugins, directive.name, &Directive::name);
         if (&*first == &directive) return;
-        problem(directive.where, directive.name +
-                                     ": given twice in a server block, expected once (first at " +
-                                     first->where.to_string() + ")");
+        std::string text = directive.name +
+                           ": given twice in a server block, expected once (first at " +
+                           first->where.to_string() + ")";
+        switch (known->syntax.again) {
+        case Syntax::Again::refused: return problem(directive.where, std::move(text));
+        case Syntax::Again::first_counts: text += "; the first one counts"; break;
+        case Syntax::Again::last_counts: text += "; the last one counts"; break;
+        }
+        warnings_.push_back({directive.where, std::move(text)});
+    }
+
+    // Whether it is the one that counts of those with its name.
+    static bool counts(const ServerBlock& block, const Directive& directive, Syntax::Again again) {
+        const auto is_namesake = [&](const Directive& each) { return each.name == directive.name; };
+        switch (again) {
+        case Syntax::Again::refused: return true;
+        case Syntax::Again::first_counts:
+            return &*std::ranges::find_if(block.plugins, is_namesake) == &directive;
+        case Syntax::Again::last_counts:
+            return std::none_of(&directive + 1, block.plugins.data() + block.plugins.size(),
+                                is_namesake);
+        }
+        return true;
     }
 
     void unknown(const Directive& directive) {
@@ -103,7 +123,7 @@ private:
                      std::vector<PluginConfig>& plugins) {
         std::vector<Statement> statements;
         for (const Directive& given : block.plugins) {
-            if (given.name != kind.name) continue;
+            if (given.name != kind.name || !counts(block, given, kind.syntax.again)) continue;
             if (kind.syntax.free_body) {
                 check_free_body(given);
                 statements.push_back(statement_of(given));
@@ -182,15 +202,32 @@ private:
         for (const Directive& directive : block.plugins) {
             const OptionTable* const table = find_table(directive_tables(), directive.name);
             if (table == nullptr || find_table(plugins_, directive.name) != nullptr) continue;
+            if (!counts(block, directive, table->syntax.again)) continue;
             const std::size_t before = problems_.size();
             const Options options = read_options(directive, *table, problems_);
+            if (directive.name == "https") check_given_once(directive, "max_connections");
             if (problems_.size() == before) apply(directive.name, options, server);
+        }
+    }
+
+    void check_given_once(const Directive& directive, std::string_view option) {
+        const Directive* first = nullptr;
+        for (const Directive& line : directive.body) {
+            if (line.name != option) continue;
+            if (first != nullptr) {
+                problem(line.where, line.name + ": given twice, expected once (first at " +
+                                        first->where.to_string() + ")");
+            } else {
+                first = &line;
+            }
         }
     }
 
     void apply(std::string_view name, const Options& options, ServerConfig& server) {
         AdminConfig& admin = config_.start.admin;
         if (name == "bind") {
+            check_bind(options, "addresses");
+            check_bind(options, "except");
             append(options.words("addresses"), server.bind);
             append(options.words("except"), server.bind_except);
         } else if (name == "cancel") {
@@ -215,6 +252,11 @@ private:
         } else if (name == "reload") {
             config_.runtime.reload = {options.milliseconds("interval"),
                                       options.milliseconds("jitter")};
+            const std::chrono::milliseconds jitter = config_.runtime.reload.jitter;
+            if (jitter > std::chrono::milliseconds{0} && jitter < std::chrono::seconds{1}) {
+                problem(options.where("jitter"),
+                        "jitter: '" + duration_text(jitter) + "', expected 0, or 1s at least");
+            }
         } else if (name == "timeouts") {
             apply_timeouts(options, server.timeouts);
         } else if (name == "tls") {
@@ -224,6 +266,15 @@ private:
                 server.https_connections_max =
                     static_cast<std::uint32_t>(options.integer("max_connections"));
             }
+        }
+    }
+
+    // Whether the addresses and interfaces are there is seen at the start.
+    void check_bind(const Options& options, std::string_view name) {
+        for (const std::string& word : options.words(name)) {
+            if (word.find_first_of(":/[] ") == word.npos || IpAddress::parse(word)) continue;
+            problem(options.where(name),
+                    "bind: '" + word + "', expected an address or an interface");
         }
     }
 

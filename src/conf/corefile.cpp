@@ -16,19 +16,21 @@ namespace {
 
 using Words = std::shared_ptr<const std::vector<Word>>;
 
-// "{$NAME}" and "{%NAME%}" replaced by what the environment says; values are not looked at again.
+// "{$NAME}" and "{%NAME%}" replaced by what the environment says. As in caddy, variables in values
+// are replaced as well, here so many times at most.
 std::string replace_variables(std::string_view text, std::string_view begin, std::string_view end,
                               const Surroundings& surroundings) {
-    std::string all;
-    for (;;) {
-        const std::size_t at = text.find(begin);
-        const std::size_t close = at == text.npos ? text.npos : text.find(end, at + begin.size());
-        if (close == text.npos || close == at + begin.size()) return all.append(text);
-        all.append(text.substr(0, at));
-        const std::string_view name = text.substr(at + begin.size(), close - at - begin.size());
-        all += surroundings.variable(std::string{name});
-        text.remove_prefix(close + end.size());
+    constexpr std::size_t times_max = 1000;
+    constexpr std::size_t octets_max = 1 << 20;
+    std::string all{text};
+    for (std::size_t i = 0; i < times_max && all.size() < octets_max; ++i) {
+        const std::size_t at = all.find(begin);
+        const std::size_t close = at == all.npos ? all.npos : all.find(end, at);
+        if (close == all.npos || close <= at + begin.size()) break;
+        const std::string name = all.substr(at + begin.size(), close - at - begin.size());
+        all.replace(at, close + end.size() - at, surroundings.variable(name));
     }
+    return all;
 }
 
 class CorefileReader {
@@ -79,14 +81,17 @@ private:
         Source& source = sources_.back();
         Word word = (*source.words)[source.at++];
         word.begins_line = begins;
-        word.text = replace_variables(word.text, "{%", "%}", surroundings_);
-        word.text = replace_variables(word.text, "{$", "}", surroundings_);
+        word.text = with_variables(word.text);
         if (++words_taken_ == words_max) {
             problem(word.where, "more than " + std::to_string(words_max) +
                                     " words, expected fewer or smaller imports");
             sources_.clear();
         }
         return word;
+    }
+    std::string with_variables(std::string_view text) const {
+        return replace_variables(replace_variables(text, "{%", "%}", surroundings_), "{$", "}",
+                                 surroundings_);
     }
     bool at_import() { return peek() != nullptr && peek()->text == "import" && begins_line(); }
 
@@ -126,6 +131,7 @@ private:
                 problem(key.where, "'}' without a block, expected '{' before");
                 continue;
             }
+            if (key.text == ",") problem(key.where, "',' alone, expected it behind a zone");
             is_continued = key.text.ends_with(',');
             if (is_continued) key.text.pop_back();
             if (!key.text.empty()) block.zones.push_back(std::move(key.text));
@@ -152,6 +158,12 @@ private:
             words->push_back(std::move(word));
         }
         if (nesting > 0) problem(opened, "'{' is not closed, expected '}'");
+        for (std::size_t i = 0; i + 1 < words->size(); ++i) {
+            const Word& what = (*words)[i + 1];
+            if ((*words)[i].text != "import" || !(*words)[i].begins_line) continue;
+            if (with_variables(what.text) != name) continue;
+            problem(what.where, "(" + name + "): imports itself, expected others");
+        }
         const auto [known, is_new] =
             snippets_.emplace(name, Snippet{std::move(words), block.where});
         if (is_new) return;
@@ -163,7 +175,10 @@ private:
         while (peek() != nullptr) {
             if (peek()->text == "}") {
                 const Word word = take();
-                if (!has_brace) problem(word.where, "'}' without a block, expected '{' before");
+                if (has_brace) return;
+                // CoreDNS ends the block there, too.
+                reading_.warnings.push_back(
+                    {word.where, "'}' without a block, expected '{' before"});
                 return;
             }
             if (peek()->text == "import") {
@@ -239,6 +254,9 @@ private:
             (pattern.find('[') != pattern.npos && pattern.find(']') != pattern.npos)) {
             return problem(what.where, "import: '" + what.text +
                                            "' has several wildcards, expected one '*' at most");
+        }
+        if (pattern.find('[') != pattern.npos) {
+            return problem(what.where, "import: '" + what.text + "' has a '[', expected none");
         }
         const std::vector<std::string> paths = surroundings_.glob(pattern);
         if (paths.empty() && pattern.find_first_of("*?[]") == pattern.npos) {

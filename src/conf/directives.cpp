@@ -37,11 +37,11 @@ constexpr std::array ready_options{Option{"address", Text{":8181"}, "where /read
                                    Option{"monitor",
                                           OneOf{{"until-ready", "continuously"}, "until-ready"},
                                           "whether who was ready once is asked again"}};
-constexpr std::array reload_options{
-    Option{"interval", Milliseconds{2 * second_ms, day_ms, 30 * second_ms},
-           "the file is looked at this often"},
-    Option{"jitter", Milliseconds{second_ms, day_ms, 15 * second_ms},
-           "and up to so much later or earlier"}};
+constexpr std::array reload_options{Option{"interval",
+                                           Milliseconds{2 * second_ms, day_ms, 30 * second_ms},
+                                           "the file is looked at this often"},
+                                    Option{"jitter", Milliseconds{0, day_ms, 15 * second_ms},
+                                           "and up to so much later or earlier"}};
 constexpr std::array root_options{Option{"path", Text{""}, "folder of relative paths"}};
 constexpr std::array timeouts_options{
     Option{"read", Text{""}, "the first query of a connection comes whole in this"},
@@ -69,19 +69,22 @@ constexpr std::array tls_options{
     Option{"ca_root", Text{""}, "PEM file that vouches for the server, besides the system's"},
     Option{"resolver", Text{""}, "HOST:PORT that is asked for the server's address"}};
 
+using Again = Syntax::Again;
 constexpr std::array<OptionTable, 14> tables{
-    {{"root", root_options, {.positional = {"path"}}},
-     {"cancel", cancel_options, {.positional = {"timeout?"}}},
-     {"timeouts", timeouts_options},
+    {{"root", root_options, {.positional = {"path"}, .again = Again::last_counts}},
+     {"cancel", cancel_options, {.positional = {"timeout?"}, .again = Again::last_counts}},
+     {"timeouts", timeouts_options, {.again = Again::last_counts}},
      {"multisocket", multisocket_options, {.positional = {"sockets?"}}},
-     {"reload", reload_options, {.positional = {"interval?", "jitter?"}}},
+     {"reload",
+      reload_options,
+      {.positional = {"interval?", "jitter?"}, .again = Again::first_counts}},
      {"bind", bind_options, {.positional = {"addresses..."}, .repeats = true}},
-     {"debug", {}},
-     {"https", https_options},
+     {"debug", {}, {.again = Again::last_counts}},
+     {"https", https_options, {.again = Again::first_counts}},
      {"tls", tls_options, {.positional = {"certificate?", "key?", "authority?"}}},
      {"shed", {}},
      {"ready", ready_options, {.positional = {"address?"}}},
-     {"health", health_options, {.positional = {"address?"}}},
+     {"health", health_options, {.positional = {"address?"}, .again = Again::last_counts}},
      {"pprof", pprof_options, {.positional = {"address?"}}},
      {"prometheus", prometheus_options, {.positional = {"address?"}}}}};
 

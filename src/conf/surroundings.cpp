@@ -30,10 +30,19 @@ Result<std::string> read(const std::string& path) {
 std::vector<std::string> matches(const std::string& pattern) {
     glob_t found{};
     std::vector<std::string> paths;
-    if (::glob(pattern.c_str(), GLOB_NOESCAPE, nullptr, &found) == 0) {
+    if (::glob(pattern.c_str(), GLOB_NOESCAPE | GLOB_PERIOD, nullptr, &found) == 0) {
         paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     }
     ::globfree(&found);
+    // As Go has it a wildcard stands for a leading dot, too. Hidden folders are none of files: "."
+    // and "..", and "..data" where a ConfigMap is mounted.
+    const bool is_pattern = pattern.find_first_of("*?") != pattern.npos;
+    std::erase_if(paths, [&](const std::string& path) {
+        const std::filesystem::path whole{path};
+        std::error_code ignored;
+        return is_pattern && whole.filename().string().starts_with('.') &&
+               std::filesystem::is_directory(whole, ignored);
+    });
     return paths;
 }
 

@@ -25,12 +25,13 @@ struct TimeUnit {
     std::string_view name;
     std::uint64_t nanoseconds;
 };
-constexpr std::array<TimeUnit, 7> time_units{{{"h", 3'600'000 * ns_a_ms},
+constexpr std::array<TimeUnit, 8> time_units{{{"h", 3'600'000 * ns_a_ms},
                                               {"m", 60'000 * ns_a_ms},
                                               {"s", 1000 * ns_a_ms},
                                               {"ms", ns_a_ms},
                                               {"us", 1000},
                                               {"\u00b5s", 1000},
+                                              {"\u03bcs", 1000},
                                               {"ns", 1}}};
 constexpr std::uint64_t duration_ns_max = 100ULL * 366 * 24 * 3'600'000 * ns_a_ms;
 
@@ -94,7 +95,7 @@ public:
     std::optional<Options::Value> operator()(const Milliseconds& type) const {
         const auto text = single();
         if (!text) return std::nullopt;
-        const auto duration = *text == "0" ? std::chrono::milliseconds{0} : parse_duration(*text);
+        const auto duration = parse_duration(*text);
         if (!duration) return std::nullopt;
         return within(static_cast<std::uint64_t>(duration->count()), type);
     }
@@ -236,23 +237,22 @@ Options::Value read_default(const OptionType& type, std::string_view unset) {
 }  // namespace
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept {
+    if (text.starts_with('+')) text.remove_prefix(1);
+    if (text == "0") return std::chrono::milliseconds{0};
     if (text.empty()) return std::nullopt;
     std::uint64_t total = 0;
-    std::size_t next_unit = 0;
     while (!text.empty()) {
         const std::size_t number_end = std::min(text.find_first_not_of("0123456789."), text.size());
         const std::string_view number = text.substr(0, number_end);
         text.remove_prefix(number_end);
         const std::size_t unit_end = std::min(text.find_first_of("0123456789."), text.size());
-        const auto* const unit = std::find_if(
-            time_units.begin() + next_unit, time_units.end(),
-            [&](const TimeUnit& known) { return known.name == text.substr(0, unit_end); });
+        const auto* const unit =
+            std::ranges::find(time_units, text.substr(0, unit_end), &TimeUnit::name);
         if (unit == time_units.end()) return std::nullopt;
         const std::optional<std::uint64_t> amount = times(number, unit->nanoseconds);
         if (!amount) return std::nullopt;
         total += *amount;
         if (total > duration_ns_max) return std::nullopt;
-        next_unit = static_cast<std::size_t>(unit - time_units.begin()) + 1;
         text.remove_prefix(unit_end);
     }
     return std::chrono::milliseconds{(total + ns_a_ms - 1) / ns_a_ms};
@@ -279,8 +279,11 @@ std::optional<Ports> parse_ports(std::string_view text) noexcept {
     return Ports{*first, *last};
 }
 
-bool add_zones(std::string_view text, std::vector<dns::Name>& zones) {
-    if (text.find('/') != std::string_view::npos) {
+bool add_bare_zones(std::string_view text, std::vector<dns::Name>& zones) {
+    // "0/25.2.0.192.in-addr.arpa" is a name (RFC 2317).
+    const std::size_t slash = text.rfind('/');
+    if (slash != std::string_view::npos &&
+        text.find_first_not_of("0123456789", slash + 1) == std::string_view::npos) {
         const auto network = Cidr::parse(text);
         if (network) std::ranges::copy(dns::reverse_zones(*network), std::back_inserter(zones));
         return network.has_value();
@@ -288,6 +291,23 @@ bool add_zones(std::string_view text, std::vector<dns::Name>& zones) {
     const auto name = dns::Name::parse(text);
     if (name) zones.push_back(name->lower());
     return name.has_value();
+}
+
+bool add_zones(std::string_view text, std::vector<dns::Name>& zones) {
+    for (const std::string_view scheme :
+         {"dns://", "tls://", "https://", "https3://", "quic://", "grpc://", "unix://"}) {
+        if (!text.starts_with(scheme)) continue;
+        text.remove_prefix(scheme.size());
+        break;
+    }
+    const std::size_t colon = text.rfind(':');
+    if (colon != std::string_view::npos) {
+        if (colon + 1 == text.size()) return false;
+        const bool is_port =
+            text.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+        if (is_port) text = text.substr(0, colon);
+    }
+    return add_bare_zones(text, zones);
 }
 
 std::string expected_of(const OptionType& type) {

@@ -13,7 +13,7 @@
 
 namespace nameplane::conf {
 
-/// "1h", "1m30s", "1.5s", "250us": numbers with falling units h, m, s, ms, us, ns, rounded up to
+/// "1h", "1m30s", "1.5s", "250us": numbers with units of h, m, s, ms, us, ns, rounded up to
 /// whole milliseconds. Nothing for any other text and beyond a hundred years.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept;
 /// The shortest text that parse_duration() reads back as the same: "1m30s"; "0s" for zero.
@@ -23,6 +23,10 @@ std::optional<Ports> parse_ports(std::string_view text) noexcept;
 
 /// Adds the zone that `text` names to `zones`, in lower case, or the reverse zones of the network;
 /// false if it is neither.
+bool add_bare_zones(std::string_view text, std::vector<dns::Name>& zones);
+/// The same of a word that may have a scheme before it and a port behind it
+/// ("dns://example.org:53"), which mean nothing: zones among a plugin's words, as CoreDNS reads
+/// them.
 bool add_zones(std::string_view text, std::vector<dns::Name>& zones);
 
 /// The value that `words` mean for an option of this type. The error says "what, expected what".

@@ -67,7 +67,8 @@ Result<ZoneKey> parse_zone_key(std::string_view text) {
         const auto [stop, error] =
             std::from_chars(digits.data(), digits.data() + digits.size(), port);
         const bool is_number =
-            !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+            !digits.empty() &&
+            digits.find_first_not_of("0123456789", digits.front() == '-' ? 1 : 0) == digits.npos;
         if (digits.empty() || (is_number && error != std::errc{})) {
             return wrong(text, "a port from 0 to 65535 behind the colon");
         }
@@ -76,7 +77,9 @@ Result<ZoneKey> parse_zone_key(std::string_view text) {
             zone = zone.substr(0, colon);
         }
     }
-    if (zone.empty() || !add_zones(zone, key.zones)) {
+    // "example.org{": a brace needs a blank before it.
+    const bool has_brace = zone.find_first_of("{}") != zone.npos;
+    if (zone.empty() || has_brace || !add_bare_zones(zone, key.zones)) {
         return wrong(text, "a domain name or a network, and perhaps a port, such as '.:53'");
     }
     return key;

@@ -157,9 +157,16 @@ void FrameReaders::run() {
     if (listener_ && is_unix(options_.at)) ::unlink(options_.at.path.c_str());
 }
 
+Result<UniqueFd> FrameReaders::bind() const {
+    if (options_.tls) {
+        // Without a certificate no reader could be answered.
+        if (auto proof = TlsServer::make(*options_.tls); !proof) return std::move(proof).error();
+    }
+    return is_unix(options_.at) ? bound_unix(options_.at.path) : bound_host(options_.at);
+}
+
 void FrameReaders::listen() {
-    Result<UniqueFd> bound =
-        is_unix(options_.at) ? bound_unix(options_.at.path) : bound_host(options_.at);
+    Result<UniqueFd> bound = bind();
     if (bound && ::listen(bound->get(), backlog) != 0) bound = errno_error(errno, "listen");
     if (bound) {
         listener_ = std::move(*bound);

@@ -50,6 +50,7 @@ private:
     struct Waiting;
 
     void run();
+    Result<UniqueFd> bind() const;
     void listen();
     bool wait(bool for_readers, int patience_ms) const;
     bool place(Waiting& waiting);

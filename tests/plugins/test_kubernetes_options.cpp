@@ -152,15 +152,17 @@ TEST_CASE("kubernetes: endpoint_pod_names") {
 }
 
 TEST_CASE("kubernetes: ignore empty_service") {
-    Example{{.values = {{"ignore", std::string{"empty_service"}}}}}.check({
-        {"svc1.testns.svc.cluster.local.", "A", records({"@ 5 IN A 10.0.0.1"})},
-        {"svcmulti.testns.svc.cluster.local.", "A", nxdomain()},
-        {"svcmulti.testns.svc.cluster.local.", "SRV", nxdomain()},
-        {"_http._tcp.svcmulti.testns.svc.cluster.local.", "SRV", nxdomain()},
-        {"hdls1.testns.svc.cluster.local.", "AAAA",
-         records({"@ 5 IN AAAA 5678:abcd::1", "@ 5 IN AAAA 5678:abcd::2"})},
-        {"external.testns.svc.cluster.local.", "A", records({"@ 5 IN CNAME ext.interwebs.test."})},
-    });
+    Example{{.values = {{"ignore", std::vector<std::string>{"empty_service", "or", "more"}}}}}
+        .check({
+            {"svc1.testns.svc.cluster.local.", "A", records({"@ 5 IN A 10.0.0.1"})},
+            {"svcmulti.testns.svc.cluster.local.", "A", nxdomain()},
+            {"svcmulti.testns.svc.cluster.local.", "SRV", nxdomain()},
+            {"_http._tcp.svcmulti.testns.svc.cluster.local.", "SRV", nxdomain()},
+            {"hdls1.testns.svc.cluster.local.", "AAAA",
+             records({"@ 5 IN AAAA 5678:abcd::1", "@ 5 IN AAAA 5678:abcd::2"})},
+            {"external.testns.svc.cluster.local.", "A",
+             records({"@ 5 IN CNAME ext.interwebs.test."})},
+        });
 }
 
 TEST_CASE("kubernetes: fallthrough") {

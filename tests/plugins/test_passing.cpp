@@ -117,5 +117,7 @@ TEST_CASE("nsid answers those who ask") {
     Stage usual{"nsid"};
     const auto own = usual.ask("a.example.", "A", {.edns_options = asking}).edns_options;
     CHECK(std::string(own.begin() + 4, own.end()) == host.data());
-    CHECK(mistakes_in("nsid " + std::string(600, 'x')) != "");
+    CHECK(mistakes_in("nsid " + std::string(4092, 'x')).empty());
+    CHECK(mistakes_in("nsid " + std::string(4093, 'x')) ==
+          "Corefile:1: data: 4093 characters, expected at most 4092");
 }

@@ -6,6 +6,7 @@
 #include <nameplane/conf/options.hpp>
 
 #include <array>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -22,6 +23,13 @@ struct Syntax {
     /// The body is the plugin's own grammar: make() reads Options::statements(). There is no table
     /// of options then, and no positional ones.
     bool free_body = false;
+    /// What does not repeat and stands several times in a server block all the same.
+    enum class Again : std::uint8_t {
+        refused,
+        first_counts,  ///< with a warning, and so is the next
+        last_counts,
+    };
+    Again again = Again::refused;
 };
 
 /// Keys of a plugin's TOML table that no option may be called: the words behind the directive, and

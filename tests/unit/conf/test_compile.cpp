@@ -319,3 +319,39 @@ ttl = 5
            "t.toml:5: rewrite: unknown key 'ttl', expected 'line' or 'body', which are written "
            "as in a Corefile"});
 }
+
+TEST_CASE("of what stands twice and may not one counts, as in CoreDNS, with a warning") {
+    const Compiled compiled = compile_toml(R"([[server]]
+zones = ["."]
+cancel = ["1s", "2s"]
+reload = ["10s", "20s"]
+)");
+    CHECK(compiled.problems.empty());
+    CHECK(compiled.config.runtime.servers[0].cancel == 2s);
+    CHECK(compiled.config.runtime.reload.interval == 10s);
+    std::vector<std::string> warnings;
+    for (const Problem& warning : compiled.warnings) warnings.push_back(warning.to_string());
+    CHECK(warnings == std::vector<std::string>{
+                          "t.toml:3: cancel: given twice in a server block, expected once (first "
+                          "at t.toml:3); the last one counts",
+                          "t.toml:4: reload: given twice in a server block, expected once (first "
+                          "at t.toml:4); the first one counts"});
+}
+
+TEST_CASE("directives that are no plugins say what they do not take") {
+    CHECK(problems_of(R"([[server]]
+zones = ["."]
+reload = "10s 500ms"
+[server.bind]
+addresses = ["127.0.0.1", "eth0", "fd00::1", "[::1]", "127.0.0.1:53"]
+except = ["a b"]
+[server.https]
+body = ["max_connections 1", "max_connections 2"]
+)") == std::vector<std::string>{
+           "t.toml:3: jitter: '500ms', expected 0, or 1s at least",
+           "t.toml:5: bind: '[::1]', expected an address or an interface",
+           "t.toml:5: bind: '127.0.0.1:53', expected an address or an interface",
+           "t.toml:6: bind: 'a b', expected an address or an interface",
+           "t.toml:8: max_connections: given twice, expected once (first at t.toml:8)"});
+    CHECK(good("[[server]]\nzones = [\".\"]\nreload = \"10s 0\"\n").runtime.reload.jitter == 0ms);
+}

@@ -65,6 +65,7 @@ Surroundings surroundings() {
                 return found;
             },
             [](const std::string& name) {
+                if (name == "LOOP") return std::string{"{$LOOP}"};
                 return name == "ZONE" ? std::string{"z.example"}
                                       : (name == "PORT" ? std::string{"{$ZONE}"} : std::string{});
             }};
@@ -106,7 +107,8 @@ TEST_CASE("Corefile: server blocks") {
 TEST_CASE("Corefile: variables") {
     check({
         {"{$ZONE}:53 {\n  x {%ZONE%} a{$ZONE}b{$NONE} {$} {$PORT}\n}",
-         "[z.example:53]\nC:2 x 'z.example' 'az.exampleb' '{$}' '{$ZONE}'\n", ""},
+         "[z.example:53]\nC:2 x 'z.example' 'az.exampleb' '{$}' 'z.example'\n", ""},
+        {"a {\n x {$LOOP}\n}", "[a]\nC:2 x '{$LOOP}'\n", ""},
         {"(s) {\n {$ZONE}\n}\na {\n import s\n}", "[a]\nC:2 z.example\n", ""},
     });
 }
@@ -130,6 +132,9 @@ TEST_CASE("Corefile: snippets and imports") {
          "C:3: import: 'x' does not exist, expected a snippet or a file\n"
          "C:4: import: 'a*b*' has several wildcards, expected one '*' at most\n"
          "C:5: import: an empty name, expected a snippet or a file\n"},
+        {"a {\n import d/[x\n}", "[a]\n", "C:2: import: 'd/[x' has a '[', expected none\n"},
+        {"(s) {\n x import\n import s\n}\na {\n}", "[a]\n",
+         "C:3: (s): imports itself, expected others\n"},
         {"(s) {\n}\n(s) {\n}\n(t)\n", "",
          "C:3: (s): given twice, expected once (first at C:1)\n"
          "C:5: (t): no block, expected '{' behind it\n"},
@@ -152,7 +157,11 @@ TEST_CASE("Corefile: what is wrong is said, all of it") {
          "C:4: '}' without a block, expected '{' before\n"},
         {"a, {\n x\n}", "[a]\nC:2 x\n", "C:1: '{' behind a comma, expected another zone\n"},
         {"a,", "[a]\n", "C:1: the file ends behind a comma, expected a zone\n"},
+        {"a , b {\n}", "[a b]\n", "C:1: ',' alone, expected it behind a zone\n"},
+        {"a\nx\n}\nb {\n y\n}", "[a]\nC:2 x\n[b]\nC:5 y\n", ""},
     });
+    const CorefileReading closed = read_corefile("a\nx\n}\n", "C", surroundings());
+    CHECK(dump(closed.warnings) == "C:3: '}' without a block, expected '{' before\n");
 }
 
 TEST_CASE("Corefile: imports that never end are cut off") {

@@ -154,7 +154,7 @@ TEST_CASE("defaults stand in the option's type") {
     CHECK(default_of(PortRange{"1-2"}) == Options::Value{Ports{1, 2}});
 }
 
-TEST_CASE("durations are numbers with falling units") {
+TEST_CASE("durations are numbers with units, as Go has them") {
     CHECK(parse_duration("1.5h") == std::chrono::minutes{90});
     CHECK(parse_duration("0.5s") == 500ms);
     CHECK(parse_duration(".25s1.5ms") == 252ms);
@@ -165,7 +165,11 @@ TEST_CASE("durations are numbers with falling units") {
     CHECK(parse_duration("0.0000000000000000000000001s") == 0ms);
     CHECK(parse_duration("1h2m3s4ms") == std::chrono::milliseconds{3'723'004});
     CHECK(parse_duration("0s") == 0ms);
-    for (const char* wrong : {"", "1", "s", "1s1m", "1s1s", ".s", "1..5s", "1.5.5s", "1.5", "-1s",
+    CHECK(parse_duration("0") == 0ms);
+    CHECK(parse_duration("+0") == 0ms);
+    CHECK(parse_duration("+1s1m2s") == 63s);
+    CHECK(parse_duration("5\u03bcs") == 1ms);
+    for (const char* wrong : {"", "1", "s", "+", "--1s", ".s", "1..5s", "1.5.5s", "1.5", "-1s",
                               "1 s", "1d", "1s ", "18446744073709551616ms", "999999999h"}) {
         INFO(wrong);
         CHECK_FALSE(parse_duration(wrong).has_value());
@@ -174,4 +178,23 @@ TEST_CASE("durations are numbers with falling units") {
         CHECK(parse_duration(duration_text(duration)) == duration);
     }
     CHECK(duration_text(90'000ms) == "1m30s");
+}
+
+TEST_CASE("zones among a plugin's words may have a scheme and a port, which mean nothing") {
+    const auto zones_of = [](std::string_view word) {
+        std::vector<dns::Name> zones;
+        std::string text = add_zones(word, zones) ? "" : "wrong";
+        for (const dns::Name& zone : zones) text += zone.to_string();
+        return text;
+    };
+    CHECK(zones_of("example.org:53") == "example.org.");
+    CHECK(zones_of("tls://Example.org") == "example.org.");
+    CHECK(zones_of("https3://example.org:443") == "example.org.");
+    CHECK(zones_of("10.0.0.0/24:53") == "0.0.10.in-addr.arpa.");
+    CHECK(zones_of("2001:db8::/32") == "8.b.d.0.1.0.0.2.ip6.arpa.");
+    CHECK(zones_of("0/25.2.0.192.in-addr.arpa") == "0/25.2.0.192.in-addr.arpa.");
+    CHECK(zones_of("example.org:dns") == "example.org:dns.");
+    CHECK(zones_of("example.org:") == "wrong");
+    CHECK(zones_of("10.0.0.0/33") == "wrong");
+    CHECK(zones_of(":53") == "wrong");
 }

@@ -33,6 +33,8 @@ TEST_CASE("keys of server blocks") {
         {"2001:db8::/32", "8.b.d.0.1.0.0.2.ip6.arpa."},
         {"10.0.0.1", "10.0.0.1."},
         {"a:b", "a:b."},
+        {"0/25.2.0.192.in-addr.arpa:54", "0/25.2.0.192.in-addr.arpa.", 54},
+        {"a/b", "a/b."},
     };
     for (const Reads& row : rows) {
         INFO(row.row.to_string());
@@ -58,6 +60,9 @@ TEST_CASE("keys that cannot be served say why") {
              {"", "a domain name or a network, and perhaps a port, such as '.:53'"},
              {":53", "a domain name or a network, and perhaps a port, such as '.:53'"},
              {"a..b", "a domain name or a network, and perhaps a port, such as '.:53'"},
+             {"a.example{", "a domain name or a network, and perhaps a port, such as '.:53'"},
+             {"10.0.0.0/", "a domain name or a network, and perhaps a port, such as '.:53'"},
+             {".:-1", "a port from 0 to 65535 behind the colon"},
              {"10.0.0.0/33", "a domain name or a network, and perhaps a port, such as '.:53'"},
              {".:", "a port from 0 to 65535 behind the colon"},
              {".:65536", "a port from 0 to 65535 behind the colon"},
