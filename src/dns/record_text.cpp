@@ -148,7 +148,8 @@ std::size_t escape_size(std::string_view text) noexcept {
     return is_number ? 4 : 2;
 }
 
-/// As ldns takes it: parentheses only let a record go on over lines, which it knows in files alone;
+/// As ldns takes it: parentheses only let a record go on over lines, which it knows in files alone,
+/// and are no blanks to miekg/dns;
 /// a quote begins or ends a string wherever it stands; and with `cut` strings in quotes that are
 /// too long are several, as to miekg/dns. Empty if a quote is not closed.
 std::string for_ldns(std::string_view text, bool cut) {
@@ -168,7 +169,7 @@ std::string for_ldns(std::string_view text, bool cut) {
         if (is_quote && !quoted && !out.empty() && before_quote.find(out.back()) == out.npos) {
             out += ' ';
         }
-        out += is_parenthesis ? std::string_view{" "} : text.substr(0, size);
+        if (!is_parenthesis) out += text.substr(0, size);
         const bool is_end = size == text.size() || behind_quote.find(text[size]) != out.npos;
         if (is_quote && quoted && !is_end) out += ' ';
         if (is_quote) {

@@ -77,6 +77,7 @@ TEST_CASE("strings of a text are cut at 255 octets, and a quote begins or ends o
     CHECK(lengths('"' + escaped + '"') == "255 45 ");
     CHECK(lengths("\"a\"bc\"def\"") == "1 2 3 ");
     CHECK(lengths("\"\" ab") == "0 2 ");
+    CHECK(lengths("( a(b)c \"(\" )") == "3 1 ");
     CHECK(lengths("\"open").empty());
 }
 
