@@ -43,12 +43,13 @@ SETS = {
         "template ANY TXT {\n answer \"{{ .Name }} 60 IN TXT {{ printf `%05d-%x-%T` .Question.Qtype .Type .Class }}-"
         "{{ .Message.Opcode }}{{ .Message.RecursionDesired }}{{ len .Message.Question }}\"\n }",
         "template ANY MX {\n answer \"{{ .Name }} 60 IN TXT {{ .Group.none }}{{ .Group.none.x }}\"\n }", FORWARD],
-    # Nothing of the client's size: another option of the two may be left out in front.
     "template with messages": [
-        "template ANY A {\n answer \"{{ .Name }} 60 IN TXT \\\"{{ .Message }}\\\"\"\n }",
+        "template ANY A {\n answer \"{{ .Name }} 60 IN TXT \\\"{{ with .Message.IsEdns0 }}{{ if ge .UDPSize 1232 }}"
+        "{{ $.Message }}{{ end }}{{ else }}{{ .Message }}{{ end }}\\\"\"\n }",
         "template ANY AAAA {\n answer \"{{ .Name }} 60 IN TXT \\\"{{ .Message.MsgHdr }}{{ print .Message.MsgHdr }}\\\" "
         "\\\"{{ .Question }}{{ .Message.Question }}{{ index .Message.Question 0 }}\\\"\"\n }",
-        "template ANY TXT {\n answer \"{{ .Name }} 60 IN TXT \\\"{{ .Message.Extra }}{{ .Message.IsEdns0 }}\\\"\"\n }",
+        "template ANY TXT {\n answer \"{{ .Name }} 60 IN TXT \\\"{{ if not .Message.Extra }}{{ .Message.Extra }}{{ .Message.IsEdns0 }}"
+        "{{ else if ge .Message.IsEdns0.UDPSize 1232 }}{{ .Message.Extra }}{{ .Message.IsEdns0 }}{{ end }}\\\"\"\n }",
         "template ANY MX {\n answer \"{{ .Name }} 60 IN TXT {{ eq .Message.Extra nil }}{{ eq .Message.Answer nil }}"
         "{{ eq .Message.IsEdns0 nil }}{{ printf `%+v%d%T` .Message.Question .Question .Message.Extra }}\"\n }", FORWARD],
     "hosts": [("hosts", ["10.1.1.1 one.hosts.test uno.hosts.test", "10.1.1.2 two.hosts.test",
