@@ -25,7 +25,7 @@ Keeper::Keeper(std::vector<ZoneSettings> zones, std::shared_ptr<zone::Store> sto
             loop_, std::move(settings), store_, counters_, own_turns_, std::move(interpret));
     }
     for (std::size_t i = 0; i < catalogs_.size(); ++i) restore(i);
-    if (!catalogs_.empty()) publish_places();
+    places_.publish();
     thread_ = std::thread{[this] { run(); }};
 }
 

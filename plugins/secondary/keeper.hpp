@@ -54,7 +54,6 @@ private:
     void apply(const MemberChange& change);
     HeldZone& hold_member(const dns::Name& zone, std::size_t catalog,
                           std::shared_ptr<Legacy> legacy);
-    void publish_places();
     void remember();
     void tell(std::size_t catalog, const Members::Update& update) const;
 

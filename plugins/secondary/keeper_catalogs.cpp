@@ -64,7 +64,7 @@ Status Keeper::interpret(std::size_t catalog, const zone::Zone& zone) {
 void Keeper::apply(std::size_t catalog, const Members::Update& update) {
     const zone::Store::Together together{*store_};
     for (const MemberChange& change : update.changes) apply(change);
-    if (!update.changes.empty()) publish_places();
+    places_.publish();
     remember();
     tell(catalog, update);
 }
@@ -74,6 +74,7 @@ void Keeper::apply(const MemberChange& change) {
     switch (change.what) {
     case MemberChange::What::removed:
         zones_.erase(key);
+        places_.remove(change.zone);
         store_->remove(change.zone);
         return;
     case MemberChange::What::added:
@@ -97,14 +98,8 @@ HeldZone& Keeper::hold_member(const dns::Name& zone, std::size_t catalog,
         .origin = zone, .primaries = catalogs_[catalog].primaries, .legacy = std::move(legacy)};
     std::unique_ptr<HeldZone>& held = zones_[key_of(zone)];
     held = std::make_unique<HeldZone>(loop_, std::move(settings), store_, counters_, member_turns_);
+    places_.put(held->place());
     return *held;
-}
-
-void Keeper::publish_places() {
-    std::vector<PlacePtr> places;
-    places.reserve(zones_.size());
-    for (const auto& [key, zone] : zones_) places.push_back(zone->place());
-    places_.publish(std::move(places));
 }
 
 void Keeper::remember() {

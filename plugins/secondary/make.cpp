@@ -135,25 +135,21 @@ void inherit(ZoneSettings& zone, Setup& setup) {
     zone.catalog_legacy = left<CatalogLegacy>("secondary catalog " + text, setup);
 }
 
-std::vector<secondary::PlacePtr> places_of(const std::vector<ZoneSettings>& zones) {
-    std::vector<secondary::PlacePtr> places;
-    for (const ZoneSettings& zone : zones) places.push_back(secondary::place_of(zone));
-    return places;
-}
-
 }  // namespace
 
 Secondary::Secondary(std::vector<ZoneSettings> zones, std::shared_ptr<zone::Store> store,
                      zone::Authority::Options options, Setup& setup)
-    : authority_{store, std::move(options)}, places_{setup.workers, places_of(zones)} {
+    : authority_{store, std::move(options)}, places_{setup.workers} {
     for (ZoneSettings& zone : zones) {
         inherit(zone, setup);
+        places_.put(place_of(zone));
         if (const zone::ZonePtr there = zone.legacy->zone()) {
             store->put(there);
         } else {
             store->put_empty(zone.origin);
         }
     }
+    places_.publish();
     // Where nothing runs (`nameplane check`) nothing is fetched.
     if (setup.background == nullptr) return;
     const auto counter = [&](std::string_view result) {

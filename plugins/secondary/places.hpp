@@ -1,18 +1,17 @@
 #pragma once
 // Places: the zones of a secondary as a NOTIFY finds them. Zones come and go while workers look, so
-// that the whole table is exchanged at once.
+// that the table is exchanged as a whole.
 
-#include "base/published.hpp"
+#include "base/worker_published.hpp"
+#include "zone/origin_table.hpp"
 #include <nameplane/base/ip.hpp>
-#include <nameplane/base/worker_local.hpp>
 #include <nameplane/dns/name.hpp>
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nameplane::plugins::secondary {
@@ -29,50 +28,37 @@ private:
 };
 
 /// A name in lower case as the key of a table: its wire form.
-std::string key_of(dns::NameView lower);
+inline std::string key_of(dns::NameView lower) {
+    return {reinterpret_cast<const char*>(lower.data()), lower.size()};
+}
 
-struct Place {
-    dns::Name origin;  ///< lower case
+struct Place : zone::OfOrigin {
     std::vector<IpAddress> primaries;
     std::shared_ptr<Bell> bell;
 };
 using PlacePtr = std::shared_ptr<const Place>;
 
-/// The places at one time. Immutable.
-class PlaceSet {
-public:
-    /// An origin stands in `places` once.
-    explicit PlaceSet(std::vector<PlacePtr> places);
-
-    /// The place with the longest origin that `name`, in lower case, is equal to or below; nullptr:
-    /// none.
-    const Place* find(dns::NameView name) const noexcept;
-    std::size_t size() const noexcept { return places_.size(); }
-
-private:
-    std::vector<PlacePtr> places_;
-    std::vector<std::uint32_t> slots_;  ///< 1 + index by hash, 0: empty
-};
+/// The places at one time.
+using PlaceSet = zone::OriginTable<Place>;
 
 class Places {
 public:
-    Places(std::size_t workers, std::vector<PlacePtr> first);
-    Places(const Places&) = delete;
-    Places& operator=(const Places&) = delete;
+    explicit Places(std::size_t workers) : set_{workers, std::make_shared<const PlaceSet>()} {}
 
-    /// One thread at a time; old tables are freed here, never on a worker.
-    void publish(std::vector<PlacePtr> next);
+    // One thread at a time.
+
+    void put(PlacePtr place) { next_.put(std::move(place)); }
+    void remove(dns::NameView lower) { next_.remove(lower); }
+    /// Workers see from now on what was put and removed until now; old tables are freed here, never
+    /// on a worker.
+    void publish() { set_.publish(std::make_shared<const PlaceSet>(next_)); }
+
     /// For the worker `worker`, on its thread; valid until its next call.
-    const PlaceSet& at(std::size_t worker) const noexcept {
-        return readers_.at(worker).reader->refresh();
-    }
+    const PlaceSet& at(std::size_t worker) const noexcept { return set_.at(worker); }
 
 private:
-    struct Local {
-        std::optional<Reader<PlaceSet>> reader;
-    };
-    Published<PlaceSet> set_;
-    mutable WorkerLocal<Local> readers_;
+    PlaceSet next_;
+    WorkerPublished<PlaceSet> set_;
 };
 
 }  // namespace nameplane::plugins::secondary

@@ -12,7 +12,8 @@ Step Secondary::ask(Query& query, Reply& reply) const noexcept {
 }
 
 Step Secondary::hear(Query& query, Reply& reply) const noexcept {
-    const secondary::Place* const place = places_.at(query.worker()).find(query.name());
+    const secondary::Place* const place =
+        places_.at(query.worker()).find(zone::Suffixes{query.name()});
     if (place == nullptr) return Step::next;
     // As CoreDNS: who is no primary of ours gets no answer at all.
     const auto& primaries = place->primaries;

@@ -8,7 +8,7 @@ namespace nameplane::zone {
 Step Authority::ask(const Plugin* plugin, Query& query, Reply& reply) const noexcept {
     if (query.klass() != dns::Class::in) return not_mine(reply);
     const Suffixes name{query.name()};
-    const ZoneSet::Entry* const entry = store_->zones(query.worker()).find(name);
+    const StoredZone* const entry = store_->zones(query.worker()).find(name);
     if (entry == nullptr) return not_mine(reply);
     if (entry->zone == nullptr) {
         reply.fail("the zone is not loaded");
@@ -58,7 +58,7 @@ Step Authority::look_up(const Plugin* plugin, dns::NameView target, const Zone& 
 Step Authority::woken(const Plugin* plugin, Query& query, Reply& reply) const noexcept {
     const Note* const note = query.kept<Note>(plugin);
     const Suffixes name{query.name()};
-    const ZoneSet::Entry* const entry = store_->zones(query.worker()).find(name);
+    const StoredZone* const entry = store_->zones(query.worker()).find(name);
     if (note == nullptr || entry == nullptr || entry->zone == nullptr || reply.failed()) {
         reply.fail();
         return Step::done;

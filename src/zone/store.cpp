@@ -1,25 +1,12 @@
 #include "zone/store.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace nameplane::zone {
 
-ZoneSet::ZoneSet(std::vector<Entry> entries)
-    : entries_{std::move(entries)}, slots_(std::bit_ceil(entries_.size() * 2 + 1)) {
-    const std::size_t mask = slots_.size() - 1;
-    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-        std::size_t slot = Suffixes::hash_of(entries_[i].origin) & mask;
-        while (slots_[slot] != 0) slot = (slot + 1) & mask;
-        slots_[slot] = i + 1;
-    }
-}
-
 Store::Store(std::size_t workers, std::shared_ptr<Directory> directory)
-    : set_{std::make_shared<const ZoneSet>()}, readers_{workers}, directory_{std::move(directory)} {
-    for (std::size_t i = 0; i < workers; ++i) readers_.at(i).reader.emplace(set_);
-}
+    : set_{workers, std::make_shared<const ZoneSet>()}, directory_{std::move(directory)} {}
 
 void Store::put(const ZonePtr& zone) {
     set(zone->origin(), zone, true);
@@ -36,15 +23,12 @@ void Store::remove(dns::NameView origin) {
 void Store::set(dns::NameView origin, const ZonePtr& zone, bool present) {
     const std::lock_guard lock{writing_};
     const dns::Name name = dns::Name{origin}.lower();
-    const std::string key{reinterpret_cast<const char*>(name.view().data()), name.view().size()};
-    const auto found = zones_.find(key);
-    const ZonePtr before = found == zones_.end() ? nullptr : found->second.zone;
+    const StoredZone* const found = zones_.find_exact(name);
+    const ZonePtr before = found == nullptr ? nullptr : found->zone;
     if (present) {
-        zones_.insert_or_assign(key, ZoneSet::Entry{name, zone});
-    } else if (found == zones_.end()) {
+        zones_.put(std::make_shared<const StoredZone>(StoredZone{{name}, zone}));
+    } else if (!zones_.remove(name)) {
         return;
-    } else {
-        zones_.erase(found);
     }
     made_.push_back({name, before, zone});
     if (together_ == 0) publish();
@@ -52,10 +36,7 @@ void Store::set(dns::NameView origin, const ZonePtr& zone, bool present) {
 
 void Store::publish() {
     if (made_.empty()) return;
-    std::vector<ZoneSet::Entry> entries;
-    entries.reserve(zones_.size());
-    for (const auto& [key, entry] : zones_) entries.push_back(entry);
-    set_.publish(std::make_shared<const ZoneSet>(std::move(entries)));
+    set_.publish(std::make_shared<const ZoneSet>(zones_));
     for (const Made& made : made_) {
         if (directory_ == nullptr || made.before == made.now) continue;
         directory_->tell({.origin = made.origin, .before = made.before, .now = made.now});
@@ -80,7 +61,7 @@ void Store::sweep() {
 
 ZonePtr Store::newest(dns::NameView origin) const {
     const std::shared_ptr<const ZoneSet> set = set_.newest();
-    const ZoneSet::Entry* const entry = set->find_exact(origin);
+    const StoredZone* const entry = set->find_exact(dns::Name{origin}.lower());
     return entry == nullptr ? nullptr : entry->zone;
 }
 
@@ -111,10 +92,11 @@ ZonePtr Directory::find(dns::NameView origin) const {
 }
 
 bool Directory::serves(dns::NameView origin) const {
+    const dns::Name lower = dns::Name{origin}.lower();
     const std::lock_guard lock{mutex_};
     return std::ranges::any_of(stores_, [&](const std::weak_ptr<Store>& weak) {
         const std::shared_ptr<Store> store = weak.lock();
-        return store != nullptr && store->newest_set()->find_exact(origin) != nullptr;
+        return store != nullptr && store->newest_set()->find_exact(lower) != nullptr;
     });
 }
 
@@ -125,9 +107,9 @@ std::vector<ZonePtr> Directory::all() const {
         const std::shared_ptr<Store> store = weak.lock();
         if (store == nullptr) continue;
         const std::shared_ptr<const ZoneSet> set = store->newest_set();
-        for (const ZoneSet::Entry& entry : set->entries()) {
+        set->for_each([&](const StoredZone& entry) {
             if (entry.zone != nullptr) zones.push_back(entry.zone);
-        }
+        });
     }
     return zones;
 }

@@ -2,19 +2,16 @@
 // Store: the zones that one plugin serves, each exchanged as a whole while it is asked. Directory:
 // the stores of one server block, for who transfers what they hold and wants to hear of changes.
 
-#include "base/published.hpp"
+#include "base/worker_published.hpp"
+#include "zone/origin_table.hpp"
 #include "zone/zone.hpp"
-#include <nameplane/base/worker_local.hpp>
 #include <nameplane/dns/name.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
-#include <string>
 #include <vector>
 
 namespace nameplane::zone {
@@ -63,27 +60,12 @@ private:
     std::vector<std::weak_ptr<Listener>> listeners_;
 };
 
-/// What a store holds at one time. Immutable.
-class ZoneSet {
-public:
-    struct Entry {
-        dns::Name origin;  ///< lower case
-        ZonePtr zone;      ///< nullptr: not loaded, or expired; questions for it are SERVFAIL
-    };
-    ZoneSet() = default;
-    explicit ZoneSet(std::vector<Entry> entries);
-
-    /// The entry with the longest origin that the name is equal to or below; nullptr: none.
-    const Entry* find(const Suffixes& name) const noexcept;
-    const Entry* find_exact(dns::NameView origin) const noexcept;
-    std::span<const Entry> entries() const noexcept { return entries_; }
-
-private:
-    const Entry* at(const Suffixes& name, std::size_t i) const noexcept;
-
-    std::vector<Entry> entries_;
-    std::vector<std::uint32_t> slots_;  ///< 1 + index by hash, 0: empty
+/// A zone in a store.
+struct StoredZone : OfOrigin {
+    ZonePtr zone;  ///< nullptr: not loaded, or expired; questions for it are SERVFAIL
 };
+/// What a store holds at one time.
+using ZoneSet = OriginTable<StoredZone>;
 
 /// Owned by a plugin through a shared_ptr, so that a directory may look into it.
 class Store {
@@ -103,8 +85,7 @@ public:
     void remove(dns::NameView origin);
     /// Frees what no worker holds any more; now and then.
     void sweep();
-    /// While there is one, changes are not seen; then all of them are, at once. For many zones, for
-    /// each change that is seen costs as much as there are zones.
+    /// While there is one, changes are not seen; then all of them are, at once.
     class Together {
     public:
         explicit Together(Store& store);
@@ -124,18 +105,10 @@ public:
     std::shared_ptr<const ZoneSet> newest_set() const { return set_.newest(); }
 
     /// For the worker `worker`, on its thread: no lock while nothing has changed. Valid until its
-    /// next call; pin() keeps it for longer.
-    const ZoneSet& zones(std::size_t worker) const noexcept {
-        return readers_.at(worker).reader->refresh();
-    }
-    std::shared_ptr<const ZoneSet> pin(std::size_t worker) const noexcept {
-        return readers_.at(worker).reader->pin();
-    }
+    /// next call.
+    const ZoneSet& zones(std::size_t worker) const noexcept { return set_.at(worker); }
 
 private:
-    struct Local {
-        std::optional<Reader<ZoneSet>> reader;
-    };
     struct Made {
         dns::Name origin;
         ZonePtr before;
@@ -144,12 +117,11 @@ private:
     void set(dns::NameView origin, const ZonePtr& zone, bool present);
     void publish();
 
-    std::mutex writing_;                           ///< zones_, made_, together_
-    std::map<std::string, ZoneSet::Entry> zones_;  ///< by wire form
-    std::vector<Made> made_;                       ///< changes that are not seen yet
+    std::mutex writing_;      ///< zones_, made_, together_
+    ZoneSet zones_;           ///< with the changes that are not seen yet
+    std::vector<Made> made_;  ///< these changes
     unsigned together_ = 0;
-    Published<ZoneSet> set_;
-    mutable WorkerLocal<Local> readers_;
+    WorkerPublished<ZoneSet> set_;
     std::shared_ptr<Directory> directory_;
 };
 

@@ -188,8 +188,8 @@ public:
     std::shared_ptr<const zone::ZoneSet> all() const { return store_->newest_set(); }
     /// As a worker does: false if there is no such place.
     bool notify(const std::string& origin) {
-        const Place* const place = places_->at(0).find(name(origin));
-        if (place == nullptr || !(place->origin == name(origin))) return false;
+        const Place* const place = places_->at(0).find_exact(name(origin));
+        if (place == nullptr) return false;
         keeper_->notified(*place);
         return true;
     }
@@ -239,16 +239,15 @@ private:
         auto directory = std::make_shared<zone::Directory>();
         directory->listen(std::shared_ptr<zone::Listener>{told_, this});
         auto store = std::make_shared<zone::Store>(1, directory);
-        std::vector<PlacePtr> first;
+        auto places = std::make_unique<Places>(1);
         for (const ZoneSettings& zone : zones) {
-            first.push_back(place_of(zone));
+            places->put(place_of(zone));
             if (const zone::ZonePtr there = zone.legacy->zone()) {
                 store->put(there);
             } else {
                 store->put_empty(zone.origin);
             }
         }
-        auto places = std::make_unique<Places>(1, std::move(first));
         auto keeper = std::make_unique<Keeper>(
             std::move(zones), store, Counters{transferred_, failed_, up_to_date_, expired_},
             *places);
@@ -437,12 +436,12 @@ TEST_CASE("secondary: a catalog of many members") {
     primary.put("cat.", catalog_text("cat.", 1, listed));
     Lab lab{primary};
     for (const Listed& each : listed) REQUIRE(lab.await_address(each.zone, "192.0.2.1"));
-    CHECK(lab.all()->entries().size() == count + 1);
+    CHECK(lab.all()->size() == count + 1);
     // While some of them are being fetched again, most of them go.
     for (const Listed& each : listed) REQUIRE(lab.notify(each.zone));
     listed.resize(3);
     REQUIRE(lab.update("cat.", catalog_text("cat.", 2, listed)));
-    CHECK(lab.all()->entries().size() == 4);
+    CHECK(lab.all()->size() == 4);
     // The keeper may go while members wait for their turn.
     for (std::size_t i = 0; i < count; ++i) {
         listed.push_back({"n" + std::to_string(i), "n" + std::to_string(i) + ".test."});

@@ -91,11 +91,11 @@ TEST_CASE("changes that belong together are seen at once") {
         store.remove(name_of("example.org"));
         store.put(small("example.net", 2));
         store.put(small("example.net", 3));
-        CHECK(store.zones(0).entries().size() == 1);
+        CHECK(store.zones(0).size() == 1);
         CHECK(store.serial(name_of("example.org")) == 1);
         CHECK(heard->lines.empty());
     }
-    CHECK(store.zones(0).entries().size() == 1);
+    CHECK(store.zones(0).size() == 1);
     CHECK(store.serial(name_of("example.net")) == 3);
     CHECK(heard->lines == std::vector<std::string>{"example.org. 1 > -", "example.net. - > 2",
                                                    "example.net. 2 > 3"});
