@@ -41,14 +41,17 @@ HeldZone::HeldZone(net::Loop& loop, ZoneSettings settings, std::shared_ptr<zone:
 HeldZone::~HeldZone() = default;
 
 void HeldZone::start() {
-    if (zone::ZonePtr zone = settings_.legacy->zone()) {
+    Legacy::Left left = settings_.legacy->left();
+    if (left.zone != nullptr) {
         // It may have been an ordinary zone before; then what is wrong with it is said when it
         // comes anew.
-        if (interpret_ && !interpret_(*zone)) {
+        if (interpret_ && !interpret_(*left.zone)) {
             store_->put_empty(settings_.origin);
         } else {
-            zone_ = std::move(zone);
-            expiry_->start(seconds(zone_->soa().expire));
+            zone_ = std::move(left.zone);
+            const auto rest =
+                std::chrono::ceil<Milliseconds>(left.expires - std::chrono::steady_clock::now());
+            expiry_->start(std::max(rest, Milliseconds{1}));
         }
     }
     check();
@@ -66,6 +69,7 @@ void HeldZone::check_now() {
 void HeldZone::check() {
     due_->stop();
     primary_ = 0;
+    up_to_date_ = false;
     ask(zone_ == nullptr ? Fetch::What::zone : Fetch::What::serial);
 }
 
@@ -87,7 +91,10 @@ void HeldZone::ended(Fetch::Result result) {
     if (result.what == Fetch::What::serial) {
         if (dns::serial_less(zone_->serial(), result.serial)) return ask(Fetch::What::zone);
         counters_.up_to_date->add_shared();
-        return is_current();
+        up_to_date_ = true;
+        // Another one may be ahead of this, such as the one that a NOTIFY came from.
+        if (!ask_next()) is_current();
+        return;
     }
     const SocketAddress primary = settings_.primaries[primary_];
     if (const Status kept = keep(result.zone); !kept) return failed(kept.error().text);
@@ -101,9 +108,8 @@ void HeldZone::failed(const std::string& why) {
     const SocketAddress primary = settings_.primaries[primary_];
     NP_LOG_DEBUG("secondary.tried", "zone", settings_.origin.to_string(), "from", primary, "why",
                  why);
-    if (++primary_ < settings_.primaries.size()) {
-        return ask(zone_ == nullptr ? Fetch::What::zone : Fetch::What::serial);
-    }
+    if (ask_next()) return;
+    if (up_to_date_) return is_current();
     if (!std::exchange(complained_, true)) {
         NP_LOG_WARNING("secondary.failed", "zone", settings_.origin.to_string(), "from", primary,
                        "why", why);
@@ -114,6 +120,13 @@ void HeldZone::failed(const std::string& why) {
     if (std::exchange(again_, false)) check();
 }
 
+/// False: there is no further primary.
+bool HeldZone::ask_next() {
+    if (++primary_ >= settings_.primaries.size()) return false;
+    ask(zone_ == nullptr ? Fetch::What::zone : Fetch::What::serial);
+    return true;
+}
+
 Status HeldZone::keep(const zone::ZonePtr& zone) {
     // What it says and the zone itself are seen at once.
     const zone::Store::Together together{*store_};
@@ -121,7 +134,6 @@ Status HeldZone::keep(const zone::ZonePtr& zone) {
         if (Status read = interpret_(*zone); !read) return read;
     }
     zone_ = zone;
-    settings_.legacy->set(zone);
     store_->put(zone);
     store_->sweep();
     expired_ = false;
@@ -135,7 +147,9 @@ void HeldZone::is_current() {
     if (std::exchange(complained_, false)) {
         NP_LOG_INFO("secondary.well_again", "zone", settings_.origin.to_string());
     }
-    expiry_->start(seconds(zone_->soa().expire));
+    const Milliseconds counts = seconds(zone_->soa().expire);
+    settings_.legacy->set({zone_, std::chrono::steady_clock::now() + counts});
+    expiry_->start(counts);
     plan(zone_->soa().refresh, refresh_jitter_ms);
 }
 
@@ -153,7 +167,7 @@ void HeldZone::expire() {
     counters_.expired->add_shared();
     NP_LOG_ERROR("secondary.expired", "zone", settings_.origin.to_string(), "serial",
                  zone_->serial());
-    settings_.legacy->set(nullptr);
+    settings_.legacy->set({});
     store_->put_empty(settings_.origin);
 }
 

@@ -65,6 +65,7 @@ private:
     void ask(Fetch::What what);
     void ended(Fetch::Result result);
     void failed(const std::string& why);
+    bool ask_next();
     Status keep(const zone::ZonePtr& zone);
     void is_current();
     void plan(std::uint32_t seconds, std::uint32_t jitter_ms);
@@ -86,6 +87,7 @@ private:
     zone::ZonePtr zone_;
     Fetch::Result result_;
     std::size_t primary_ = 0;  // which one is asked
+    bool up_to_date_ = false;  // one of those asked before has nothing newer
     Milliseconds first_pause_{250};
     bool expired_ = false;
     bool again_ = false;       // a NOTIFY came during the check

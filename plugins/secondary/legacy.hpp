@@ -4,6 +4,7 @@
 
 #include "plugins/secondary/members.hpp"
 #include "zone/zone.hpp"
+#include <nameplane/base/clock.hpp>
 
 #include <memory>
 #include <mutex>
@@ -12,21 +13,26 @@
 
 namespace nameplane::plugins::secondary {
 
-/// Of one zone: its content; nullptr: none that counts.
+/// Of one zone: its content, and until when that counts.
 class Legacy {
 public:
-    zone::ZonePtr zone() const {
+    struct Left {
+        zone::ZonePtr zone;  ///< nullptr: none that counts
+        Monotonic expires{};
+    };
+    Left left() const {
         const std::lock_guard lock{mutex_};
-        return zone_;
+        return left_;
     }
-    void set(zone::ZonePtr zone) {
+    zone::ZonePtr zone() const { return left().zone; }
+    void set(Left left) {
         const std::lock_guard lock{mutex_};
-        zone_ = std::move(zone);
+        left_ = std::move(left);
     }
 
 private:
     mutable std::mutex mutex_;
-    zone::ZonePtr zone_;
+    Left left_;
 };
 
 /// Of a catalog: what it listed last and its members, also when the catalog itself has expired.

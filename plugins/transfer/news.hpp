@@ -4,41 +4,39 @@
 #include "zone/store.hpp"
 #include <nameplane/dns/name.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 namespace nameplane::plugins::transfer {
 
 /// Any thread. Of a zone that changed twice only the newest serial is kept.
 class News final : public zone::Listener {
 public:
-    struct Item {
-        dns::Name zone;  ///< lower case
-        std::uint32_t serial = 0;
+    struct Before {
+        bool operator()(const dns::Name& a, const dns::Name& b) const noexcept {
+            return std::ranges::lexicographical_compare(a.view().wire(), b.view().wire());
+        }
     };
+    using Serials = std::map<dns::Name, std::uint32_t, Before>;  ///< by zone, in lower case
 
     void changed(const zone::Change& change) noexcept override {
         if (change.now != nullptr) add(dns::Name{change.origin}.lower(), change.now->serial());
     }
     void add(const dns::Name& zone, std::uint32_t serial) {
         const std::lock_guard lock{mutex_};
-        for (Item& item : items_) {
-            if (item.zone != zone) continue;
-            item.serial = serial;
-            return;
-        }
-        items_.push_back({zone, serial});
+        serials_[zone] = serial;
     }
-    std::vector<Item> take() {
+    Serials take() {
         const std::lock_guard lock{mutex_};
-        return std::exchange(items_, {});
+        return std::exchange(serials_, {});
     }
 
 private:
     std::mutex mutex_;
-    std::vector<Item> items_;
+    Serials serials_;
 };
 
 }  // namespace nameplane::plugins::transfer

@@ -51,15 +51,16 @@ Notifier::Notifier(const std::vector<Rule>& rules, std::shared_ptr<News> news,
     : rules_{rules}, news_{std::move(news)}, counters_{counters} {}
 
 void Notifier::take_news() {
-    for (const News::Item& item : news_->take()) {
-        const Rule* const rule = rule_for(rules_, item.zone);
+    const News::Serials news = news_->take();
+    if (news.empty()) return;
+    const auto is_older = [&](const Telling& telling) { return news.contains(telling.zone); };
+    waiting_.remove_if(is_older);
+    on_the_way_.remove_if(is_older);
+    for (const auto& [zone, serial] : news) {
+        const Rule* const rule = rule_for(rules_, zone);
         if (rule == nullptr) continue;
-        const auto is_older = [&](const Telling& telling) { return telling.zone == item.zone; };
-        waiting_.remove_if(is_older);
-        on_the_way_.remove_if(is_older);
         for (const SocketAddress& to : rule->to) {
-            waiting_.push_back(
-                {.zone = item.zone, .serial = item.serial, .to = to, .source = rule->source});
+            waiting_.push_back({.zone = zone, .serial = serial, .to = to, .source = rule->source});
         }
     }
 }

@@ -147,6 +147,7 @@ public:
         std::vector<std::string> origins{"cat."};
         CatalogFilter filter{};
         std::vector<std::string> by_hand{};
+        const Primary* second = nullptr;  ///< asked behind the first one
     };
     explicit Lab(Primary& primary) : Lab{primary, Catalogs{}} {}
     Lab(Primary& primary, const Catalogs& catalogs) : primary_{primary} { start(catalogs, false); }
@@ -185,6 +186,8 @@ public:
     bool serves(const std::string& origin) const {
         return store_->newest_set()->find_exact(name(origin)) != nullptr;
     }
+    /// Whether the next keeper would take it over.
+    bool leaves(const std::string& origin) const { return legacies_.at(origin)->zone() != nullptr; }
     std::shared_ptr<const zone::ZoneSet> all() const { return store_->newest_set(); }
     /// As a worker does: false if there is no such place.
     bool notify(const std::string& origin) {
@@ -202,6 +205,7 @@ public:
                });
     }
     std::uint64_t failed() const { return failed_->value(); }
+    std::uint64_t up_to_date() const { return up_to_date_->value(); }
     std::uint64_t expired() const { return expired_->value(); }
 
 private:
@@ -218,6 +222,7 @@ private:
             ZoneSettings& zone = zones.emplace_back();
             zone.origin = name(origin);
             zone.primaries = {primary_.address()};
+            if (catalogs.second != nullptr) zone.primaries.push_back(catalogs.second->address());
             auto& legacy = legacies_[origin];
             if (legacy == nullptr) legacy = std::make_shared<Legacy>();
             zone.legacy = legacy;
@@ -422,6 +427,55 @@ TEST_CASE("secondary: a catalog that has expired leaves its members, over a relo
     primary.put("cat.", catalog_text("cat.", 2, {}));
     REQUIRE(lab.notify("cat."));
     REQUIRE(lab.await([&] { return !lab.serves("a.test."); }));
+}
+
+TEST_CASE("secondary: a zone comes from the primary that has a newer one") {
+    Primary first;
+    Primary second;
+    first.put_member("a.test.", 5, "192.0.2.5");
+    Lab lab{first, {.origins = {}, .by_hand = {"a.test."}, .second = &second}};
+    REQUIRE(lab.await_address("a.test.", "192.0.2.5"));
+    second.put_member("a.test.", 6, "192.0.2.6");
+    REQUIRE(lab.notify("a.test."));
+    REQUIRE(lab.await_address("a.test.", "192.0.2.6"));
+    // What the first one has is older now, and nothing to the second one's change.
+    second.put_member("a.test.", 7, "192.0.2.7");
+    REQUIRE(lab.notify("a.test."));
+    REQUIRE(lab.await_address("a.test.", "192.0.2.7"));
+    CHECK(lab.failed() == 0);
+    // One that has nothing newer is enough, whatever the others say.
+    second.stop();
+    const std::uint64_t before = lab.up_to_date();
+    REQUIRE(lab.notify("a.test."));
+    REQUIRE(lab.await([&] { return lab.failed() == 1; }));
+    CHECK(lab.up_to_date() == before + 1);
+    CHECK(lab.address_of("a.test.") == "192.0.2.7");
+}
+
+TEST_CASE("secondary: a zone that has come back after it expired is kept over a reload") {
+    Primary primary;
+    const Primary::Text text{1, {"www.a.test. 60 IN A 192.0.2.1"}, 1};
+    primary.put("a.test.", text);
+    Lab lab{primary, {.origins = {}, .by_hand = {"a.test."}}};
+    REQUIRE(lab.await_address("a.test.", "192.0.2.1"));
+    primary.stop();
+    REQUIRE(lab.await([&] { return lab.expired() > 0 && !lab.leaves("a.test."); }));
+    primary.put("a.test.", text);
+    // It may expire again before we look.
+    REQUIRE(lab.await([&] { return lab.notify("a.test.") && lab.leaves("a.test."); }));
+}
+
+TEST_CASE("secondary: no reload puts off the time at which a zone expires") {
+    Primary primary;
+    primary.put("a.test.", {1, {"www.a.test. 60 IN A 192.0.2.1"}, 1});
+    const Lab::Catalogs one{.origins = {}, .by_hand = {"a.test."}};
+    Lab lab{primary, one};
+    REQUIRE(lab.await_address("a.test.", "192.0.2.1"));
+    primary.stop();
+    REQUIRE(lab.await([&] {
+        lab.reload(one);
+        return lab.expired() > 0;
+    }));
 }
 
 TEST_CASE("secondary: a catalog of many members") {
