@@ -168,12 +168,6 @@ private:
 
 }  // namespace
 
-const CatalogMember* Catalog::find(dns::NameView zone) const noexcept {
-    const auto found = std::ranges::find_if(
-        members, [&](const CatalogMember& member) { return member.zone.view().equals(zone); });
-    return found == members.end() ? nullptr : &*found;
-}
-
 Result<Catalog> read_catalog(const zone::Zone& zone) {
     return CatalogReader{zone}.read();
 }

@@ -24,9 +24,6 @@ struct CatalogMember {
 
 struct Catalog {
     std::vector<CatalogMember> members;  ///< sorted by id, each id and each zone once
-
-    /// The member that is this zone, whatever its case; nullptr: none.
-    const CatalogMember* find(dns::NameView zone) const noexcept;
 };
 
 /// The most zones that one catalog may have.

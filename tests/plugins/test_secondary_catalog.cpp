@@ -190,16 +190,6 @@ TEST_CASE("catalog: it has no more members than one can keep") {
     CHECK(more.error().text == "more than 100000 members");
 }
 
-TEST_CASE("catalog: a member is found by its zone") {
-    const auto catalog =
-        read(head + version + "a.zones 60 PTR example.org.\nb.zones 60 PTR example.net.\n");
-    REQUIRE(catalog);
-    const CatalogMember* const found = catalog->find(*dns::Name::parse("EXAMPLE.net."));
-    REQUIRE(found != nullptr);
-    CHECK(found->id == "b");
-    CHECK(catalog->find(*dns::Name::parse("a.example.net.")) == nullptr);
-}
-
 TEST_CASE("catalog: a filter takes zones and what is below them") {
     const auto accepts = [](std::vector<std::string> zones, const std::string& member) {
         CatalogFilter filter;
