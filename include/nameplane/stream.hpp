@@ -24,6 +24,9 @@ public:
     /// message. `arena` is that of `reply`; it is emptied when the message is written, unlike the
     /// query's.
     virtual Went next(Reply& reply, Arena& arena) noexcept = 0;
+    /// Said before next(): what the first message does not hold is not asked for, so that this one
+    /// is to be as large as it takes.
+    virtual void want_one_message() noexcept {}
 };
 
 }  // namespace nameplane

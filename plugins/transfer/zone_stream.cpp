@@ -59,20 +59,25 @@ void ZoneStream::hold(const dns::Record& record, dns::RawData data) {
     holds_ = true;
 }
 
+void ZoneStream::want_one_message() noexcept {
+    wanted_ = octets_max;
+}
+
 AnswerStream::Went ZoneStream::next(Reply& reply, Arena& arena) noexcept {
     octets_ = 0;
     if (!std::exchange(begun_, true)) take(records_->soa(), reply);
     if (std::exchange(holds_, false)) take(held_, reply);
-    while (octets_ < octets_wanted) {
+    while (octets_ < wanted_) {
         dns::Record record;
         const ZoneRecords::Step step = records_->next(arena, record);
         if (step == ZoneRecords::Step::full) return octets_ == 0 ? Went::broken : Went::more;
         if (step == ZoneRecords::Step::end) {
-            take(records_->soa(), reply);
+            if (!take(records_->soa(), reply)) return Went::more;
             ended_ = !reply.failed();
             return Went::last;
         }
         if (take(record, reply)) continue;
+        if (wanted_ != octets_wanted) return Went::more;
         const auto* const data = std::get_if<dns::RawData>(&record.data);
         if (data == nullptr) return Went::broken;
         hold(record, *data);

@@ -31,6 +31,7 @@ public:
     ~ZoneStream() override;
 
     Went next(Reply& reply, Arena& arena) noexcept override;
+    void want_one_message() noexcept override;
 
 private:
     bool take(const dns::Record& record, Reply& reply) noexcept;
@@ -40,6 +41,7 @@ private:
     std::size_t worker_;
     metrics::Counter& whole_;
     metrics::Counter& broken_off_;
+    std::size_t wanted_ = octets_wanted;
     std::size_t octets_ = 0;  // of the message that is being made, before compression
     bool begun_ = false;
     bool ended_ = false;

@@ -128,16 +128,16 @@ Handler::Flowed Handler::go_on(Flow& flow, std::span<std::uint8_t> out) noexcept
 
 std::size_t Handler::only_message(Flow& flow, std::span<std::uint8_t> out) noexcept {
     auto& context = static_cast<Context&>(flow);
+    context.query->stream()->want_one_message();
     std::optional<Reply> reply;
+    const AnswerStream::Went went = begin_message(context, reply);
     std::size_t octets = 0;
-    switch (begin_message(context, reply)) {
-    case AnswerStream::Went::last: octets = end_message(context, *reply, out); break;
-    case AnswerStream::Went::more:
-        // Nothing of it is signed yet, so that the refusal can be.
+    if (went == AnswerStream::Went::last) {
+        octets = end_message(context, *reply, out);
+    } else if (went == AnswerStream::Went::more || reply->failed()) {
+        // Too large. Nothing of it is signed yet, so that the refusal can be.
         context.reply->rcode = dns::Rcode::refused;
         octets = end_message(context, *context.reply, out);
-        break;
-    case AnswerStream::Went::broken: break;
     }
     end_flow(context);
     return octets;

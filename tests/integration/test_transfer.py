@@ -312,6 +312,14 @@ class Encrypted(TransferTest):
                 out = self.kdig(agent, "https", *key, "cluster.local", kind)
                 self.assertNotIn("verification failed", out)
                 self.assertEqual([line for line in records_of(out) if " TSIG " not in line], lines)
+        # What is several messages over TCP may be one that is larger.
+        middle = self.serve_all(many_services(200))
+        lines = records_of(dig(middle, "cluster.local", "AXFR"))
+        for key in ((), ("-y", KEY)):
+            out = self.kdig(middle, "https", *key, "cluster.local", "AXFR")
+            self.assertNotIn("verification failed", out)
+            self.assertEqual([line for line in records_of(out) if " TSIG " not in line], lines)
+        self.assertGreater(int(re.search(r"Received (\d+) B", out).group(1)), 16 << 10)
         counted = 'coredns_dns_https_responses_total{server="https://127.0.0.1:0",status="%s"} %d'
         agent.await_page("metrics", counted % (200, 4), counted % (500, 0))
         large = self.serve_all(many_services(2000))

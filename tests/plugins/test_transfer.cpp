@@ -15,6 +15,7 @@
 
 #include <array>
 #include <string>
+#include <tuple>
 #include <vector>
 
 using namespace nameplane;
@@ -140,6 +141,30 @@ TEST_CASE("transfer: a full arena ends the message, not the transfer") {
     CHECK(streamed.whole);
     check_owners(streamed, 500);
     CHECK_FALSE(stream({9000}, 8000).whole);
+}
+
+TEST_CASE("transfer: where there is one message only it is as large as messages can be") {
+    // Octets of each record, their number, whether one message holds them.
+    const std::tuple<std::size_t, std::size_t, bool> zones[] = {
+        {100, 5, true}, {100, 450, true}, {100, 600, false}, {64'000, 1, true}, {64'000, 2, false}};
+    for (const auto& [size, count, fits] : zones) {
+        metrics::Registry metrics{1};
+        metrics::Counter& whole = metrics.counter("whole", "");
+        metrics::Counter& broken = metrics.counter("broken", "");
+        Arena arena{512 << 10};
+        Reply reply{arena};
+        {
+            ZoneStream zone{std::make_unique<FakeZone>(std::vector<std::size_t>(count, size)), 0,
+                            whole, broken};
+            zone.want_one_message();
+            CHECK(zone.next(reply, arena) == (fits ? Went::last : Went::more));
+        }
+        CHECK_FALSE(reply.failed());
+        CHECK(whole.value() == (fits ? 1 : 0));
+        if (!fits) continue;
+        CHECK(reply.answers().records().size() == count + 2);
+        CHECK(reply.answers().records().back().type == dns::Type::soa);
+    }
 }
 
 TEST_CASE("transfer: one that nobody takes is counted as broken off") {
