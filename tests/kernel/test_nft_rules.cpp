@@ -194,6 +194,8 @@ TEST_CASE("what somebody did to a few elements of a large table is found, whiche
              // One too many is seen by the count; nobody asks for it, so all are written.
              Case{"add " + map + "600 : 10.9.9.9 . 8080 }", anew},
              Case{"delete " + map + "1 }; add " + map + "600 : 10.9.9.9 . 8080 }", anew},
+             // Nor is this one counted.
+             Case{"add element ip nameplane service-endpoints { * : 10.9.9.9 . 8080 }", anew},
          }) {
         CAPTURE(theirs);
         if (!theirs.empty()) netns.sh("nft '" + theirs + "'");
@@ -333,6 +335,12 @@ TEST_CASE("what somebody else did to our table is noticed and put right, theirs 
                  "add element " + ip_word + " nameplane cluster-ips { " + address + " }",
                  "add element " + ip_word + " nameplane service-ips { " + address +
                      " . tcp . 80 : drop }",
+                 "add element " + ip_word + " nameplane service-ips { * : drop }",
+                 "add element " + ip_word + " nameplane cluster-ips { * }",
+                 "add table " + ip_word + " nameplane { flags dormant; }",
+                 "delete table " + ip_word + " nameplane; add table " + ip_word +
+                     " nameplane; add set " + ip_word + " nameplane cluster-ips { type " +
+                     (family == Family::ipv4 ? "ipv4_addr" : "ipv6_addr") + "; size 1; }",
                  "add chain " + ip_word + " nameplane theirs",
                  "add set " + ip_word + " nameplane theirs { type inet_service; }",
                  "add chain " + ip_word +

@@ -130,6 +130,16 @@ private:
     std::vector<Element> different_;
 };
 
+/// Whether somebody put in an element that stands for all other keys; it is not counted. A kernel
+/// that has none calls the question invalid.
+bool has_catch_all(Netlink& netlink, Family family, MapId map) {
+    bool has = false;
+    const Element any{.map = map};
+    auto message = ask_for_elements(family, map, {&any, 1});
+    (void)netlink.ask(message, [&](const nlmsghdr*) { has = true; });
+    return has;
+}
+
 /// What the kernel says that a map has.
 std::optional<std::size_t> count_of(const KernelTable& table, const MapInfo& map) {
     const auto found = table.counts.find(std::string{map.name});
@@ -175,6 +185,7 @@ Result<bool> compare_by_asking(Netlink& netlink, Update& update, const Plan& pla
         if (listed[index_of(map.id)] || map.dynamic) continue;
         // Whatever is there beside what was found is not wanted.
         if (count_of(table, map) != questions.found(map.id)) return false;
+        if (has_catch_all(netlink, plan.settings.family, map.id)) return false;
     }
     auto rest = list_some(netlink, update, plan, content, table, listed, listed_count);
     if (!rest) return std::move(rest).error();

@@ -98,7 +98,12 @@ void put_key(std::vector<std::uint8_t>& list, std::span<const std::uint8_t> key,
              std::span<const std::uint8_t> key_end) {
     AttributeWriter writer{list};
     const std::size_t nest = writer.nest(NFTA_LIST_ELEM);
-    put_data(writer, NFTA_SET_ELEM_KEY, key);
+    if (key.empty()) {
+        const std::uint32_t flags = htonl(NFT_SET_ELEM_CATCHALL);
+        writer.put(NFTA_SET_ELEM_FLAGS, &flags, sizeof flags);
+    } else {
+        put_data(writer, NFTA_SET_ELEM_KEY, key);
+    }
     if (!key_end.empty()) put_data(writer, NFTA_SET_ELEM_KEY_END, key_end);
     writer.end(nest);
 }
@@ -188,6 +193,13 @@ std::string_view comment_of(std::span<const std::uint8_t> data) {
     return {};
 }
 
+bool catches_all(std::span<const std::uint8_t> octets) {
+    std::uint32_t flags = 0;
+    if (octets.size() != sizeof flags) return false;
+    std::memcpy(&flags, octets.data(), sizeof flags);
+    return (ntohl(flags) & NFT_SET_ELEM_CATCHALL) != 0;
+}
+
 KernelElement read_element(std::span<const std::uint8_t> octets) {
     KernelElement element;
     for_each_attribute(octets, [&](int type, auto data) {
@@ -199,6 +211,7 @@ KernelElement read_element(std::span<const std::uint8_t> octets) {
             read_verdict(data, element);
             break;
         case NFTA_SET_ELEM_USERDATA: element.comment = comment_of(data); break;
+        case NFTA_SET_ELEM_FLAGS: element.catch_all = catches_all(data); break;
         default: break;
         }
     });
@@ -318,7 +331,7 @@ void read_elements(std::span<const std::uint8_t> attributes,
         if (type != NFTA_SET_ELEM_LIST_ELEMENTS) return;
         for_each_attribute(list, [&](int, auto octets) {
             const KernelElement element = read_element(octets);
-            if (!element.key.empty()) visit(element);
+            if (!element.key.empty() || element.catch_all) visit(element);
         });
     });
 }

@@ -22,7 +22,7 @@ public:
     ElementMessages(Family family, bool adding, std::string_view table = table_name)
         : family_{family}, adding_{adding}, table_{table} {}
 
-    /// To delete, only the key counts.
+    /// To delete, only the key counts; without one it is the element that catches all.
     void put(const Element& element);
     void put(MapId map, std::span<const std::uint8_t> key, std::span<const std::uint8_t> key_end);
     /// Deletes all elements of a map, after those that were put before.
@@ -45,7 +45,8 @@ private:
     std::vector<Octets8> done_;
 };
 
-/// A message that asks for elements of one map by their keys, in this order; at most
+/// A message that asks for elements of one map by their keys (an empty one is that of the element
+/// that catches all), in this order; at most
 /// asked_at_once_max. The kernel answers with one message each, until one is not there.
 std::vector<std::uint8_t> ask_for_elements(Family family, MapId map,
                                            std::span<const Element> elements);
@@ -60,6 +61,7 @@ struct KernelElement {
     std::string_view chain;
     std::string_view comment;
     bool has_verdict = false;
+    bool catch_all = false;  ///< `*`: stands for all keys that the map does not have; has none
 };
 
 /// The elements among the attributes of a list. What cannot be understood is left out.

@@ -503,6 +503,7 @@ std::size_t endpoint_size(Family family) {
 void add_table(Batch& batch, Family family) {
     const TablePtr table{nftnl_table_alloc()};
     nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, batch.table().c_str());
+    nftnl_table_set_u32(table.get(), NFTNL_TABLE_FLAGS, 0);
     nftnl_udata_buf* buffer = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
     nftnl_udata_put_strz(buffer, NFTNL_UDATA_TABLE_COMMENT, "Service rules of Nameplane");
     nftnl_table_set_data(table.get(), NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(buffer),
@@ -510,6 +511,13 @@ void add_table(Batch& batch, Family family) {
     nftnl_udata_buf_free(buffer);
     batch.add(family, NFT_MSG_NEWTABLE, NLM_F_CREATE,
               [&](nlmsghdr* header) { nftnl_table_nlmsg_build_payload(header, table.get()); });
+}
+
+bool is_dormant(const nlmsghdr* message) {
+    const TablePtr table{nftnl_table_alloc()};
+    if (nftnl_table_nlmsg_parse(message, table.get()) < 0) return false;
+    return nftnl_table_is_set(table.get(), NFTNL_TABLE_FLAGS) &&
+           (nftnl_table_get_u32(table.get(), NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT) != 0;
 }
 
 void delete_table(Batch& batch, Family family) {
@@ -647,7 +655,8 @@ KernelSet read_set(const nlmsghdr* message) {
                    .flags = number(NFTNL_SET_FLAGS),
                    .key_size = number(NFTNL_SET_KEY_LEN),
                    .key_type = with_shown_slot(number(NFTNL_SET_KEY_TYPE)),
-                   .data_type = number(NFTNL_SET_DATA_TYPE)};
+                   .data_type = number(NFTNL_SET_DATA_TYPE),
+                   .size_max = number(NFTNL_SET_DESC_SIZE)};
     if (read.data_type != NFT_DATA_VERDICT) read.data_size = number(NFTNL_SET_DATA_LEN);
     return read;
 }
@@ -673,7 +682,8 @@ KernelSet expected_set(const MapInfo& map, Family family) {
             .key_size = static_cast<std::uint32_t>(key_size(map, family)),
             .key_type = key_type(map.key, family),
             .data_type = data.number,
-            .data_size = data.size};
+            .data_size = data.size,
+            .size_max = map.dynamic ? affinity_clients_max : 0};
 }
 
 }  // namespace nameplane::rules::nftables

@@ -12,9 +12,12 @@
 
 namespace nameplane::rules::nftables {
 
+/// Of a table that is there, it only ends that it is dormant.
 void add_table(Batch& batch, Family family);
 void delete_table(Batch& batch, Family family);
 void add_map(Batch& batch, Family family, const MapInfo& map);
+/// Whether the table in a message is dormant: `flags dormant` takes its chains out of packets' way.
+bool is_dormant(const nlmsghdr* message);
 /// An empty chain; its rules come when all chains are there.
 void add_chain(Batch& batch, Family family, const Chain& chain);
 void add_rules(Batch& batch, Family family, const Chain& chain);
@@ -48,6 +51,7 @@ struct KernelSet {
     std::uint32_t key_type = 0;
     std::uint32_t data_type = 0;
     std::uint32_t data_size = 0;
+    std::uint32_t size_max = 0;  ///< elements; 0: no limit
     friend bool operator==(const KernelSet&, const KernelSet&) = default;
 };
 KernelSet read_set(const nlmsghdr* message);

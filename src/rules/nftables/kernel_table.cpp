@@ -19,9 +19,8 @@ std::function<void(nlmsghdr*)> of_our_table(std::uint16_t type) {
 
 Result<KernelTable> KernelTable::read(Netlink& netlink, Family family) {
     KernelTable table;
-    const auto nothing = [](const nlmsghdr*) {};
-    auto found =
-        netlink.ask(family, NFT_MSG_GETTABLE, false, of_our_table(NFTA_TABLE_NAME), nothing);
+    auto found = netlink.ask(family, NFT_MSG_GETTABLE, false, of_our_table(NFTA_TABLE_NAME),
+                             [&](const nlmsghdr* message) { table.dormant = is_dormant(message); });
     if (!found && found.error().code == Errc::not_found) return table;
     if (!found) return std::move(found).error();
     table.exists = true;

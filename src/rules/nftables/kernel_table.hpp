@@ -17,6 +17,7 @@ namespace nameplane::rules::nftables {
 
 struct KernelTable {
     bool exists = false;
+    bool dormant = false;  ///< its chains see no packet
     std::map<std::string, KernelSet> sets;
     std::map<std::string, KernelChain> chains;
     /// Elements of each set, where the kernel tells (Linux 6.15).

@@ -345,6 +345,7 @@ Result<Update> update_whole(Netlink& netlink, const Plan& plan, Content& content
     for_each_element(plan, content, [&](const Element& element) { usage.count(element, 1); });
     const std::vector<Chain> chains = chains_for(plan, usage);
     if (can_stay(table, chains, family)) {
+        if (table.dormant) add_table(update.frame(), family);
         change_sets(update, table, family);
         change_chains(update, chains, table, family);
         auto compared = compare_by_asking(netlink, update, plan, content, table);
