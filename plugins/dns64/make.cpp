@@ -47,6 +47,8 @@ private:
         const std::string& name = line.words[0];
         if (name == "prefix") {
             set_prefix(line.words.size() == 2 ? line.words[1] : std::string{}, line.where);
+        } else if (line.words.size() > 1) {
+            wrong(line.where, name + ": '" + line.words[1] + "', expected nothing behind it");
         } else if (name == "translate_all") {
             settings_.translate_all = true;
         } else if (name == "allow_ipv4") {

@@ -155,7 +155,10 @@ private:
             all.insert(all.begin(), before.begin(), before.end());
         };
         if (auto* const words = std::get_if<std::vector<std::string>>(&value)) {
-            append(*words, options_.words(option.name));
+            // So many and no more are no list, but parts of one value.
+            const Words* const type = std::get_if<Words>(&option.type);
+            const bool is_list = type != nullptr && type->to == Words{}.to;
+            if (is_list) append(*words, options_.words(option.name));
         } else if (auto* const zones = std::get_if<std::vector<dns::Name>>(&value)) {
             append(*zones, options_.zones(option.name));
         } else if (auto* const cidrs = std::get_if<std::vector<Cidr>>(&value)) {

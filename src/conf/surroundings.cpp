@@ -27,6 +27,15 @@ Result<std::string> read(const std::string& path) {
     return text;
 }
 
+// As Go has it a wildcard stands for a leading dot, too. But a hidden folder is none of the files
+// that are meant: "." and "..", and "..data" where a ConfigMap is mounted.
+bool is_left_out(const std::filesystem::path& pattern, const std::filesystem::path& path) {
+    std::error_code ignored;
+    return pattern.filename().string().find_first_of("*?") != std::string::npos &&
+           path.filename().string().starts_with('.') &&
+           std::filesystem::is_directory(path, ignored);
+}
+
 std::vector<std::string> matches(const std::string& pattern) {
     glob_t found{};
     std::vector<std::string> paths;
@@ -34,15 +43,7 @@ std::vector<std::string> matches(const std::string& pattern) {
         paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     }
     ::globfree(&found);
-    // As Go has it a wildcard stands for a leading dot, too. Hidden folders are none of files: "."
-    // and "..", and "..data" where a ConfigMap is mounted.
-    const bool is_pattern = pattern.find_first_of("*?") != pattern.npos;
-    std::erase_if(paths, [&](const std::string& path) {
-        const std::filesystem::path whole{path};
-        std::error_code ignored;
-        return is_pattern && whole.filename().string().starts_with('.') &&
-               std::filesystem::is_directory(whole, ignored);
-    });
+    std::erase_if(paths, [&](const std::string& path) { return is_left_out(pattern, path); });
     return paths;
 }
 

@@ -100,6 +100,16 @@ TEST_CASE("zones come, change and go with their files") {
         [&] { return address("www.broken.org") == "NOERROR www.broken.org. 60 IN A 192.0.2.5"; }));
 }
 
+TEST_CASE("several auto have each their folder") {
+    const TemporaryFolder folder;
+    folder.write("one/db.one.example", small_zone(1, "192.0.2.1"));
+    folder.write("two/db.two.example", small_zone(1, "192.0.2.2"));
+    Stage stage{"auto {\ndirectory " + folder.at("one") + "\n}\nauto {\ndirectory " +
+                folder.at("two") + "\n}"};
+    CHECK(stage.ask("www.one.example", "A").answers() == "www.one.example. 60 IN A 192.0.2.1");
+    CHECK(stage.ask("www.two.example", "A").answers() == "www.two.example. 60 IN A 192.0.2.2");
+}
+
 TEST_CASE("the pattern and its template") {
     const TemporaryFolder folder;
     folder.write("example.org.zone", small_zone(1, "192.0.2.1"));

@@ -70,13 +70,14 @@ TEST_CASE("dns64: what is wrong is said") {
     const std::string expected = ", expected an IPv6 network of 32 to 96 bits, a multiple of 8, "
                                  "such as '64:ff9b::/96'";
     CHECK(mistakes_in("dns64 foobar {\n prefix 64:ff9b::/52\n prefix 64:ff9b::/104\n"
-                      " prefix 8.8.8.8/24\n prefix\n foobar\n}\ndns64 a b") ==
+                      " prefix 8.8.8.8/24\n prefix\n foobar\n translate_all x\n}\ndns64 a b") ==
           "Corefile:1: dns64: 'foobar'" + expected + "\nCorefile:2: dns64: '64:ff9b::/52'" +
               expected + "\nCorefile:3: dns64: '64:ff9b::/104'" + expected +
               "\nCorefile:4: dns64: '8.8.8.8/24'" + expected + "\nCorefile:5: dns64: ''" +
               expected +
               "\nCorefile:6: dns64: 'foobar', expected 'prefix', 'translate_all' or 'allow_ipv4'"
-              "\nCorefile:8: dns64: 'b', expected nothing more behind it");
+              "\nCorefile:7: dns64: translate_all: 'x', expected nothing behind it"
+              "\nCorefile:9: dns64: 'b', expected nothing more behind it");
 }
 
 TEST_CASE("metadata lets plugins ask each other, for names in its zones") {

@@ -3,7 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 using namespace nameplane;
@@ -145,6 +147,29 @@ TEST_CASE("Corefile: snippets and imports") {
     const CorefileReading two = read_corefile("import d/y.server", "C", surroundings());
     REQUIRE(two.imported.size() == 2);
     CHECK(two.imported[1].second == files.at("errors2"));
+}
+
+TEST_CASE("Corefile: patterns match hidden files, but not hidden folders, which volumes have") {
+    std::string folder = "/tmp/nameplane-XXXXXX";
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    std::filesystem::create_directories(folder + "/..data");
+    for (const char* const name : {"/..data/x", "/a.server", "/.b.server", "/x"}) {
+        std::ofstream{folder + name} << "x\n";
+    }
+    const auto found = [&](const std::string& pattern) {
+        std::string all;
+        for (const std::string& path : real_surroundings().glob(folder + pattern)) {
+            all += path.substr(folder.size()) + ' ';
+        }
+        return all;
+    };
+    CHECK(found("/*.server") == "/.b.server /a.server ");
+    CHECK(found("/*") == "/.b.server /a.server /x ");
+    CHECK(found("/?.server") == "/a.server ");
+    CHECK(found("/..data") == "/..data ");
+    CHECK(found("/*/x").empty());
+    CHECK(found("/..data/../*r") == "/..data/../.b.server /..data/../a.server ");
+    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("Corefile: what is wrong is said, all of it") {

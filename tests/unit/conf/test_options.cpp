@@ -15,10 +15,12 @@ constexpr std::array options_of_table{
     Option{"noendpoints", Flag{}, "no endpoints"}, Option{"labels", Words{}, "labels"}};
 constexpr OptionTable table{"kubernetes", options_of_table};
 
-constexpr std::array forward_options{
-    Option{"ttl", Seconds{.from = 1, .to = 9, .unset = 5}, "TTL"}, Option{"from", Text{""}, "zone"},
-    Option{"to", Words{.from = 1}, "upstreams"}, Option{"except", Zones{}, "zones"},
-    Option{"success", Statements{}, "numbers"}};
+constexpr std::array forward_options{Option{"ttl", Seconds{.from = 1, .to = 9, .unset = 5}, "TTL"},
+                                     Option{"from", Text{""}, "zone"},
+                                     Option{"to", Words{.from = 1}, "upstreams"},
+                                     Option{"tls", Words{.to = 3}, "files"},
+                                     Option{"except", Zones{}, "zones"},
+                                     Option{"success", Statements{}, "numbers"}};
 constexpr OptionTable forward{
     "forward", forward_options, {.positional = {"ttl?", "from", "to..."}}};
 
@@ -171,12 +173,14 @@ TEST_CASE("of lines that stand twice the last one counts, and lists grow") {
         read_options({"forward",
                       {".", "a"},
                       {line("ttl", {"1"}), line("ttl", {"2"}), line("except", {"a", "b"}),
-                       line("except", {"c"}), line("success", {"1", "2"}), line("success", {"3"})},
+                       line("except", {"c"}), line("success", {"1", "2"}), line("success", {"3"}),
+                       line("tls", {"a", "b", "c"}), line("tls", {"d"})},
                       {"Corefile", 1},
                       true},
                      {"forward", forward_options, {.positional = {"from", "to..."}}}, problems);
     CHECK(problems.empty());
     CHECK(options.seconds("ttl") == 2);
+    CHECK(options.words("tls") == std::vector<std::string>{"d"});
     CHECK(options.zones("except").size() == 3);
     CHECK(options.zones("except").back() == *dns::Name::parse("c"));
     CHECK(options.statements("success") ==
