@@ -103,9 +103,11 @@ std::vector<Token> lex(std::string_view text) {
 }
 
 std::string quote(std::string_view word) {
-    bool plain = !word.empty();
+    // A quote inside of a word is one of its characters. There it may stand behind a backslash, as
+    // between quotes it may not.
+    bool plain = !word.empty() && word.front() != '"';
     for (std::string_view left = word; plain && !left.empty(); left.remove_prefix(1)) {
-        plain = space_at(left) == 0 && left.front() != '#' && left.front() != '"';
+        plain = space_at(left) == 0 && left.front() != '#';
     }
     if (plain && word != "{" && word != "}") return std::string{word};
     std::string text = "\"";

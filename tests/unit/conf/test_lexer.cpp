@@ -58,8 +58,8 @@ TEST_CASE("words end at white space, quotes and nothing else") {
 }
 
 TEST_CASE("what quote() writes is read back as the same word") {
-    for (const std::string word :
-         {"a", "", "a b", "#a", "a#b", "\"", "a\"b", "a\nb", "{", "}", "{}", "a\\nb", "\u00a0"}) {
+    for (const std::string word : {"a", "", "a b", "#a", "a#b", "\"", "a\"b", "a\nb", "{", "}",
+                                   "{}", "a\\nb", "\u00a0", "a\\\"b\\\".", "\\\"", "a\\"}) {
         INFO(word);
         const std::vector<Token> tokens = lex("x " + quote(word) + " y");
         REQUIRE(tokens.size() == 3);
