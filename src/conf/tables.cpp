@@ -59,7 +59,8 @@ constexpr std::array node_options{
         "oom_score_adj", Integer{-1000, 1000, 0},
         "how early the kernel ends us when memory is short; left as it is where nothing is said"}};
 
-constexpr std::array rules_options{
+// A constant to GCC; clang makes no constant with a std::string of libstdc++ 12 in it.
+const std::array rules_options{
     Option{"mode", OneOf{{"off", "iptables", "nftables", "auto"}, "off"},
            "who writes Service rules into the kernel"},
     Option{"dispatch", OneOf{{"linear", "tree"}, "linear"},
