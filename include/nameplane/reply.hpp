@@ -87,12 +87,14 @@ public:
                            .ttl = ttl,
                            .data = address});
     }
-    /// Empty, SERVFAIL.
-    void fail() noexcept {
+    /// Empty, SERVFAIL or what is said. It is the server's failure, no answer of a plugin's, and so
+    /// those on the way out leave it alone.
+    void fail(dns::Rcode as = dns::Rcode::serv_fail) noexcept {
         answers_.clear();
         authorities_.clear();
         additionals_.clear();
-        rcode = dns::Rcode::serv_fail;
+        authoritative = recursion_available = truncated = false;
+        rcode = as;
         failed_ = true;
     }
     /// The same, and why: `reason` lives until the answer is sent.
@@ -100,6 +102,8 @@ public:
         fail();
         error = reason;
     }
+    /// A plugin answers with this failure: failed() is false from here on.
+    void own_failure() noexcept { failed_ = false; }
     /// Whether fail() was called, by a plugin or for want of memory.
     bool failed() const noexcept { return failed_; }
 

@@ -88,8 +88,9 @@ bool Autopath::ask_next(Note& note, Query& query, Reply& reply) const noexcept {
 Step Autopath::tell(Query& query, Reply& reply) const noexcept {
     Note* const note = query.kept<Note>(this);
     if (note == nullptr || note->path.count == 0) return Step::done;
-    const bool nothing_there = !reply.failed() && (reply.rcode == dns::Rcode::nx_domain ||
-                                                   reply.rcode == dns::Rcode::refused);
+    // As CoreDNS: a failure without a reason is nobody's answer, and the next name may have one.
+    const bool nothing_there =
+        reply.failed() ? reply.error.empty() : reply.rcode == dns::Rcode::nx_domain;
     if (nothing_there && ask_next(*note, query, reply)) return Step::again;
     if (nothing_there && note->first != nullptr) {
         reply = *note->first;

@@ -39,7 +39,8 @@ IpAddress embed_v4(const Cidr& prefix, const IpAddress& v4) noexcept {
 bool Dns64::wants_translation(const Query& query, const Reply& reply) const noexcept {
     if (query.type() != dns::Type::aaaa || query.klass() != dns::Class::in) return false;
     if (!settings_.allow_ipv4 && query.client().address.is_v4()) return false;
-    if (kind_of(query, reply) == ReplyKind::name_error) return false;
+    // As CoreDNS: a failure that no plugin wrote an answer for is the client's, too.
+    if (reply.failed() || kind_of(query, reply) == ReplyKind::name_error) return false;
     if (settings_.translate_all) return true;
     return std::ranges::none_of(reply.answers().records(), [](const dns::Record& record) {
         return record.type == dns::Type::aaaa;

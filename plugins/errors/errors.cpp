@@ -5,6 +5,7 @@
 #include <nameplane/text.hpp>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 namespace nameplane::plugins {
@@ -12,6 +13,7 @@ namespace nameplane::plugins {
 namespace {
 
 constexpr std::chrono::milliseconds look_every{250};
+constexpr std::size_t line_octets_max = 4096;
 
 std::int64_t now_ns() noexcept {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -126,12 +128,21 @@ Step Errors::tell(Query& query, Reply& reply) const noexcept {
     }
     const std::string_view prefix =
         group == nullptr ? std::string_view{"[ERROR] plugin/errors: "} : group->prefix;
-    // Failures are few, and this text is for people: the heap will do.
-    std::string line{prefix};
-    line += std::to_string(static_cast<unsigned>(reply.rcode)) + ' ' + query.name().to_string() +
-            ' ' + dns::to_string(query.type()) + ": ";
-    line += reply.error;
-    lines_->put(query.worker(), line);
+    // Where all others pass a question on, this is what every query comes to: no heap, for rcode
+    // and type are short.
+    std::array<char, dns::name_text_octets_max> name;
+    const std::string_view asked{name.data(), query.name().write_text(name)};
+    const std::string rcode = std::to_string(static_cast<unsigned>(reply.rcode)) + ' ';
+    const std::string type = ' ' + dns::to_string(query.type()) + ": ";
+    std::array<char, line_octets_max> line;
+    std::size_t size = 0;
+    for (const std::string_view part :
+         {prefix, std::string_view{rcode}, asked, std::string_view{type}, reply.error}) {
+        const std::size_t taken = std::min(part.size(), line.size() - size);
+        std::copy_n(part.data(), taken, line.data() + size);
+        size += taken;
+    }
+    lines_->put(query.worker(), {line.data(), size});
     return Step::done;
 }
 

@@ -1,5 +1,6 @@
 #include "plugins/forward/channel.hpp"
 
+#include <cerrno>
 #include <utility>
 
 namespace nameplane::plugins::forwarding {
@@ -29,7 +30,7 @@ bool UdpChannel::send(std::span<const std::uint8_t> message) noexcept {
 void UdpChannel::ready() noexcept {
     for (int batch = 0; batch < batches_in_a_row_max; ++batch) {
         const int got = inbox_->receive(fd_.get());
-        if (got < 0) return tell_broken();
+        if (got < 0) return tell_broken(errno);
         for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
             tell(inbox_->message(i));
             if (is_broken()) return;

@@ -53,6 +53,9 @@ public:
     virtual std::size_t room() const noexcept { return room_max; }
     /// Whether further questions must go elsewhere.
     virtual bool is_closing() const noexcept { return false; }
+    /// Whether there is no connection yet.
+    virtual bool is_connecting() const noexcept { return false; }
+    virtual int fd() const noexcept = 0;
 
     static constexpr std::size_t room_max = 128;
 
@@ -64,6 +67,8 @@ public:
     Time born() const noexcept { return born_; }
     Time used_at() const noexcept { return used_at_; }
     bool is_broken() const noexcept { return broken_; }
+    /// The error (errno) that broke it; 0: none, or the peer closed it.
+    int error() const noexcept { return error_; }
     /// Whether nothing at all has come for `time` since a question was sent.
     bool is_silent(Time now, std::chrono::milliseconds time) const noexcept {
         return waiting_ && now - waiting_since_ > time;
@@ -85,8 +90,9 @@ protected:
     }
     void tell_lost(std::uint16_t id, bool untouched) noexcept { user_->lost(*this, id, untouched); }
     void heard() noexcept { waiting_ = false; }
-    void tell_broken() noexcept {
+    void tell_broken(int error) noexcept {
         broken_ = true;
+        error_ = error;
         user_->broken(*this);
     }
 
@@ -96,6 +102,7 @@ private:
     std::size_t in_flight_ = 0;
     std::size_t queries_ = 0;
     std::size_t answers_ = 0;
+    int error_ = 0;
     Time born_;
     Time used_at_;
     Time waiting_since_;
@@ -112,8 +119,8 @@ public:
     ~UdpChannel() override;
     bool send(std::span<const std::uint8_t> message) noexcept override;
     /// The outbox has met an error with it.
-    void could_not_send() noexcept { tell_broken(); }
-    int fd() const noexcept { return fd_.get(); }
+    void could_not_send(int error) noexcept { tell_broken(error); }
+    int fd() const noexcept override { return fd_.get(); }
 
 private:
     void ready() noexcept;

@@ -3,6 +3,7 @@
 #include "net/connect.hpp"
 
 #include <array>
+#include <cerrno>
 #include <utility>
 
 namespace nameplane::plugins::forwarding {
@@ -17,7 +18,7 @@ constexpr std::size_t unwritten_octets_max = 1 << 20;
 
 ConnectionChannel::ConnectionChannel(ChannelUser& user, std::uint32_t number, Time now,
                                      net::Loop& loop, Begun begun)
-    : Channel{user, number, now}, security_{std::move(begun.security)},
+    : Channel{user, number, now}, fd_{begun.fd.get()}, security_{std::move(begun.security)},
       watch_{loop.watch(begun.fd.get(), [this](bool r, bool w) { ready(r, w); })} {
     tcp_.emplace(std::move(begun.fd), begun.peer);
     watch_->start(false, true);
@@ -43,14 +44,15 @@ void ConnectionChannel::ready(bool readable, bool writable) noexcept {
     if (good && (writable || stage_ == Stage::open)) good = write_out();
     if (!good) {
         watch_->stop();
-        tell_broken();
+        tell_broken(error_);
         return;
     }
     watch();
 }
 
 bool ConnectionChannel::begin() noexcept {
-    if (!net::is_connected(tcp_->fd())) return false;
+    error_ = net::connect_error(tcp_->fd());
+    if (error_ != 0) return false;
     if (!security_) return open();
     stage_ = Stage::proving;
     tls_.emplace(security_->client, std::move(*tcp_), security_->server_name);
@@ -72,7 +74,10 @@ bool ConnectionChannel::read() noexcept {
         const net::IoResult got = read_some(room);
         if (stage_ == Stage::proving && tls_->is_ready() && !open()) return false;
         if (got.io == net::Io::later) return true;
-        if (got.io != net::Io::some) return false;
+        if (got.io != net::Io::some) {
+            error_ = got.io == net::Io::failed && !tls_ ? errno : 0;
+            return false;
+        }
         if (!take(std::span{room}.first(got.octets))) return false;
         if (is_broken()) return true;
         if (!tls_ && got.octets < room.size()) return true;

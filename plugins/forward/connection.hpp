@@ -26,6 +26,9 @@ public:
         std::optional<Security> security;  ///< nothing: plain TCP
     };
 
+    bool is_connecting() const noexcept override { return stage_ == Stage::connecting; }
+    int fd() const noexcept override { return fd_; }
+
 protected:
     ConnectionChannel(ChannelUser& user, std::uint32_t number, Time now, net::Loop& loop,
                       Begun begun);
@@ -52,6 +55,8 @@ private:
     void watch() noexcept;
 
     Stage stage_ = Stage::connecting;
+    int fd_;
+    int error_ = 0;  ///< errno of what failed last
     std::optional<Security> security_;
     std::optional<net::TcpStream> tcp_;
     std::optional<net::TlsStream> tls_;

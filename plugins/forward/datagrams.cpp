@@ -50,10 +50,12 @@ void Outbox::age() noexcept {
 void Outbox::flush() noexcept {
     age();
     UdpChannel* failed = nullptr;
+    int error = 0;
     std::size_t done = 0;
     std::size_t octets = 0;
     while (done < items_.size() && pending_ + 1 <= window_ && failed == nullptr) {
         const std::size_t some = send_some(done, octets_.data() + octets, failed);
+        error = errno;
         for (std::size_t i = done; i < done + some; ++i) octets += items_[i].octets;
         done += some;
     }
@@ -63,7 +65,7 @@ void Outbox::flush() noexcept {
         if (failed != nullptr) soon_->call();
         timer_->start(std::chrono::milliseconds{1});
     }
-    if (failed != nullptr) failed->could_not_send();
+    if (failed != nullptr) failed->could_not_send(error);
 }
 
 /// Sends a batch from item `first` on, whose octets begin at `from`; how many items that were.

@@ -3,9 +3,11 @@
 #include "plugins/forward/engine.hpp"
 
 #include "dns/parse_answer.hpp"
+#include "net/socket.hpp"
 #include "plugins/forward/exchange.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -70,7 +72,10 @@ bool Engine::ask(Waiter& waiter) noexcept {
     const int target = pick(*exchange);
     const auto first = static_cast<std::size_t>(std::max(target, 0));
     if (target < 0 || !start(*exchange, first, proto_for(*exchange, first))) {
-        if (target >= 0) check_health(first);
+        if (target >= 0) {
+            note_not_begun(*exchange, first, proto_for(*exchange, first));
+            check_health(first);
+        }
         ++exchange->failures;
     }
     arm();
@@ -175,11 +180,12 @@ void Engine::try_next(Exchange& exchange) noexcept {
         if (picked < 0) break;
         const auto target = static_cast<std::size_t>(picked);
         if (start(exchange, target, proto_for(exchange, target))) return;
+        note_not_begun(exchange, target, proto_for(exchange, target));
         check_health(target);
         ++exchange.failures;
     }
     if (exchange.is_under_way()) return;
-    complete(exchange, {}, "no upstream answered", 0);
+    complete(exchange, {}, &exchange.failure, 0);
 }
 
 bool Engine::start(Exchange& exchange, std::size_t target, Proto proto) noexcept {
@@ -256,6 +262,7 @@ bool Engine::ask_again(Exchange& exchange, Attempt& attempt) noexcept {
 
 void Engine::failed(Exchange& exchange, Attempt& attempt) noexcept {
     const std::size_t target = attempt.target;
+    note_failure(exchange, attempt);
     end(attempt, false);
     if (exchange.probe_of >= 0) {
         leave(exchange);
@@ -265,6 +272,29 @@ void Engine::failed(Exchange& exchange, Attempt& attempt) noexcept {
     check_health(target);
     ++exchange.failures;
     try_next(exchange);
+}
+
+void Engine::note_failure(Exchange& exchange, const Attempt& attempt) noexcept {
+    using Kind = Failure::Kind;
+    const Channel* const channel = attempt.channel;
+    if (channel == nullptr || exchange.probe_of >= 0) return;
+    const bool connecting = channel->is_connecting();
+    const Kind kind = connecting                          ? Kind::no_connection
+                      : channel->is_broken()              ? Kind::broken
+                      : shared_.clock.now() < attempt.due ? Kind::no_answer
+                                                          : Kind::late;
+    exchange.failure = {.kind = kind,
+                        .udp = attempt.proto == Proto::udp,
+                        .error = channel->error(),
+                        .local = connecting ? SocketAddress{} : net::local_address(channel->fd()),
+                        .remote = settings_.targets[attempt.target].address};
+}
+
+void Engine::note_not_begun(Exchange& exchange, std::size_t target, Proto proto) noexcept {
+    exchange.failure = {.kind = Failure::Kind::not_begun,
+                        .udp = proto == Proto::udp,
+                        .error = errno,
+                        .remote = settings_.targets[target].address};
 }
 
 bool Engine::received(Channel& channel, std::span<const std::uint8_t> message) noexcept {
@@ -341,15 +371,17 @@ void Engine::answered(Exchange& exchange, Attempt& attempt,
 }
 
 void Engine::complete(Exchange& exchange, std::span<const std::uint8_t> message,
-                      const char* failure, std::size_t target) noexcept {
+                      const Failure* failure, std::size_t target) noexcept {
     leave(exchange);
+    // The exchange may be in use again when the last one has been resumed.
+    const Failure reason = failure == nullptr ? Failure{} : *failure;
     Waiter* waiter = std::exchange(exchange.waiters, nullptr);
     free_.push_back(&exchange);
     while (waiter != nullptr) {
         // It may be gone when its query has been resumed.
         Waiter* const next = waiter->next;
         waiter->message = message;
-        waiter->failure = failure;
+        waiter->failure = &reason;
         waiter->target = target;
         waiter->query->resume();
         waiter = next;

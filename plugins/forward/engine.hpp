@@ -9,6 +9,7 @@
 
 #include "net/loop.hpp"
 #include "plugins/forward/channel.hpp"
+#include "plugins/forward/failure.hpp"
 #include "plugins/forward/question.hpp"
 #include "plugins/forward/shared.hpp"
 #include <nameplane/base/random.hpp>
@@ -29,10 +30,10 @@ struct Waiter {
     Waiter* next = nullptr;
     /// The answer, during Query::resume(); empty: there is none.
     std::span<const std::uint8_t> message;
-    const char* failure = nullptr;  ///< why not
-    std::size_t target = 0;         ///< who answered
-    bool tcp = false;               ///< over a connection
-    bool joined = false;            ///< another query asked for it
+    const Failure* failure = nullptr;  ///< why not, during Query::resume()
+    std::size_t target = 0;            ///< who answered
+    bool tcp = false;                  ///< over a connection
+    bool joined = false;               ///< another query asked for it
 };
 
 class Engine final : public Tenant, public ChannelUser {
@@ -72,9 +73,12 @@ private:
     void end(Attempt& attempt, bool answered) noexcept;
     bool ask_again(Exchange& exchange, Attempt& attempt) noexcept;
     void failed(Exchange& exchange, Attempt& attempt) noexcept;
+    /// Why the attempt has failed, for people; before it is ended.
+    void note_failure(Exchange& exchange, const Attempt& attempt) noexcept;
+    void note_not_begun(Exchange& exchange, std::size_t target, Proto proto) noexcept;
     void answered(Exchange& exchange, Attempt& attempt,
                   std::span<const std::uint8_t> message) noexcept;
-    void complete(Exchange& exchange, std::span<const std::uint8_t> message, const char* failure,
+    void complete(Exchange& exchange, std::span<const std::uint8_t> message, const Failure* failure,
                   std::size_t target) noexcept;
 
     Channel* channel_to(std::size_t target, Proto proto) noexcept;

@@ -242,7 +242,8 @@ void Engine::tick_exchange(Exchange& exchange, Time now) noexcept {
             const bool late = now - attempt.sent >= std::min(settings_.read_timeout, deadline_max);
             if (attempt.channel != nullptr && late) check_health(attempt.target);
         }
-        return complete(exchange, {}, "upstreams did not answer in time", 0);
+        for (const Attempt& attempt : exchange.attempts) note_failure(exchange, attempt);
+        return complete(exchange, {}, &exchange.failure, 0);
     }
     if (!exchange.is_under_way()) return try_next(exchange);
     const std::uint64_t serial = exchange.serial;

@@ -42,6 +42,7 @@ struct Engine::Exchange {
     Time deadline;
     Time hedge_at;
     bool may_hedge = false;
+    Failure failure;  ///< the last one
 
     bool is_under_way() const noexcept {
         return attempts[0].channel != nullptr || attempts[1].channel != nullptr;

@@ -45,6 +45,15 @@ Result<forwarding::TlsClients> tls_clients(const Options& given, const Settings&
     return clients;
 }
 
+/// The text of what went wrong, in the arena.
+std::string_view reason_of(const forwarding::Failure& failure, Arena& arena) noexcept {
+    const std::string text = forwarding::to_string(failure);
+    const std::span<char> room = arena.array<char>(text.size());
+    if (room.empty()) return "no upstream answered";
+    std::ranges::copy(text, room.begin());
+    return {room.data(), room.size()};
+}
+
 }  // namespace
 
 Result<PluginPtr> Forward::make(const Options& given, Setup& setup) {
@@ -103,8 +112,8 @@ Step Forward::ask(Query& query, Reply& reply) const noexcept {
     const std::int64_t before = shared_->concurrent.load(std::memory_order_relaxed);
     if (settings.max_concurrent != 0 && before >= settings.max_concurrent) {
         shared_->rejected.add(query.worker());
-        reply.rcode = dns::Rcode::refused;
-        reply.error = "concurrent queries exceeded maximum";
+        reply.fail(dns::Rcode::refused);
+        reply.error = settings.too_many;
         return Step::done;
     }
     Note* const note = query.keep<Note>(this);
@@ -134,7 +143,7 @@ Step Forward::woken(Query& query, Reply& reply) const noexcept {
     Note& note = *query.kept<Note>(this);
     Waiter& waiter = note.waiter;
     if (waiter.message.empty()) {
-        reply.fail(waiter.failure != nullptr ? waiter.failure : "no upstream answered");
+        reply.fail(reason_of(*waiter.failure, query.arena()));
         return Step::done;
     }
     // The octets are the engine's; RRs refer to them until the answer is sent.
@@ -171,8 +180,7 @@ Step Forward::tell(Query& query, Reply& reply) const noexcept {
     Note* const note = query.kept<Note>(this);
     if (note == nullptr || note->put_aside.empty()) return Step::done;
     note->put_aside = {};
-    // The end of the chain fails without a reason; whoever answered has one, or an answer.
-    if (reply.failed() && reply.error.empty()) {
+    if (reply.failed() && query.answered_by() == 0) {  // nobody behind has answered
         reply = Reply{query.arena()};
         (void)read(query, reply, *note);
     }

@@ -200,6 +200,8 @@ private:
         settings_.randomize_case = given_.flag("randomize_case");
         settings_.hedge = given_.flag("hedge");
         settings_.max_concurrent = given_.integer("max_concurrent");
+        settings_.too_many =
+            "concurrent queries exceeded maximum " + std::to_string(settings_.max_concurrent);
         settings_.next_on_nodata = given_.flag("next_on_nodata");
         settings_.failfast = given_.flag("failfast_all_unhealthy_upstreams");
         settings_.doh_get = given_.word("doh_method") == "GET";

@@ -61,6 +61,7 @@ struct Settings {
     bool health_recursion = true;
     dns::Name health_name;
     std::int64_t max_concurrent = 0;  ///< 0: no limit
+    std::string too_many;             ///< what is said when it is reached
     std::vector<dns::Rcode> next;
     bool next_on_nodata = false;
     std::vector<dns::Rcode> failover;

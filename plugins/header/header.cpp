@@ -68,6 +68,8 @@ Step Header::ask(Query& query, Reply&) const noexcept {
 }
 
 Step Header::tell(Query& query, Reply& reply) const noexcept {
+    // As CoreDNS: a failure that no plugin wrote an answer for is the server's, not ours to change.
+    if (reply.failed()) return Step::done;
     if (!query_.empty() && !reply.recursion_desired) {
         // The header that the client sees repeats that of the query as it was changed.
         reply.recursion_desired = query.recursion_desired();

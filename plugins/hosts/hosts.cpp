@@ -56,7 +56,7 @@ Step Hosts::answer_addresses(Query& query, Reply& reply,
 
 Step Hosts::not_there(Query& query, Reply& reply) const noexcept {
     if (settings_.fallthrough.takes(query.name())) return Step::next;
-    reply.rcode = dns::Rcode::serv_fail;
+    reply.fail();
     return Step::done;
 }
 

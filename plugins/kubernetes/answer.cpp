@@ -60,6 +60,7 @@ void Answer::give(const Found& found) noexcept {
     case Type::ds:
     case Type::rrsig:
     case Type::nsec:
+    case Type::nsec3:
     case Type::dnskey:
     case Type::tlsa:
     case Type::svcb:

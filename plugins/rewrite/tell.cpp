@@ -70,6 +70,22 @@ dns::NameView changed(dns::NameView name, const Rewrite::Applied& applied, bool 
     return name;
 }
 
+/// Whether CoreDNS writes the answer itself where those behind have failed: so does what changes
+/// answers, and the rule that is the last one.
+bool answers_failures(const Rule& rule) noexcept {
+    switch (rule.field) {
+    case Field::ttl:
+    case Field::rcode:
+    case Field::cname: return true;
+    case Field::edns0: return rule.stop || rule.revert;
+    case Field::name:
+        return rule.stop || rule.auto_answer || rule.auto_suffix || !rule.answers.empty();
+    case Field::type:
+    case Field::klass: return rule.stop;
+    }
+    return false;
+}
+
 bool changes_names(const Rule& rule) noexcept {
     return rule.field == Field::name &&
            (rule.auto_answer || rule.auto_suffix || !rule.answers.empty());
@@ -172,16 +188,28 @@ private:
     dns::NameView last_changed_;
 };
 
-/// The first CNAME whose target `rule` changes, and the new target.
-std::optional<dns::NameView> new_target(const Rule& rule, const dns::Record& record,
+/// What `rule` makes of the target of a CNAME; nothing if it does not fit.
+std::optional<dns::NameView> new_target(const Rule& rule, dns::NameView target,
                                         Arena& arena) noexcept {
-    if (record.type != dns::Type::cname) return std::nullopt;
-    const auto* const target = std::get_if<dns::NameView>(&record.data);
-    if (target == nullptr) return std::nullopt;
     std::array<char, dns::name_text_octets_max> text;
-    const std::string_view whole{text.data(), target->write_text(text)};
+    const std::string_view whole{text.data(), target.write_text(text)};
     const auto changed = rewriting::replaced(rule.match, rule.to, whole);
     return changed ? changed->name_in(arena) : std::nullopt;
+}
+
+/// The same of the last rule that fits, which sees what those behind it have made of the name.
+std::optional<dns::NameView> new_target(std::span<const Rewrite::Applied> applied,
+                                        const dns::Record& record, Arena& arena) noexcept {
+    const auto* const target = std::get_if<dns::NameView>(&record.data);
+    if (record.type != dns::Type::cname || target == nullptr) return std::nullopt;
+    dns::NameView name = *target;
+    for (std::size_t i = applied.size(); i-- > 0;) {
+        const Rule& rule = *applied[i].rule;
+        if (changes_names(rule)) name = changed(name, applied[i], true, arena);
+        if (rule.field != Field::cname) continue;
+        if (const auto other = new_target(rule, name, arena)) return other;
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -204,6 +232,10 @@ Step Rewrite::tell(Query& query, Reply& reply) const noexcept {
         for (const dns::Record& record : note->found->answers().records()) reply.answer(record);
         reply.truncated = note->found->truncated;
     }
+    if (std::ranges::any_of(applied,
+                            [](const Applied& one) { return answers_failures(*one.rule); })) {
+        reply.own_failure();
+    }
     show_options(applied, query, reply);
     query.ask_instead(note->name, note->type);
     query.set_class(note->klass);
@@ -213,25 +245,21 @@ Step Rewrite::tell(Query& query, Reply& reply) const noexcept {
 std::optional<dns::NameView> Rewrite::end_at_new_target(std::span<const Applied> applied,
                                                         Query& query, Reply& reply) noexcept {
     const auto answers = reply.answers().records();
-    for (const Applied& one : applied) {
-        if (one.rule->field != Field::cname) continue;
-        for (std::size_t i = 0; i < answers.size(); ++i) {
-            const auto target = new_target(*one.rule, answers[i], query.arena());
-            if (!target) continue;
-            answers[i].data = *target;
-            reply.answers().clear();
-            for (const dns::Record& record : answers.first(i + 1)) {
-                // Onto itself or a place before it.
-                if (record.type == dns::Type::cname) reply.answer(record);
-            }
-            for (Section* section :
-                 {&reply.answers(), &reply.authorities(), &reply.additionals()}) {
-                if (keep(*section, query.arena())) continue;
-                reply.fail();
-                return std::nullopt;
-            }
-            return target;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        const auto target = new_target(applied, answers[i], query.arena());
+        if (!target) continue;
+        answers[i].data = *target;
+        reply.answers().clear();
+        for (const dns::Record& record : answers.first(i + 1)) {
+            // Onto itself or a place before it.
+            if (record.type == dns::Type::cname) reply.answer(record);
         }
+        for (Section* section : {&reply.answers(), &reply.authorities(), &reply.additionals()}) {
+            if (keep(*section, query.arena())) continue;
+            reply.fail();
+            return std::nullopt;
+        }
+        return target;
     }
     return std::nullopt;
 }

@@ -56,7 +56,7 @@ Step Template::ask(Query& query, Reply& reply) const noexcept {
         const templating::Verdict verdict = data.match() ? data.decide() : templating::Verdict::no;
         if (verdict == templating::Verdict::yes) return answer(rule, data, query, reply);
         if (verdict == templating::Verdict::no && rule.fallthrough.takes(query.name())) continue;
-        reply.rcode = dns::Rcode::serv_fail;
+        reply.fail();
         return Step::done;
     }
     return Step::next;
@@ -68,8 +68,11 @@ Step Template::answer(const Rule& rule, const QueryData& data, Query& query,
             rule.matches[data.zone()][templating::type_slot(data.type())]) {
         counter->add(query.worker());
     }
+    if (rule.rcode == dns::Rcode::serv_fail) {
+        reply.fail();
+        return Step::done;
+    }
     reply.rcode = rule.rcode;
-    if (rule.rcode == dns::Rcode::serv_fail) return Step::done;
     reply.authoritative = true;
     for (const Part part : templating::parts) {
         const Outcome outcome = add_records(rule, part, data, query, reply);

@@ -32,8 +32,7 @@ Step Trace::tell(Query& query, Reply& reply) const noexcept {
     auto* const recording = query.kept<Recording>(this);
     if (recording == nullptr) return Step::done;
     query.watch_with(nullptr);
-    const bool failed = reply.failed() || !reply.error.empty();
-    recording->finish(reply.rcode, failed, reply.error);
+    recording->finish(reply.rcode, !reply.error.empty(), reply.error);
     return Step::done;
 }
 

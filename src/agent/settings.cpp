@@ -115,7 +115,8 @@ Source source_of(const conf::StartConfig& start) noexcept {
 }
 
 bool needs_services(const conf::Config& config) {
-    constexpr std::array<std::string_view, 3> readers{"kubernetes", "k8s_external", "autopath"};
+    // What else asks for objects, such as autopath, asks one of these.
+    constexpr std::array<std::string_view, 2> readers{"kubernetes", "k8s_external"};
     if (config.start.rules.mode != conf::RulesMode::off) return true;
     return std::ranges::any_of(config.runtime.servers, [&](const conf::ServerConfig& server) {
         return std::ranges::any_of(server.plugins, [&](const conf::PluginConfig& plugin) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,14 @@ Result<std::unique_ptr<const Chain>> build_chain(const conf::ServerConfig& serve
     return std::unique_ptr<const Chain>{std::make_unique<Chain>(links)};
 }
 
+/// As CoreDNS: one block that takes all classes opens the listener for them, and so all of its
+/// blocks.
+void admit_classes(std::span<Zone> zones) {
+    const bool all = std::ranges::any_of(
+        zones, [](const Zone& zone) { return zone.chain->takes_all_classes(); });
+    for (Zone& zone : zones) zone.takes_all_classes = all;
+}
+
 }  // namespace
 
 // What building needs all the way.
@@ -128,6 +137,7 @@ Result<std::shared_ptr<const Chains>> Chains::build(const std::vector<conf::Serv
     }
     if (building.mistakes.any()) return building.mistakes.to_error();
     for (std::size_t listener = 0; listener < layout.labels.size(); ++listener) {
+        admit_classes(building.zones[listener]);
         Result<Router> router = Router::make(building.zones[listener]);
         if (!router) return router.error();
         chains->routers_.push_back(std::move(*router));

@@ -4,6 +4,7 @@
 #include <nameplane/base/check.hpp>
 #include <nameplane/stage_clock.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace nameplane::chain {
@@ -18,6 +19,14 @@ Chain::Chain(std::span<Link> links) {
         if (foreseeing_ == nullptr && link.plugin->foresees()) foreseeing_ = link.plugin.get();
         links_[size_++] = std::move(link);
     }
+    if (size_ == 0) return;
+    char* at = nobody_answered_.data();
+    for (const std::string_view part :
+         {std::string_view{"plugin/"}, links_[size_ - 1].name.substr(0, name_octets_max),
+          std::string_view{": no next plugin found"}}) {
+        at = std::ranges::copy(part, at).out;
+    }
+    nobody_answered_size_ = static_cast<std::size_t>(at - nobody_answered_.data());
 }
 
 bool Chain::admits(Query& query) const noexcept {
@@ -56,7 +65,7 @@ void Chain::nobody_answered(const Query& query, Reply& reply) const noexcept {
     } else if (size_ != 0 && !query.is_unusual()) {
         // As CoreDNS: a block whose plugins all pass a question on has failed it. Without any, the
         // question is refused.
-        reply.fail();
+        reply.fail(std::string_view{nobody_answered_.data(), nobody_answered_size_});
     }
 }
 

@@ -85,6 +85,10 @@ private:
     bool takes_all_classes_ = false;
     bool filters_ = false;
     bool taps_ = false;
+    /// Reply::error then, in CoreDNS' words; and how long it is.
+    static constexpr std::size_t name_octets_max = 64;
+    std::array<char, name_octets_max + 32> nobody_answered_{};
+    std::size_t nobody_answered_size_ = 0;
 };
 
 }  // namespace nameplane::chain

@@ -25,6 +25,8 @@ struct Zone {
     /// Whom to ask when the chain does not admit a query: the next of the same name, else the next
     /// shorter zone. Set by Router::make() for chains that filter.
     const Zone* next = nullptr;
+    /// Whether queries of classes other than IN may enter.
+    bool takes_all_classes = false;
 };
 
 /// Built once, then read by any thread.

@@ -22,12 +22,13 @@ std::size_t Traffic::type_slot(dns::Type type) noexcept {
     case ixfr: return 13;
     case axfr: return 14;
     case any: return 15;
+    case https: return 16;
+    case svcb: return 17;
+    case nsec3: return 18;
     case hinfo:
     case naptr:
     case opt:
     case tlsa:
-    case svcb:
-    case https:
     case tsig:
     case caa: break;
     }

@@ -56,7 +56,7 @@ public:
 private:
     static constexpr std::size_t transports = 2;
     static constexpr std::size_t families = 2;
-    static constexpr std::size_t types = 17;   // the last one is "other"
+    static constexpr std::size_t types = 20;   // the last one is "other"
     static constexpr std::size_t rcodes = 11;  // the last one is "other"
 
     void make_requests(metrics::Registry& metrics, const metrics::Labels& base);

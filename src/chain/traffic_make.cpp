@@ -14,8 +14,8 @@ using enum dns::Type;
 using enum dns::Rcode;
 
 // What stands here has a label of its own, as in CoreDNS; all else counts as "other".
-constexpr std::array types_known{a,  aaaa, srv,    ptr,   cname, txt,  soa,  ns,
-                                 mx, ds,   dnskey, rrsig, nsec,  ixfr, axfr, any};
+constexpr std::array types_known{a,      aaaa,  srv,  ptr,  cname, txt, soa,   ns,   mx,   ds,
+                                 dnskey, rrsig, nsec, ixfr, axfr,  any, https, svcb, nsec3};
 constexpr std::array rcodes_known{no_error, form_err, serv_fail, nx_domain, not_imp,
                                   refused,  not_auth, not_zone,  bad_vers,  bad_cookie};
 constexpr std::array<const char*, 2> protos{"udp", "tcp"};

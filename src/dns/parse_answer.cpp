@@ -226,6 +226,7 @@ private:
         case Type::ds:
         case Type::rrsig:
         case Type::nsec:
+        case Type::nsec3:
         case Type::dnskey:
         case Type::tlsa:
         case Type::svcb:

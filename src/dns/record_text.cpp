@@ -71,6 +71,7 @@ std::size_t fields_of(Type type) noexcept {
     case Type::ds:
     case Type::rrsig:
     case Type::nsec:
+    case Type::nsec3:
     case Type::dnskey:
     case Type::tlsa:
     case Type::svcb:

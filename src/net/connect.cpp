@@ -49,9 +49,13 @@ Result<UniqueFd> begin_tcp(const SocketAddress& peer, const std::optional<IpAddr
 }
 
 bool is_connected(int fd) noexcept {
+    return connect_error(fd) == 0;
+}
+
+int connect_error(int fd) noexcept {
     int error = 0;
     socklen_t size = sizeof error;
-    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
 }  // namespace nameplane::net

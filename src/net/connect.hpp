@@ -15,5 +15,7 @@ Result<UniqueFd> connected_udp(const SocketAddress& peer, const std::optional<Ip
 Result<UniqueFd> begin_tcp(const SocketAddress& peer, const std::optional<IpAddress>& source);
 /// Whether a connection that was begun and became writable is there.
 bool is_connected(int fd) noexcept;
+/// The error (errno) for which it is not; 0: it is.
+int connect_error(int fd) noexcept;
 
 }  // namespace nameplane::net

@@ -23,7 +23,7 @@ void Handler::take(Message message, std::size_t listener, Taken& taken) const no
         chains_->find(taken.question.name, taken.question.type, listener);
     // As CoreDNS: only the Internet class leads to a chain, unless a plugin in it says otherwise.
     if (zone == nullptr) return;
-    if (taken.question.klass == dns::Class::in || zone->chain->takes_all_classes()) {
+    if (taken.question.klass == dns::Class::in || zone->takes_all_classes) {
         taken.zone = zone;
     }
 }
@@ -177,8 +177,7 @@ Query::Parts Handler::parts_of(const Taken& taken, const Arrival& arrival) noexc
 
 const chain::Zone* Handler::admitting_zone(const chain::Zone* zone, Query& query) noexcept {
     while (zone != nullptr) {
-        const bool right_class =
-            query.klass() == dns::Class::in || zone->chain->takes_all_classes();
+        const bool right_class = query.klass() == dns::Class::in || zone->takes_all_classes;
         if (right_class && zone->chain->admits(query)) break;
         zone = zone->next;
     }

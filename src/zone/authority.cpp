@@ -16,7 +16,7 @@ Step Authority::ask(const Plugin* plugin, Query& query, Reply& reply) const noex
     }
     // Whoever may transfer it is asked in front of us.
     if (query.type() == dns::Type::axfr || query.type() == dns::Type::ixfr) {
-        reply.rcode = dns::Rcode::refused;
+        reply.fail(dns::Rcode::refused);
         return Step::done;
     }
     reply.rcode = dns::Rcode::no_error;
@@ -37,7 +37,7 @@ Step Authority::ask(const Plugin* plugin, Query& query, Reply& reply) const noex
 
 Step Authority::not_mine(Reply& reply) const noexcept {
     if (!options_.refuses_others) return Step::next;
-    reply.rcode = dns::Rcode::refused;
+    reply.fail(dns::Rcode::refused);
     return Step::done;
 }
 

@@ -92,9 +92,16 @@ def _(case):
     flags = (0x8000 if case.question.edns.do else 0)
     sizes = {asked, *(min(asked, int(line.split()[1])) for line in case.options
                       if line.startswith("bufsize "))}
+    wrong_flags = {0} if case.question.edns.version else {flags}
+    if any(line.startswith("nsid") for line in case.options) and asks_for_nsid(case):
+        wrong_flags.add(0x8000)
     return theirs[0] in sizes and ours[1:3] == theirs[1:3] and ours[3] == flags and \
-        theirs[3] in (flags, 0 if case.question.edns.version else flags) and \
+        theirs[3] in {flags, *wrong_flags} and \
         (ours[4] == theirs[4] or only_echoes(case))
+
+
+def asks_for_nsid(case):
+    return 3 in {code for (code, _) in case.question.edns.options}
 
 
 def only_echoes(case):
@@ -117,11 +124,81 @@ def _(case):
 
 @known("dns64-flags", "rcode", "flags")
 def _(case):
-    """There an answer of dns64's own has neither AA nor RA, and NOERROR."""
+    """There an answer of dns64's own has neither AA nor RA, NOERROR, and RD as sent, whatever header says."""
     changed = case.ours.flags ^ case.theirs.flags
+    may_change = wire.FLAGS["AA"] | wire.FLAGS["RA"] | (wire.FLAGS["RD"] if "header" in case.options else 0)
     return "dns64" in case.options and case.question.type == "AAAA" and case.theirs.rcode == "NOERROR" and \
-        not case.theirs.flags & (wire.FLAGS["AA"] | wire.FLAGS["RA"]) and \
-        not changed & ~(wire.FLAGS["AA"] | wire.FLAGS["RA"] | 15)
+        not case.theirs.flags & (wire.FLAGS["AA"] | wire.FLAGS["RA"]) and not changed & ~(may_change | 15)
+
+
+@known("failed-rd", "flags")
+def _(case):
+    """A failure of the server's own there: RD as a query rule of header left it, if no cache is before it."""
+    rd = wire.FLAGS["RD"]
+    return "header" in case.options and nobody(case.ours) and nobody(case.theirs) and \
+        case.ours.flag("RD") == case.question.rd and (case.ours.flags ^ case.theirs.flags) == rd
+
+
+@known("autopath-at-its-first-domain", "flags", "rcode", "answer", "authority", "additional", "opt")
+def _(case):
+    """There it cannot take the domain off its own name, and fails."""
+    return any(line.startswith("autopath ") for line in case.options) and case.name == "one.search.test." and \
+        case.theirs.rcode == "SERVFAIL" and nobody(case.theirs)
+
+
+@known("question-of-rewrite", *compare.PARTS)
+def _(case):
+    """rewrite there, in some ways: an answer to the question that it made, which no client takes."""
+    asked = (case.question.name, case.question.kind, case.question.klass)
+    return any(line.startswith("rewrite ") for line in case.options) and case.ours.question == asked and \
+        case.theirs.question != asked
+
+
+REWRITTEN = (3, 0xffed, 0xffee, 65001)  # codes that edns0 rules of mixes.py name
+
+
+def rewrites_options(case):
+    return any(" edns0 " in line for line in case.options)
+
+
+def plain_options(case, answer):
+    """The options, without those that rules change, and what the client sent."""
+    echoed = set(case.question.edns.options)
+    return {option for option in answer.opt[4]
+            if option not in echoed and not (rewrites_options(case) and option[0] in (9, *REWRITTEN))}
+
+
+@known("rewritten-options", "opt")
+def _(case):
+    """rewrite edns0 there: an OPT also for who sent none, and options only where no upstream sent an OPT."""
+    if not rewrites_options(case) or case.theirs.opt is None:
+        return False
+    if case.question.edns is None:
+        return case.ours.opt is None
+    return case.ours.opt is not None and plain_options(case, case.ours) == plain_options(case, case.theirs)
+
+
+@known("rewritten-options", "flags", "answer", "authority", "additional")
+def _(case):
+    """The same, and so a datagram larger than who sent none takes."""
+    return rewrites_options(case) and case.question.edns is None and not case.question.tcp and \
+        case.theirs.opt is not None and case.ours.flag("TC") and len(case.theirs.wire) > 512
+
+
+@known("rewritten-alias-in-its-case", "answer", "authority", "additional", "rcode")
+def _(case):
+    """rewrite cname there: targets are compared with their case, which follows that of the question."""
+    return any(" cname " in line for line in case.options) and "CNAME" in case.theirs.types() and \
+        any(label != label.lower() for label in case.question.name)
+
+
+@known("error-behind-cache", "opt")
+def _(case):
+    """cache there leaves out what an upstream says of its error (RFC 8914)."""
+    if not any(line.startswith("cache") for line in case.options) or not case.ours.opt or not case.theirs.opt:
+        return False
+    more = {option[0] for option in case.ours.opt[4]} - {option[0] for option in case.theirs.opt[4]}
+    return more == {15} and case.ours.rcode in ("REFUSED", "SERVFAIL")
 
 
 @known("opt-unasked", "opt")
@@ -132,7 +209,7 @@ def _(case):
         return False
     if case.question.edns is None:
         return case.ours.opt is None
-    return case.ours.opt[4] == theirs[4]
+    return plain_options(case, case.ours) == plain_options(case, case.theirs)
 
 
 def owners_as_asked(case, answer):
@@ -146,7 +223,9 @@ def _(case):
     if owners_as_asked(case, case.ours) < owners_as_asked(case, case.theirs):
         return False
     in_file = case.options[:1] in (("file",), ("auto",))
-    if not in_file and not any(label != label.lower() for label in case.question.name):
+    kept_for_another = {"cache", "dns64"} <= {line.split()[0] for line in case.options}
+    if not (in_file or kept_for_another) and \
+            not any(label != label.lower() for label in case.question.name):
         return False
     return all(sorted(map(compare.lowered, map(compare.blank_serial, own))) ==
                sorted(map(compare.lowered, map(compare.blank_serial, other)))
@@ -156,7 +235,11 @@ def _(case):
 @known("cut", "answer", "additional")
 def _(case):
     """Both cut: which records of a set are left is nobody's promise, how many is, to one or two."""
-    if not (case.ours.flag("TC") and case.theirs.flag("TC")) or case.whole is None:
+    if not (case.ours.flag("TC") and case.theirs.flag("TC")):
+        return False
+    if not case.theirs.answer:
+        return True
+    if case.whole is None:
         return False
     whole = set(map(alike(case), case.whole.answer))
     (own, other) = (list(map(alike(case), answer.answer))
@@ -188,8 +271,14 @@ def _(case):
 
 @known("class-in-only", "flags", "rcode", "answer", "authority", "additional")
 def _(case):
-    """hosts and kubernetes there answer for any class, where chaos or forward let it in."""
-    return case.question.klass != 1 and case.theirs.flag("AA") and not case.ours.answer and \
+    """hosts, file and kubernetes there answer for any class, where chaos or forward let it in."""
+    if case.question.klass == 1 or case.ours.answer:
+        return False
+    if case.options[:1] == ("mixed",):
+        kinds_there = {line.split()[0] for line in case.options}
+        return bool(kinds_there & {"hosts", "file", "local"}) and \
+            case.theirs.rcode in ("SERVFAIL", "NXDOMAIN", "NOERROR")
+    return case.theirs.flag("AA") and \
         case.name.startswith(("www.example.test.", "web.default.svc.", "cluster.local."))
 
 
@@ -338,7 +427,9 @@ def _(case):
 # Rules that questions of test_kubernetes.py do not meet.
 ELSEWHERE = {"cd-copied", "opt-unasked", "glue-does-not-cut", "class-in-only", "cached-ttl", "no-ds-proven",
              "closest-name-proven", "wildcard-alias-signed", "wildcard-beside-empty-name",
-             "namespace-labels-and-reverse", "external-host", "dns64-flags"}
+             "namespace-labels-and-reverse", "external-host", "dns64-flags", "rewritten-options",
+             "question-of-rewrite", "rewritten-alias-in-its-case", "error-behind-cache", "failed-rd",
+             "autopath-at-its-first-domain"}
 
 # "malformed-messages": what raw.MESSAGES get here and there, where it is not the same.
 FORMERR = "FORMERR opcode 0 RD 0/0/0/0"

@@ -69,6 +69,19 @@ TEST_CASE("autopath gives the first answer back where nothing is found, and fail
     CHECK(found(stage) == 0);
 }
 
+TEST_CASE("autopath goes on after a failure without a reason, not after a refusal") {
+    // hosts has no name to deny with, and fails.
+    Stage stage =
+        searching("autopath @behind\nhosts {\n 10.0.0.9 there.b.test\n fallthrough none.\n}");
+    CHECK(stage.ask("there.a.test.", "A").answers() ==
+          "there.a.test. 3600 IN CNAME there.b.test.; there.b.test. 3600 IN A 10.0.0.9");
+    CHECK(stage.ask("nowhere.a.test.", "A").rcode == "SERVFAIL");
+    Stage refused = searching();
+    refused.behind("web.a.test.", "A", {.rcode = dns::Rcode::refused});
+    CHECK(refused.ask("web.a.test.", "A").rcode == "REFUSED");
+    CHECK(refused.heard()->name == "web.a.test.");
+}
+
 TEST_CASE("autopath is for names below the first domain, and for its zones") {
     Stage stage = searching();
     for (const char* const name : {"web.b.test.", "a.test.", "web.", "xa.test."}) {

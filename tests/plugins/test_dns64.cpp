@@ -66,6 +66,20 @@ TEST_CASE("dns64 leaves alone what needs nothing") {
           "v6.example. 5 IN AAAA 2001:db8:122:c000:2:2100::");
 }
 
+TEST_CASE("dns64 leaves failures alone, but for those that a plugin behind it answers with") {
+    const auto answers = [](const char* lines) {
+        Stage stage{lines};
+        stage.behind("bad.example.", "AAAA", {.error = "timeout"});
+        stage.behind("bad.example.", "A", {.answers = {"bad.example. 60 IN A 192.0.2.33"}});
+        const StageAnswer answer = stage.ask("bad.example.", "AAAA", over_v6);
+        return answer.rcode + " " + answer.answers();
+    };
+    CHECK(answers("dns64") == "SERVFAIL ");
+    CHECK(answers("dns64\nrewrite continue type MX TXT") == "SERVFAIL ");
+    CHECK(answers("dns64\nrewrite continue ttl regex .* 10-") ==
+          "NOERROR bad.example. 60 IN AAAA 64:ff9b::c000:221");
+}
+
 TEST_CASE("dns64: what is wrong is said") {
     const std::string expected = ", expected an IPv6 network of 32 to 96 bits, a multiple of 8, "
                                  "such as '64:ff9b::/96'";

@@ -61,6 +61,24 @@ TEST_CASE("header changes flags of queries and answers") {
     CHECK_FALSE(other.recursion_desired);
 }
 
+TEST_CASE("header leaves failures that no plugin answers with as they are") {
+    const auto flags = [](const std::string& behind, const char* name, const char* type) {
+        Stage stage{"header {\n query clear rd\n response set ra aa\n}\n" + behind};
+        stage.behind("bad.example.", "A", {.error = "timeout"});
+        const LdnsMessage message = stage.ask(name, type).message;
+        return std::string{message.authoritative ? "aa" : ""} +
+               (message.recursion_available ? "ra" : "") + (message.recursion_desired ? "rd" : "");
+    };
+    CHECK(flags("", "bad.example.", "A") == "rd");
+    CHECK(flags("", "none.example.", "A") == "aara");
+    CHECK(flags("hosts {\n 10.0.0.1 a.example\n}", "b.example.", "A") == "rd");
+    CHECK(flags("hosts {\n 10.0.0.1 a.example\n}", "a.example.", "A") == "aara");
+    CHECK(flags("template IN A {\n match ^a\n answer \"a. 5 IN A 10.0.0.1\"\n}", "b.", "A") ==
+          "rd");
+    CHECK(flags("template IN A {\n answer \"{{ .Nothing }}\"\n}", "b.", "A") == "rd");
+    CHECK(flags("template IN A {\n rcode SERVFAIL\n}", "b.", "A") == "rd");
+}
+
 TEST_CASE("header: what is wrong is said") {
     CHECK(mistakes_in("header {\n foo\n response set\n query foo rd\n response set aa xx\n}") ==
           "Corefile:2: header: 'foo', expected 'query' or 'response'\n"

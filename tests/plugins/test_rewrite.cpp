@@ -277,6 +277,26 @@ TEST_CASE("rewrite cname looks a new target up") {
     }
 }
 
+TEST_CASE(
+    "rewrite cname: of several rules the last one counts, for the first alias that one fits") {
+    Stage stage{"rewrite continue cname exact b.example. c.example.\n"
+                "rewrite continue cname suffix .example. .other."};
+    stage.behind(
+        "a.example.", "A",
+        {.answers = {"a.example. 5 IN CNAME b.example.", "b.example. 5 IN CNAME d.example."}});
+    stage.behind("b.other.", "A", {.answers = {"b.other. 5 IN A 10.0.0.1"}});
+    CHECK(stage.ask("a.example.", "A").answers() ==
+          "a.example. 5 IN CNAME b.other.; b.other. 5 IN A 10.0.0.1");
+
+    // A rule behind it has changed the name, as nothing it knows.
+    Stage renamed{"rewrite continue cname suffix .example. .other.\n"
+                  "rewrite stop name suffix .inner. .example. answer auto"};
+    renamed.behind("a.example.", "A",
+                   {.answers = {"a.example. 5 IN CNAME b.example.", "b.example. 5 IN A 10.0.0.2"}});
+    CHECK(renamed.ask("a.inner.", "A").answers() ==
+          "a.inner. 5 IN CNAME b.inner.; b.inner. 5 IN A 10.0.0.2");
+}
+
 TEST_CASE("rewrite edns0: what those behind see, and what the client") {
     struct Case {
         std::string rules;

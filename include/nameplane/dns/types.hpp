@@ -30,6 +30,7 @@ enum class Type : std::uint16_t {
     rrsig = 46,
     nsec = 47,
     dnskey = 48,
+    nsec3 = 50,
     tlsa = 52,
     svcb = 64,
     https = 65,

@@ -295,4 +295,6 @@ TEST_CASE("only who asks for objects needs a source of them") {
     CHECK(needs(""));
     CHECK(needs("[rules]\nmode = \"iptables\"\n[[server]]\nzones = \".\"\nwhoami = true"));
     CHECK_FALSE(needs("[[server]]\nzones = \".\"\nwhoami = true"));
+    CHECK_FALSE(needs("[[server]]\nzones = \".\"\nautopath = \"/etc/resolv.conf\""));
+    CHECK(needs("[[server]]\nzones = \".\"\nkubernetes = true"));
 }

@@ -79,9 +79,20 @@ Result<PluginPtr> make_answering(const Options&, Setup& setup) {
     return scripted("answering " + setup.zones.front().to_string(), {.ask = {Step::done}});
 }
 
+class AllClasses final : public Scripted {
+public:
+    using Scripted::Scripted;
+    bool takes_all_classes() const noexcept override { return true; }
+};
+
+Result<PluginPtr> make_all_classes(const Options&, Setup&) {
+    return PluginPtr{new AllClasses{"all classes", {.ask = {Step::done}}}};
+}
+
 constexpr std::array kinds{
     chain::PluginKind{"unready", unready_options, &make_unready},
     chain::PluginKind{"answering", {}, &make_answering},
+    chain::PluginKind{"classes", {}, &make_all_classes},
 };
 
 }  // namespace

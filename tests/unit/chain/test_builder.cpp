@@ -35,13 +35,14 @@ PluginConfig failing() {
     return config;
 }
 
+Setup setup_of(metrics::Registry& metrics) {
+    return {
+        .zones = {}, .workers = 1, .metrics = metrics, .own_addresses = {}, .services_synced = {}};
+}
+
 Result<std::shared_ptr<const Chains>> build(const std::vector<ServerConfig>& servers,
                                             metrics::Registry& metrics) {
-    return Chains::build(servers, Setup{.zones = {},
-                                        .workers = 1,
-                                        .metrics = metrics,
-                                        .own_addresses = {},
-                                        .services_synced = {}});
+    return Chains::build(servers, setup_of(metrics));
 }
 
 struct Case {
@@ -80,6 +81,25 @@ TEST_CASE("each block gets its own chain, and plugins learn its zones in lower c
           std::vector<std::string>{"ask unready of cluster.local. in-addr.arpa. a.cluster.local.",
                                    "ask answering cluster.local. a.cluster.local.",
                                    "tell unready of cluster.local. in-addr.arpa. NOERROR"});
+}
+
+TEST_CASE("one block that takes all classes opens its listeners for them, and no others") {
+    metrics::Registry metrics{1};
+    const std::vector<ServerConfig> servers{{{name_of("a.")}, {plugin("answering")}},
+                                            {{name_of("b.")}, {plugin("classes")}},
+                                            {{name_of("c.")}, {plugin("answering")}}};
+    const chain::Layout layout{.labels = {"dns://:53", "dns://:54"},
+                               .places = {{{0}}, {{0}}, {{0, 1}}}};
+    const auto chains = Chains::build(servers, setup_of(metrics), layout);
+    REQUIRE(chains);
+    const auto takes = [&](const char* zone, std::size_t listener) {
+        const dns::Name name = name_of(zone);
+        return (*chains)->find(name, dns::Type::a, listener)->takes_all_classes;
+    };
+    CHECK(takes("a.", 0));
+    CHECK(takes("b.", 0));
+    CHECK(takes("c.", 0));
+    CHECK_FALSE(takes("c.", 1));
 }
 
 TEST_CASE("plugins that are not ready are named") {

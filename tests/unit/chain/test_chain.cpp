@@ -258,6 +258,20 @@ TEST_CASE("one plugin that takes all classes opens the chain to them") {
     CHECK(Chain{links}.takes_all_classes());
 }
 
+TEST_CASE("where nobody answers, the last plugin is named, in CoreDNS' words") {
+    std::vector<Link> links;
+    links.push_back({std::make_unique<Knowing>("a/x", false), "rewrite"});
+    links.push_back({std::make_unique<Knowing>("b/x", false), "hosts"});
+    const Chain chain{links};
+    Arena arena{4096};
+    const dns::Name name = *dns::Name::parse("name.example.");
+    Query query{{.name = name, .asked = name, .arena = &arena}};
+    Reply reply{arena};
+    CHECK(chain.walk(query, reply) == Step::done);
+    CHECK(reply.failed());
+    CHECK(reply.error == "plugin/hosts: no next plugin found");
+}
+
 TEST_CASE("a walk that waits goes on where it stood") {
     using enum dns::Rcode;
     const Case cases[] = {

@@ -69,12 +69,12 @@ TEST_CASE("requests, responses and sizes are counted under CoreDNS' names") {
 
 TEST_CASE("the types that CoreDNS tells apart have a label, all others are \"other\"") {
     const Case cases[] = {
-        {1, "A"},         {2, "NS"},     {5, "CNAME"},   {6, "SOA"},     {12, "PTR"},
-        {15, "MX"},       {16, "TXT"},   {28, "AAAA"},   {33, "SRV"},    {43, "DS"},
-        {46, "RRSIG"},    {47, "NSEC"},  {48, "DNSKEY"}, {251, "IXFR"},  {252, "AXFR"},
-        {255, "ANY"},     {13, "other"}, {35, "other"},  {41, "other"},  {52, "other"},
-        {64, "other"},    {65, "other"}, {250, "other"}, {257, "other"}, {0, "other"},
-        {65280, "other"},
+        {1, "A"},      {2, "NS"},     {5, "CNAME"},     {6, "SOA"},     {12, "PTR"},
+        {15, "MX"},    {16, "TXT"},   {28, "AAAA"},     {33, "SRV"},    {43, "DS"},
+        {46, "RRSIG"}, {47, "NSEC"},  {48, "DNSKEY"},   {251, "IXFR"},  {252, "AXFR"},
+        {255, "ANY"},  {13, "other"}, {35, "other"},    {41, "other"},  {52, "other"},
+        {64, "SVCB"},  {65, "HTTPS"}, {50, "NSEC3"},    {250, "other"}, {257, "other"},
+        {0, "other"},  {51, "other"}, {65280, "other"},
     };
     for (const Case& row : cases) {
         INFO("row at line " << row.at.line() << ", type " << row.type);

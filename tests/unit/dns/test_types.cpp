@@ -12,13 +12,14 @@ TEST_CASE("types have the names of the registry", "[types]") {
         const char* name;
     };
     const Row row = GENERATE(values<Row>({
-        {1, "A"},      {2, "NS"},      {5, "CNAME"},         {6, "SOA"},
-        {12, "PTR"},   {13, "HINFO"},  {15, "MX"},           {16, "TXT"},
-        {28, "AAAA"},  {33, "SRV"},    {35, "NAPTR"},        {41, "OPT"},
-        {43, "DS"},    {46, "RRSIG"},  {47, "NSEC"},         {48, "DNSKEY"},
-        {52, "TLSA"},  {64, "SVCB"},   {65, "HTTPS"},        {250, "TSIG"},
-        {251, "IXFR"}, {252, "AXFR"},  {255, "ANY"},         {257, "CAA"},
-        {0, "TYPE0"},  {99, "TYPE99"}, {65280, "TYPE65280"}, {65535, "TYPE65535"},
+        {1, "A"},         {2, "NS"},      {5, "CNAME"},         {6, "SOA"},
+        {12, "PTR"},      {13, "HINFO"},  {15, "MX"},           {16, "TXT"},
+        {28, "AAAA"},     {33, "SRV"},    {35, "NAPTR"},        {41, "OPT"},
+        {43, "DS"},       {46, "RRSIG"},  {47, "NSEC"},         {48, "DNSKEY"},
+        {52, "TLSA"},     {64, "SVCB"},   {65, "HTTPS"},        {250, "TSIG"},
+        {251, "IXFR"},    {252, "AXFR"},  {255, "ANY"},         {257, "CAA"},
+        {0, "TYPE0"},     {99, "SPF"},    {39, "DNAME"},        {44, "SSHFP"},
+        {23, "NSAP-PTR"}, {98, "TYPE98"}, {65280, "TYPE65280"}, {65535, "TYPE65535"},
     }));
     CAPTURE(row.name);
     CHECK(to_string(static_cast<Type>(row.number)) == row.name);
