@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,7 +23,7 @@ namespace {
 constexpr int attempts_max = 3;
 /// Comparing tables because of the lock pauses for so many times what it took.
 constexpr int closely_share = 10;
-/// From this many rules on, what libiptc needed is given back to the system.
+/// From this many rules on, what a pass needed is given back to the system.
 constexpr std::size_t trim_from_rules = 5'000;
 
 class IptablesWriter final : public RuleWriter {
@@ -66,6 +67,15 @@ private:
 
 bool is_large(const Plan& plan) {
     return plan.endpoint_count > large_cluster_endpoints;
+}
+
+/// malloc_trim() leaves the end of a thread's arena alone; free() gives that back, too, when what
+/// is freed is large enough to make it merge pieces.
+void give_back() {
+    constexpr std::size_t merging = std::size_t{96} * 1024;
+    void* volatile piece = std::malloc(merging);
+    std::free(piece);
+    ::malloc_trim(0);
 }
 
 void count(const TableEdit& edit, Applied& applied) {
@@ -121,7 +131,7 @@ Result<Applied> IptablesWriter::apply(const Plan& plan, bool full) {
         lock_used_ = false;
         if (suspected) pause_since(begin);
     }
-    if (applied && applied->nat_rules > trim_from_rules) ::malloc_trim(0);
+    if (applied && applied->nat_rules > trim_from_rules) give_back();
     return applied;
 }
 
@@ -274,7 +284,7 @@ Status IptablesWriter::clean() {
     for (const TableName name : {TableName::nat, TableName::filter, TableName::mangle}) {
         if (auto cleaned = clean_one(name); !cleaned) return std::move(cleaned).error();
     }
-    ::malloc_trim(0);
+    give_back();
     return {};
 }
 
