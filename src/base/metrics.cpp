@@ -67,7 +67,6 @@ Histogram::Reading Histogram::read() const {
 namespace {
 
 struct Series {
-    Labels labels;
     std::unique_ptr<Counter> counter;
     std::unique_ptr<CounterTable> table;
     std::unique_ptr<Gauge> gauge;
@@ -77,25 +76,24 @@ struct Series {
 struct Family {
     std::string help;
     Kind kind = Kind::counter;
-    std::vector<std::unique_ptr<Series>> series;
+    std::map<Labels, Series> series;
+    std::vector<const std::pair<const Labels, Series>*> in_order;  ///< as they came
 };
 
-Sample sample_of(const Series& series) {
-    Sample sample{.labels = series.labels, .value = 0, .histogram = {}};
+Sample sample_of(const Labels& labels, const Series& series) {
+    Sample sample{.labels = labels, .value = 0, .histogram = {}};
     if (series.counter) sample.value = static_cast<double>(series.counter->value());
     if (series.gauge) sample.value = series.gauge->value();
     if (series.histogram) sample.histogram = series.histogram->read();
     return sample;
 }
 
-void add_table(const Series& series, std::vector<Sample>& samples) {
-    const CounterTable& table = *series.table;
+void add_table(const Labels& labels, const CounterTable& table, std::vector<Sample>& samples) {
     for (std::size_t row = 0; row < table.rows().values.size(); ++row) {
         for (std::size_t column = 0; column < table.columns().values.size(); ++column) {
             const std::uint64_t value = table.value(row, column);
             if (value == 0) continue;
-            Sample sample{
-                .labels = series.labels, .value = static_cast<double>(value), .histogram = {}};
+            Sample sample{.labels = labels, .value = static_cast<double>(value), .histogram = {}};
             sample.labels.emplace_back(table.rows().label, table.rows().values[row]);
             sample.labels.emplace_back(table.columns().label, table.columns().values[column]);
             samples.push_back(std::move(sample));
@@ -119,12 +117,9 @@ struct Registry::State {
             family.kind = kind;
         }
         NP_CHECK(family.kind == kind, "a metric has one kind");
-        for (const auto& known : family.series) {
-            if (known->labels == labels) return *known;
-        }
-        family.series.push_back(std::make_unique<Series>());
-        family.series.back()->labels = std::move(labels);
-        return *family.series.back();
+        const auto [known, is_new_series] = family.series.try_emplace(std::move(labels));
+        if (is_new_series) family.in_order.push_back(&*known);
+        return known->second;
     }
 };
 
@@ -179,11 +174,11 @@ std::vector<FamilyReading> Registry::read() const {
     for (const auto& [name, family] : state_->families) {
         FamilyReading reading{
             .name = name, .help = family.help, .kind = family.kind, .samples = {}};
-        for (const auto& series : family.series) {
-            if (series->table) {
-                add_table(*series, reading.samples);
+        for (const auto* series : family.in_order) {
+            if (series->second.table) {
+                add_table(series->first, *series->second.table, reading.samples);
             } else {
-                reading.samples.push_back(sample_of(*series));
+                reading.samples.push_back(sample_of(series->first, series->second));
             }
         }
         readings.push_back(std::move(reading));
