@@ -32,7 +32,7 @@ KEYS = [
     "10.0.0.0/1", "10.0.0.1/32", "10.0.0.1/31", "2001:db8::/32", "2001:db8::/33", "2001:db8::/64:53", "fe80::1/128",
     "a/b.example", "0/25.2.0.192.in-addr.arpa", "10.0.0.0/16 10.0.0.0/16", "10.0.0.0/15 1.10.in-addr.arpa",
     "a.example b.example:54 dns://c.example", "a.example\tb.example\t", "a.example\u00a0", "a.example\u2028",
-    "x" * 64, ".".join(["x" * 60] * 4), ".".join(["x" * 60] * 5), " ".join("z%d.example" % i for i in range(50)),
+    "x" * 64, ".".join(["x" * 60] * 4), ".".join(["x" * 60] * 5), " ".join("z%d.example" % i for i in range(500)),
 ]
 # What stands in a block of its own.
 BODIES = [
