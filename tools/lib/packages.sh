@@ -14,7 +14,7 @@ run_packages=(
     iproute2 iptables nftables conntrack bind9-dnsutils curl python3-minimal python3 util-linux procps
 )
 test_packages=(
-    pebble knot knot-dnsutils fstrm-bin dnstap-ldns kmod nsd etcd-server openssl mount nghttp2-server python3-h2 dnsperf musl-tools unbound
+    ca-certificates pebble knot knot-dnsutils fstrm-bin dnstap-ldns kmod nsd etcd-server openssl mount nghttp2-server python3-h2 dnsperf musl-tools unbound
 )
 
 # How build/plain is made, by whichever command comes first.
