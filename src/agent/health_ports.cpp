@@ -42,6 +42,7 @@ std::size_t local_ready(const ServiceEntry& entry, std::string_view node, Family
     std::set<IpAddress> addresses;
     for (const services::EndpointEntry& endpoint : entry.endpoints) {
         if (endpoint.address.family() != family || endpoint.ready == 0) continue;
+        if (endpoint.names_only != 0) continue;
         if (!node.empty() && *endpoint.node == node) addresses.insert(endpoint.address);
     }
     return addresses.size();

@@ -224,20 +224,15 @@ Resource resource_of(Kind kind) {
 
 /// What is not needed is not sent, as kube-proxy asks for it.
 std::string selectors_of(Kind kind, const ApiSourceOptions& options) {
-    const std::string_view foreign =
-        options.foreign_proxy ? "" : "!service.kubernetes.io/service-proxy-name";
-    const std::string_view headless =
-        options.headless_slices ? "" : "!service.kubernetes.io/headless";
-    const auto labels = [](std::string text) {
-        return text.empty() ? text : "labelSelector=" + escaped(text);
-    };
+    constexpr std::string_view headless = "!service.kubernetes.io/headless";
+    constexpr std::string_view ours =
+        "!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless";
+    const auto labels = [](std::string_view text) { return "labelSelector=" + escaped(text); };
     switch (kind) {
-    case Kind::service: return labels(std::string{foreign});
-    case Kind::endpoint_slice: {
-        std::string both{foreign};
-        if (!both.empty() && !headless.empty()) both += ',';
-        return labels(both.append(headless));
-    }
+    case Kind::service: return options.foreign_proxy ? std::string{} : labels(ours);
+    case Kind::endpoint_slice:
+        if (!options.foreign_proxy) return labels(ours);
+        return options.headless_slices ? std::string{} : labels(headless);
     case Kind::pod:
         return "fieldSelector=" + escaped("status.phase!=Succeeded,status.phase!=Failed");
     case Kind::node: return "fieldSelector=" + escaped("metadata.name=" + options.node_name);

@@ -25,7 +25,7 @@ struct ApiSourceOptions {
     bool imports = false;         ///< ServiceImports are needed by `multicluster` only
     bool service_cidrs = false;   ///< ServiceCIDRs are needed by rules of nftables only
     bool headless_slices = true;  ///< false: slices of headless Services are not sent to us
-    /// False: nor what carries service.kubernetes.io/service-proxy-name.
+    /// False: nor what is_for_another_proxy(), Services and slices.
     bool foreign_proxy = true;
     /// Ask for a streaming list first (sendInitialEvents); pages are the way out.
     bool stream_lists = true;

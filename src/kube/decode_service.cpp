@@ -222,7 +222,7 @@ ServiceSource decode_service(BasicFieldReader<V>& read, const BasicField<V>& roo
     if (!is_label(key.name)) read.wrong(name, "a DNS label of at most 63 characters");
     service.key = std::move(key);
     service.labels = read.labels(read.map(metadata, "labels"));
-    service.foreign_proxy = service.labels.contains("service.kubernetes.io/service-proxy-name");
+    service.foreign_proxy = services::is_for_another_proxy(service.labels);
     const BasicField<V> spec = read.map(root, "spec");
     if (!spec.present()) {
         if (!read.get(root, "spec").present()) read.wrong(read.get(root, "spec"), "a map");

@@ -83,10 +83,10 @@ Endpoint read_endpoint(BasicFieldReader<V>& read, const BasicField<V>& item, Fam
     const BasicField<V> target = read.map(item, "targetRef");
     if (read.text(read.get(target, "kind")) == "Pod")
         endpoint.pod_name = read.text(read.get(target, "name"));
-    // Unset means true for ready, and for serving as ready says (discovery.k8s.io/v1).
+    // Unset means true for ready and serving (discovery.k8s.io/v1).
     const BasicField<V> conditions = read.map(item, "conditions");
     endpoint.ready = read.flag(read.get(conditions, "ready"), true);
-    endpoint.serving = read.flag(read.get(conditions, "serving"), endpoint.ready);
+    endpoint.serving = read.flag(read.get(conditions, "serving"), true);
     endpoint.terminating = read.flag(read.get(conditions, "terminating"), false);
     const BasicField<V> hints = read.map(item, "hints");
     const auto names = [&](std::string_view field, std::vector<std::string>& out) {
@@ -119,6 +119,7 @@ std::optional<EndpointSlice> decode_slice(BasicFieldReader<V>& read, const Basic
     slice.service = label("kubernetes.io/service-name");
     slice.import = label("multicluster.kubernetes.io/service-name");
     slice.cluster = label("multicluster.kubernetes.io/source-cluster");
+    slice.foreign_proxy = services::is_for_another_proxy(slice.labels);
     const BasicField<V> annotations = read.map(metadata, "annotations");
     slice.change_trigger_ns = unix_ns(
         read.text(read.get(annotations, "endpoints.kubernetes.io/last-change-trigger-time")));

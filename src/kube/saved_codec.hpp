@@ -73,10 +73,10 @@ template <class Codec, either<services::Endpoint> T> void fields(Codec& codec, T
           terminating, hint_zones, hint_nodes);
 }
 template <class Codec, either<services::EndpointSlice> T> void fields(Codec& codec, T& object) {
-    auto& [key, labels, selected, service, import, cluster, family, ports, endpoints,
+    auto& [key, labels, selected, service, import, cluster, family, foreign_proxy, ports, endpoints,
            change_trigger_ns] = object;
-    codec(key, labels, selected, service, import, Repeated{cluster}, family, ports, endpoints,
-          change_trigger_ns);
+    codec(key, labels, selected, service, import, Repeated{cluster}, family, foreign_proxy, ports,
+          endpoints, change_trigger_ns);
 }
 template <class Codec, either<services::ContainerPort> T> void fields(Codec& codec, T& object) {
     auto& [name, protocol, port] = object;

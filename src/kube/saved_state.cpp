@@ -29,7 +29,7 @@ using saved::Encoder;
 
 constexpr std::string_view magic{"nameplane state\n"};
 /// Goes up with every change of what stands in a file or of what it means.
-constexpr std::uint64_t format = 3;
+constexpr std::uint64_t format = 4;
 constexpr std::size_t checksum_octets = 32;
 constexpr std::size_t chunk_octets = 1 << 16;
 

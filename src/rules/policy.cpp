@@ -82,7 +82,7 @@ Candidates candidates_of(const ServiceEntry& entry, const ServicePort& port, con
     Candidates candidates;
     candidates.reserve(entry.endpoints.size());
     for (const EndpointEntry& endpoint : entry.endpoints) {
-        if (endpoint.address.family() != family) continue;
+        if (endpoint.address.family() != family || endpoint.names_only != 0) continue;
         for (const services::EndpointPort& slice_port : entry.port_sets[endpoint.port_set]) {
             if (slice_port.port == 0 || slice_port.protocol != port.protocol ||
                 slice_port.name != port.name) {

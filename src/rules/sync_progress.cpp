@@ -23,11 +23,11 @@ bool has_rules(const ServiceEntry& entry) {
     return !entry.service->headless && !entry.service->foreign_proxy;
 }
 
-// Slices of `one` that `other` has not, or has in another form.
+// Slices of `one` that rules are made of and `other` has not, or has in another form.
 std::uint64_t slices_only_in(const ServiceEntry& one, const ServiceEntry* other) {
-    if (other == nullptr) return one.slices.size();
     return static_cast<std::uint64_t>(std::ranges::count_if(one.slices, [&](const auto& slice) {
-        return std::ranges::find(other->slices, slice) == other->slices.end();
+        if (slice->foreign_proxy()) return false;
+        return other == nullptr || std::ranges::find(other->slices, slice) == other->slices.end();
     }));
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 /// As many as EndpointEntry has room for.
 constexpr unsigned selected_bits = (1U << SelectorSet::max) - 1;
+constexpr std::uint32_t hints_bits = 0x7fff'ffff;
 
 using PortSet = std::vector<EndpointPort>;
 
@@ -39,6 +40,7 @@ auto identity_of(const EndpointEntry& endpoint) noexcept {
 bool stands_before(const EndpointEntry& a, const EndpointEntry& b) noexcept {
     if (a.address != b.address) return a.address < b.address;
     if (const auto order = identity_of(a) <=> identity_of(b); order != 0) return order < 0;
+    if (a.names_only != b.names_only) return a.names_only == 0;
     if (a.ready != b.ready) return a.ready != 0;
     if (a.serving != b.serving) return a.serving != 0;
     if (a.terminating != b.terminating) return a.terminating == 0;
@@ -55,6 +57,7 @@ EndpointEntry entry_of(const StoredSlice& slice, const StoredEndpoint& stored) n
     entry.node = &stored.node->text;
     entry.zone = &stored.zone->text;
     entry.selected = slice.selected() & selected_bits;
+    entry.names_only = slice.foreign_proxy() || stored.further != 0 ? 1 : 0;
     entry.hostname = slice.hostname(stored);
     entry.pod_name = slice.pod_name(stored);
     return entry;
@@ -70,7 +73,7 @@ void add_endpoints(ServiceEntry& entry, const StoredSlice& slice) {
     for (const StoredEndpoint& stored : slice.endpoints()) {
         EndpointEntry& endpoint = entry.endpoints.emplace_back(entry_of(slice, stored));
         endpoint.port_set = port_set;
-        endpoint.hints = hints[stored.hints];
+        endpoint.hints = hints[stored.hints] & hints_bits;
     }
 }
 
@@ -127,7 +130,8 @@ bool same_content(const ServiceEntry& a, const ServiceEntry& b) noexcept {
     const auto same = [](const EndpointEntry& x, const EndpointEntry& y) {
         return identity_of(x) == identity_of(y) && x.ready == y.ready && x.serving == y.serving &&
                x.terminating == y.terminating && x.selected == y.selected && x.hints == y.hints &&
-               *x.node == *y.node && *x.zone == *y.zone && x.pod_name == y.pod_name;
+               x.names_only == y.names_only && *x.node == *y.node && *x.zone == *y.zone &&
+               x.pod_name == y.pod_name;
     };
     return (a.service == b.service || *a.service == *b.service) &&
            a.change_trigger_ns == b.change_trigger_ns && a.port_sets == b.port_sets &&

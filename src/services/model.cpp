@@ -2,6 +2,11 @@
 
 namespace nameplane::services {
 
+bool is_for_another_proxy(const Labels& labels) noexcept {
+    return labels.contains("service.kubernetes.io/service-proxy-name") ||
+           labels.contains("service.kubernetes.io/headless");
+}
+
 std::string_view to_string(Protocol protocol) noexcept {
     switch (protocol) {
     case Protocol::tcp: return "tcp";

@@ -20,6 +20,10 @@ enum class Protocol : std::uint8_t { tcp, udp, sctp };
 std::string_view to_string(Protocol protocol) noexcept;
 
 using Labels = std::map<std::string, std::string, std::less<>>;
+/// Whether a Service or slice with these labels is nothing to us as a proxy, as kube-proxy sees it:
+/// service.kubernetes.io/service-proxy-name or service.kubernetes.io/headless, whatever their
+/// value.
+bool is_for_another_proxy(const Labels& labels) noexcept;
 
 /// Namespace and name. Cluster-scoped objects have an empty namespace.
 struct ObjectKey {
@@ -64,10 +68,8 @@ struct Service {
     Labels labels;
     Selected selected = not_judged;
     ServiceType type = ServiceType::cluster_ip;
-    bool headless = false;  ///< clusterIP: None
-    /// Label service.kubernetes.io/service-proxy-name: another proxy programs its addresses, we
-    /// only answer its names.
-    bool foreign_proxy = false;
+    bool headless = false;       ///< clusterIP: None
+    bool foreign_proxy = false;  ///< is_for_another_proxy(): we only answer its names
     std::vector<IpAddress> cluster_ips;
     std::vector<IpAddress> external_ips;
     std::vector<LoadBalancerIngress> ingress;
@@ -96,7 +98,7 @@ struct EndpointPort {
 };
 
 struct Endpoint {
-    std::vector<IpAddress> addresses;
+    std::vector<IpAddress> addresses;  ///< rules know the first only, names all of them
     std::string hostname;
     std::string node_name;
     std::string zone;
@@ -118,6 +120,7 @@ struct EndpointSlice {
     std::string import;
     std::string cluster;           ///< label multicluster.kubernetes.io/source-cluster
     Family family = Family::ipv4;  ///< addressType; FQDN slices are not decoded at all
+    bool foreign_proxy = false;    ///< is_for_another_proxy(): only names are made of it
     std::vector<EndpointPort> ports;
     std::vector<Endpoint> endpoints;
     /// Annotation endpoints.kubernetes.io/last-change-trigger-time, Unix nanoseconds; 0: none.

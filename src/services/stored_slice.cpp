@@ -32,8 +32,6 @@ std::size_t address_count_of(const EndpointSlice& slice) {
     return count;
 }
 
-/// Whether they may be addresses of one endpoint. Endpoints with a text have a place in it of their
-/// own; of those without, it makes no difference which is which.
 bool same_but_address(const StoredEndpoint& a, const StoredEndpoint& b) noexcept {
     return a.text_at == b.text_at && a.hostname_octets == b.hostname_octets &&
            a.pod_name_octets == b.pod_name_octets && a.ready == b.ready && a.serving == b.serving &&
@@ -46,7 +44,8 @@ bool same_but_address(const StoredEndpoint& a, const StoredEndpoint& b) noexcept
 StoredSlice::StoredSlice(const EndpointSlice& slice, std::shared_ptr<StringPool> pool)
     : pool_{std::move(pool)}, ports_{sorted_ports(slice.ports)},
       hints_(1), text_{std::make_unique<char[]>(text_octets_of(slice))}, family_{slice.family},
-      selected_{slice.selected}, change_trigger_ns_{slice.change_trigger_ns} {
+      foreign_proxy_{slice.foreign_proxy}, selected_{slice.selected}, change_trigger_ns_{
+                                                                          slice.change_trigger_ns} {
     endpoints_.reserve(address_count_of(slice));
     for (const Endpoint& endpoint : slice.endpoints) {
         char* text = text_.get() + text_octets_;
@@ -89,22 +88,20 @@ void StoredSlice::add_endpoint(const Endpoint& endpoint, std::uint32_t text_at) 
         stored.node = pool_->acquire(endpoint.node_name);
         stored.zone = pool_->acquire(endpoint.zone);
         endpoints_.push_back(stored);
+        stored.further = 1;
     }
 }
 
 void StoredSlice::unpack(EndpointSlice& slice) const {
     slice.family = family_;
+    slice.foreign_proxy = foreign_proxy_;
     slice.selected = selected_;
     slice.ports = ports_;
     slice.change_trigger_ns = change_trigger_ns_;
     slice.endpoints.resize(endpoints_.size());
     std::size_t count = 0;
-    const StoredEndpoint* before = nullptr;
     for (const StoredEndpoint& stored : endpoints_) {
-        const bool joins = before != nullptr && same_but_address(*before, stored) &&
-                           slice.endpoints[count - 1].addresses.size() < addresses_per_endpoint_max;
-        before = &stored;
-        if (joins) {
+        if (stored.further != 0) {
             slice.endpoints[count - 1].addresses.push_back(stored.address);
             continue;
         }
@@ -125,10 +122,11 @@ void StoredSlice::unpack(EndpointSlice& slice) const {
 
 bool StoredSlice::equals(const StoredSlice& other) const noexcept {
     const auto same = [](const StoredEndpoint& a, const StoredEndpoint& b) {
-        return a.address == b.address && same_but_address(a, b);
+        return a.address == b.address && a.further == b.further && same_but_address(a, b);
     };
-    return family_ == other.family_ && selected_ == other.selected_ &&
-           change_trigger_ns_ == other.change_trigger_ns_ && text_octets_ == other.text_octets_ &&
+    return family_ == other.family_ && foreign_proxy_ == other.foreign_proxy_ &&
+           selected_ == other.selected_ && change_trigger_ns_ == other.change_trigger_ns_ &&
+           text_octets_ == other.text_octets_ &&
            std::memcmp(text_.get(), other.text_.get(), text_octets_) == 0 &&
            std::ranges::equal(endpoints_, other.endpoints_, same) && ports_ == other.ports_ &&
            hints_ == other.hints_;

@@ -20,6 +20,7 @@ struct StoredEndpoint {
     std::uint8_t ready : 1;
     std::uint8_t serving : 1;
     std::uint8_t terminating : 1;
+    std::uint8_t further : 1;  ///< not the first address of its endpoint
     std::uint8_t hostname_octets = 0;
     std::uint8_t pod_name_octets = 0;
     std::uint32_t text_at = 0;  ///< hostname, then pod name, in the text of the slice
@@ -55,6 +56,7 @@ public:
                 endpoint.pod_name_octets};
     }
     Family family() const noexcept { return family_; }
+    bool foreign_proxy() const noexcept { return foreign_proxy_; }
     Selected selected() const noexcept { return selected_; }
     std::int64_t change_trigger_ns() const noexcept { return change_trigger_ns_; }
     std::size_t memory_octets() const noexcept;
@@ -70,6 +72,7 @@ private:
     std::unique_ptr<char[]> text_;
     std::uint32_t text_octets_ = 0;
     Family family_ = Family::ipv4;
+    bool foreign_proxy_ = false;
     Selected selected_ = not_judged;
     std::int64_t change_trigger_ns_ = 0;
 };

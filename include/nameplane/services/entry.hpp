@@ -18,16 +18,18 @@ struct EndpointPort;
 class StoredSlice;
 
 /// One endpoint of a Service: an address behind one set of ports. De-duplicated over slices by
-/// (address, hostname, port set), of a ServiceImport also by cluster; where copies differ, a ready
-/// one wins, then a serving one, then one that is not terminating.
+/// (address, hostname, port set), of a ServiceImport also by cluster; where copies differ, one that
+/// rules may use wins, then a ready one, a serving one, one that is not terminating.
 struct EndpointEntry {
     IpAddress address;
     std::uint8_t ready : 1;
     std::uint8_t serving : 1;
     std::uint8_t terminating : 1;
-    std::uint8_t selected : 5;   ///< bits of label selectors that a slice of it matches
-    std::uint16_t port_set = 0;  ///< index into ServiceEntry::port_sets
-    std::uint32_t hints = 0;     ///< index into ServiceEntry::hints; 0 is "none"
+    std::uint8_t selected : 5;     ///< bits of label selectors that a slice of it matches
+    std::uint16_t port_set = 0;    ///< index into ServiceEntry::port_sets
+    std::uint32_t hints : 31;      ///< index into ServiceEntry::hints; 0 is "none"
+    std::uint32_t names_only : 1;  ///< rules leave it out: its slice says so, or it is a further
+                                   ///< address of an endpoint that has several
     /// Node name, interned; never null, maybe empty. Of a ServiceImport's endpoint in its place:
     /// the cluster that it is in.
     const std::string* node = nullptr;

@@ -203,6 +203,12 @@ TEST_CASE("which Services have a port, and how many endpoints") {
         slice.endpoints[i].ready = i != 2;
     }
     REQUIRE(store.apply(services::Event{slice}));
+    // What rules leave out, the lists of ready endpoints leave out.
+    services::EndpointSlice of_others = slice;
+    of_others.key.name = "web-3";
+    of_others.foreign_proxy = true;
+    of_others.endpoints[0].addresses = {IpAddress::v4(10, 0, 9, 9)};
+    REQUIRE(store.apply(services::Event{of_others}));
     // The same pods behind another port count once.
     slice.key.name = "web-2";
     slice.ports = {{.name = "metrics", .port = 9090}};

@@ -80,8 +80,8 @@ TEST_CASE("what is asked for is what is needed") {
         std::vector<std::string> paths;      ///< in this order
         std::vector<std::string> selectors;  ///< "" for none
     };
-    const std::string proxy = "%21service.kubernetes.io%2Fservice-proxy-name";
     const std::string headless = "%21service.kubernetes.io%2Fheadless";
+    const std::string ours = "%21service.kubernetes.io%2Fservice-proxy-name%2C" + headless;
     const Case test = GENERATE_REF(values<Case>({
         {"all",
          {},
@@ -96,7 +96,7 @@ TEST_CASE("what is asked for is what is needed") {
         {"nothing of other proxies",
          {.foreign_proxy = false},
          {"/api/v1/namespaces", "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"},
-         {"", "labelSelector=" + proxy, "labelSelector=" + proxy}},
+         {"", "labelSelector=" + ours, "labelSelector=" + ours}},
         {"no headless slices",
          {.headless_slices = false},
          {"/api/v1/namespaces", "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"},
@@ -104,7 +104,7 @@ TEST_CASE("what is asked for is what is needed") {
         {"neither",
          {.headless_slices = false, .foreign_proxy = false},
          {"/api/v1/namespaces", "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"},
-         {"", "labelSelector=" + proxy, "labelSelector=" + proxy + "%2C" + headless}},
+         {"", "labelSelector=" + ours, "labelSelector=" + ours}},
     }));
     CAPTURE(test.name);
     const World world{test.options};

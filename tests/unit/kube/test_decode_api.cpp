@@ -263,13 +263,40 @@ TEST_CASE("a ServiceImport of the API, and a slice of it") {
     CHECK(slice.selected == services::not_judged);
 }
 
-TEST_CASE("what carries the label of another proxy says so") {
-    const std::string text =
-        R"({"metadata":{"name":"a","namespace":"b","labels":{"service.kubernetes.io/service-proxy-name":"x"}},"spec":{"clusterIP":"None"}})";
-    CHECK(read<Service>(Kind::service, text).foreign_proxy);
-    const Decoded decoded = decode_text("{\"kind\":\"Service\"," + text.substr(1), "f", true);
-    REQUIRE(decoded.objects.size() == 1);
-    CHECK(std::get<ServiceSource>(decoded.objects[0]).service.foreign_proxy);
+TEST_CASE("what carries a label that no proxy of ours is meant says so, whatever its value") {
+    const auto labelled = [](const std::string& label, const std::string& rest) {
+        return R"({"metadata":{"name":"a","namespace":"b","labels":{)" + label + "}}," + rest;
+    };
+    const std::string service_rest = R"("spec":{"clusterIP":"None"}})";
+    const std::string slice_rest = R"("addressType":"IPv4","endpoints":[]})";
+    for (const std::string label : {R"("service.kubernetes.io/service-proxy-name":"x")",
+                                    R"("service.kubernetes.io/service-proxy-name":"")",
+                                    R"("service.kubernetes.io/headless":"")"}) {
+        CAPTURE(label);
+        const std::string text = labelled(label, service_rest);
+        CHECK(read<Service>(Kind::service, text).foreign_proxy);
+        const Decoded decoded = decode_text("{\"kind\":\"Service\"," + text.substr(1), "f", true);
+        REQUIRE(decoded.objects.size() == 1);
+        CHECK(std::get<ServiceSource>(decoded.objects[0]).service.foreign_proxy);
+        CHECK(read<EndpointSlice>(Kind::endpoint_slice, labelled(label, slice_rest)).foreign_proxy);
+    }
+    const std::string other = R"("app":"x")";
+    CHECK_FALSE(read<Service>(Kind::service, labelled(other, service_rest)).foreign_proxy);
+    CHECK_FALSE(
+        read<EndpointSlice>(Kind::endpoint_slice, labelled(other, slice_rest)).foreign_proxy);
+}
+
+TEST_CASE("an endpoint serves unless it says that it does not, ready or not") {
+    const auto serving = [](const std::string& conditions) {
+        const EndpointSlice slice = read<EndpointSlice>(
+            Kind::endpoint_slice,
+            R"({"metadata":{"name":"a","namespace":"b"},"addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1"],"conditions":)" +
+                conditions + "}]}");
+        return slice.endpoints.at(0).serving;
+    };
+    CHECK(serving(R"({"ready":false,"terminating":true})"));
+    CHECK(serving(R"({"ready":false,"serving":null})"));
+    CHECK_FALSE(serving(R"({"ready":true,"serving":false})"));
 }
 
 TEST_CASE("a slice of host names is no slice of ours") {

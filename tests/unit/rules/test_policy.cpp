@@ -448,6 +448,16 @@ TEST_CASE("Services that need no rules", "[rules][policy]") {
     CHECK(plan(service, {slice_of_web({ready("10.0.0.1")})}) == nullptr);
 }
 
+TEST_CASE("slices of another proxy and further addresses are no endpoints", "[rules][policy]") {
+    Endpoint wide = ready("10.0.0.1");
+    wide.addresses.push_back(ip("10.0.0.2"));
+    services::EndpointSlice foreign = slice_of_web({ready("10.0.0.3")}, "2");
+    foreign.foreign_proxy = true;
+    const auto planned = plan(service_web(), {slice_of_web({wide}), foreign});
+    CHECK(texts(planned->ports.at(0).cluster_endpoints) == at_8080({"10.0.0.1"}));
+    CHECK(planned->endpoint_count == 1);
+}
+
 TEST_CASE("a Service that goes to another proxy loses its rules and keeps its names",
           "[rules][policy]") {
     Service service = service_web();

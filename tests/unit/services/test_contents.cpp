@@ -116,8 +116,13 @@ TEST_CASE("a slice comes out of its compact form as it went in", "[services]") {
     Endpoint bare;
     bare.addresses = {ip("fd00::4")};
     bare.ready = false;
-    given.endpoints = {first, twin, bare};
-    CHECK(unpacked(StoredSlice{given, pool}, given) == given);
+    Endpoint like_bare = bare;
+    like_bare.addresses = {ip("fd00::5"), ip("fd00::6")};
+    given.endpoints = {first, twin, bare, like_bare, bare};
+    for (const bool foreign : {false, true}) {
+        given.foreign_proxy = foreign;
+        CHECK(unpacked(StoredSlice{given, pool}, given) == given);
+    }
     CHECK(unpacked(StoredSlice{slice("ns", "web", "none", {}), pool}, given).endpoints.empty());
 }
 
@@ -146,6 +151,19 @@ TEST_CASE("another address type is another slice", "[services]") {
     const StoredSlice v4{given, pool};
     given.family = Family::ipv6;
     CHECK_FALSE(StoredSlice{given, pool}.equals(v4));
+}
+
+TEST_CASE("whose a slice is, and which addresses are one endpoint's, make another slice",
+          "[services]") {
+    const auto pool = std::make_shared<StringPool>();
+    EndpointSlice given = slice("ns", "web", "web-1", {endpoint("10.0.0.1"), endpoint("10.0.0.2")});
+    const StoredSlice apart{given, pool};
+    EndpointSlice foreign = given;
+    foreign.foreign_proxy = true;
+    CHECK_FALSE(StoredSlice{foreign, pool}.equals(apart));
+    given.endpoints.pop_back();
+    given.endpoints[0].addresses.push_back(ip("10.0.0.2"));
+    CHECK_FALSE(StoredSlice{given, pool}.equals(apart));
 }
 
 /// A Service whose slices have these triggers; "6" in front of a number: an IPv6 slice.

@@ -66,6 +66,26 @@ TEST_CASE("of two copies of an endpoint the better one stays, in either order", 
     }
 }
 
+TEST_CASE("rules leave out slices of another proxy, and further addresses of an endpoint",
+          "[services]") {
+    EndpointSlice foreign = slice("ns", "svc", "s1", {endpoint("10.0.0.1"), endpoint("10.0.0.2")});
+    foreign.foreign_proxy = true;
+    Endpoint wide = endpoint("10.0.0.3");
+    wide.addresses.push_back(*IpAddress::parse("10.0.0.4"));
+    Endpoint both = endpoint("10.0.0.2");
+    both.ready = false;
+    EndpointSlice ours = slice("ns", "svc", "s2", {both, wide});
+    for (const bool turned : {false, true}) {
+        const Merged merged{turned ? std::vector{ours, foreign} : std::vector{foreign, ours}};
+        std::string seen;
+        for (const EndpointEntry& one : merged.entry->endpoints)
+            seen += one.address.to_string() + (one.names_only != 0 ? " names, " : ", ");
+        CHECK(seen == "10.0.0.1 names, 10.0.0.2, 10.0.0.3, 10.0.0.4 names, ");
+        // What rules know of it is what stands in a slice of theirs.
+        CHECK(merged.entry->endpoints[1].ready == 0);
+    }
+}
+
 TEST_CASE("address, hostname and port set make an endpoint", "[services]") {
     EndpointSlice other_port = slice("ns", "svc", "s2", {endpoint("10.0.0.1")});
     other_port.ports = {{.name = "http", .port = 9090}};
