@@ -46,7 +46,9 @@ VARIANTS = {
 }
 
 
-class KubeProxy(proxy_pair.NodesTest):
+class RulesTest(proxy_pair.NodesTest):
+    """For tests of both proxies' rules on one `cluster`."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -62,7 +64,8 @@ class KubeProxy(proxy_pair.NodesTest):
         """Until both proxies have written what came after everything else."""
         for (family, words) in marks.items():
             for node in (pair.theirs, pair.ours):
-                await_true("%s has %s" % (node.name, words),
+                await_true(lambda: "%s has %s; the end of our log:\n%s" % (
+                               node.name, words, "\n".join(pair.agent.read_lines()[-20:])),
                            lambda: all(word in node.saved(family) for word in words))
 
     def differences(self, pair):
@@ -80,6 +83,8 @@ class KubeProxy(proxy_pair.NodesTest):
                           (len(found), "\n".join(found[:40])))
             time.sleep(0.2)
 
+
+class KubeProxy(RulesTest):
     def test_differences_are_seen(self):
         rules = "*nat\n:A -\n-A A -j X\n-A A -j Y\n:KUBE-SERVICES -\n-A KUBE-SERVICES -j %s\nCOMMIT"
         (one, other) = (rules % "P\n-A KUBE-SERVICES -j Q", rules % "Q\n-A KUBE-SERVICES -j P")
