@@ -20,6 +20,8 @@ struct Host final : net::HttpHost {
     void requested(const net::HttpRequest& request) override {
         const server::DohQuery query = server::read_doh(request, room);
         if (request.body.size() > net::HttpLimits::body_octets_max) std::abort();
+        const auto& trace = request.trace;
+        if (trace && trace->names_trace() && trace->span == 0) std::abort();
         streams.push_back(request.stream);
         if (!later) answer(query);
     }

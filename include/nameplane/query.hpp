@@ -3,6 +3,7 @@
 
 #include <nameplane/base/arena.hpp>
 #include <nameplane/base/ip.hpp>
+#include <nameplane/base/trace_context.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/dns/types.hpp>
 #include <nameplane/services/view.hpp>
@@ -117,12 +118,13 @@ public:
         std::size_t worker = 0;
         services::ServiceView services;
         Arena* arena = nullptr;
-        Host* host = nullptr;         ///< without one nothing can wait
-        void* place = nullptr;        ///< the host's own
-        bool for_nobody = false;      ///< see refresh_behind()
-        Query* asked_by = nullptr;    ///< the one that looks something up; see look_up()
-        void* inner = nullptr;        ///< the host's own, of such a query
-        StageClock* clock = nullptr;  ///< of the few queries whose stages are timed
+        Host* host = nullptr;                 ///< without one nothing can wait
+        void* place = nullptr;                ///< the host's own
+        bool for_nobody = false;              ///< see refresh_behind()
+        Query* asked_by = nullptr;            ///< the one that looks something up; see look_up()
+        void* inner = nullptr;                ///< the host's own, of such a query
+        StageClock* clock = nullptr;          ///< of the few queries whose stages are timed
+        const TraceContext* trace = nullptr;  ///< what the client said of its own; in the arena
     };
     explicit Query(const Parts& parts) noexcept : parts_{parts} {}
     Query(const Query&) = delete;
@@ -157,6 +159,8 @@ public:
     /// The address and port that the query came to.
     const SocketAddress& server() const noexcept { return parts_.server; }
     Transport transport() const noexcept { return parts_.transport; }
+    /// The span of the client's that this query belongs to; nullptr if it named none.
+    const TraceContext* trace_context() const noexcept { return parts_.trace; }
     /// This worker's number, from 0: the index into WorkerLocal and Counter.
     std::size_t worker() const noexcept { return parts_.worker; }
     /// The service cache as this batch of queries sees it.

@@ -39,22 +39,28 @@ std::int64_t duration(nanoseconds took) {
 }
 
 // The beginning of an object, up to its endpoint.
-std::string begin_of(std::uint64_t trace, std::uint64_t id, std::string_view name,
-                     std::chrono::system_clock::time_point begin, nanoseconds took) {
+std::string begin_of(const Head& head, std::uint64_t id, std::optional<std::uint64_t> parent,
+                     std::string_view name, std::chrono::system_clock::time_point begin,
+                     nanoseconds took) {
     std::string text = fmt::format(R"({{"timestamp":{},)", since_epoch(begin));
     if (const std::int64_t length = duration(took); length != 0) {
         text += fmt::format(R"("duration":{},)", length);
     }
-    return text += fmt::format(R"("traceId":"{:016x}","id":"{:016x}","name":{})", trace, id,
-                               quoted(lower(name)));
+    text += R"("traceId":")";
+    if (head.trace_high != 0) text += fmt::format("{:016x}", head.trace_high);
+    text +=
+        fmt::format(R"({:016x}","id":"{:016x}","name":{})", head.trace, id, quoted(lower(name)));
+    if (parent) text += fmt::format(R"(,"parentId":"{:016x}")", *parent);
+    return head.debug ? text += R"(,"debug":true)" : text;
 }
 
 std::string text_of(const Span& span, const Head& head, std::string_view endpoint) {
     // A clock that was set back while an upstream was asked is no reason to say what Zipkin
     // refuses.
     const nanoseconds took = std::max(span.took, nanoseconds{0});
-    std::string text = begin_of(head.trace, span.id, span.name, head.begin + span.begin, took);
-    text += fmt::format(R"(,"parentId":"{:016x}","localEndpoint":{})", span.parent, endpoint);
+    std::string text =
+        begin_of(head, span.id, span.parent, span.name, head.begin + span.begin, took);
+    text += fmt::format(R"(,"localEndpoint":{})", endpoint);
     if (span.peer) {
         text += fmt::format(R"(,"tags":{{"peer.address":{}}})", quoted(span.peer->to_string()));
     }
@@ -63,7 +69,8 @@ std::string text_of(const Span& span, const Head& head, std::string_view endpoin
 
 std::string text_of(const Trace& trace, std::string_view endpoint) {
     const Head& head = trace.head;
-    std::string text = begin_of(head.trace, head.trace, "servedns", head.begin, head.took);
+    std::string text = begin_of(head, head.id, head.parent, "servedns", head.begin, head.took);
+    if (head.is_shared) text += R"(,"shared":true)";
     text += fmt::format(R"(,"kind":"SERVER","localEndpoint":{})", endpoint);
     if (head.failed) {
         const std::int64_t at = since_epoch(head.begin + head.took);

@@ -43,8 +43,8 @@ std::string key_of(const tracing::Settings& settings, const std::string& endpoin
 
 }  // namespace
 
-Trace::Trace(std::uint64_t every, std::shared_ptr<tracing::Sink> sink, std::size_t workers)
-    : every_{every}, sink_{std::move(sink)}, locals_{workers} {}
+Trace::Trace(How how, std::shared_ptr<tracing::Sink> sink, std::size_t workers)
+    : how_{how}, sink_{std::move(sink)}, locals_{workers} {}
 
 Result<PluginPtr> Trace::make(const Options& given, Setup& setup) {
     const Result<tracing::Settings> settings = tracing::read_settings(given);
@@ -57,7 +57,9 @@ Result<PluginPtr> Trace::make(const Options& given, Setup& setup) {
             key_of(*settings, endpoint), [](const Reporter&) { return true; },
             [&] { return make_reporter(*settings, endpoint, setup); });
     }
-    return PluginPtr{new Trace{settings->every, std::move(reporter), setup.workers}};
+    return PluginPtr{new Trace{{.every = settings->every, .shares_spans = settings->shares_spans},
+                               std::move(reporter),
+                               setup.workers}};
 }
 
 }  // namespace nameplane::plugins

@@ -12,10 +12,25 @@ namespace nameplane::plugins::tracing {
 namespace {
 
 // As Go's strconv.ParseBool.
-bool is_boolean(std::string_view word) noexcept {
+std::optional<bool> boolean(std::string_view word) noexcept {
     constexpr std::array words = std::to_array<std::string_view>(
         {"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"});
-    return std::ranges::find(words, word) != words.end();
+    const auto* const found = std::ranges::find(words, word);
+    if (found == words.end()) return std::nullopt;
+    return found - words.begin() < 6;
+}
+
+// The last line counts; one without a word means yes.
+Status read_shares_spans(const Options& given, Settings& settings) {
+    for (const Statement& line : given.statements("client_server")) {
+        const std::optional<bool> says = line.words.empty() ? true : boolean(line.words.front());
+        if (!says || line.words.size() > 1 || !line.body.empty()) {
+            return given.wrong("client_server",
+                               "'" + line.words.back() + "', expected true or false");
+        }
+        settings.shares_spans = *says;
+    }
+    return {};
 }
 
 bool is_rate(const std::string& word) noexcept {
@@ -55,11 +70,8 @@ Result<Settings> read_settings(const Options& given) {
     if (Status read = read_endpoint(given, settings); !read) return std::move(read).error();
     settings.every = static_cast<std::uint64_t>(given.integer("every"));
     settings.service = given.text("service");
-    // Both are checked and mean nothing: there is never a span of the client's to share, and the
-    // rate is Datadog's.
-    if (const auto& words = given.words("client_server"); !words.empty() && !is_boolean(words[0])) {
-        return given.wrong("client_server", "'" + words[0] + "', expected true or false");
-    }
+    if (Status read = read_shares_spans(given, settings); !read) return std::move(read).error();
+    // Checked, and means nothing: the rate is Datadog's.
     if (const auto& words = given.words("datadog_analytics_rate");
         !words.empty() && !is_rate(words[0])) {
         return given.wrong("datadog_analytics_rate", "'" + words[0] + "', expected 0 to 1");

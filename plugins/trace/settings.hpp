@@ -18,6 +18,7 @@ struct Settings {
     std::string target;       ///< and what is asked for there: "/api/v2/spans"
     std::uint64_t every = 1;  ///< 0: no query is traced
     std::string service;
+    bool shares_spans = false;
     std::size_t backlog = 1000;
     std::size_t batch = 100;
     std::chrono::milliseconds interval{1000};

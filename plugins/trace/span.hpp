@@ -29,9 +29,14 @@ struct Span {
     std::optional<SocketAddress> peer;  ///< the upstream
 };
 
-/// The query: the span that all others are below of, whose id is that of the trace.
+/// The query: the span that all others are below of.
 struct Head {
+    std::uint64_t trace_high = 0;  ///< the upper half of an id with 128 bits
     std::uint64_t trace = 0;
+    std::uint64_t id = 0;
+    std::optional<std::uint64_t> parent;  ///< a client's
+    bool is_shared = false;               ///< the client has a span of the same id
+    bool debug = false;                   ///< as the client wants it
     std::chrono::system_clock::time_point begin;
     std::chrono::nanoseconds took{0};
     dns::Type type = dns::Type::a;

@@ -10,7 +10,7 @@ using tracing::Walk;
 
 Step Trace::ask(Query& query, Reply&) const noexcept {
     Local& local = locals_.at(query.worker());
-    if (++local.count == every_) [[unlikely]] {
+    if (++local.count == how_.every) [[unlikely]] {
         local.count = 0;
         record(query, local);
     }
@@ -23,7 +23,7 @@ void Trace::record(Query& query, Local& local) const noexcept {
     void* const memory = query.arena().allocate(sizeof(Walk), alignof(Walk));
     auto* const recording = query.keep<Recording>(this);
     if (memory == nullptr || recording == nullptr) return;
-    if (!recording->begin(query, local.ids, *sink_)) return;
+    if (!recording->begin(query, how_.shares_spans, local.ids, *sink_)) return;
     query.watch_with(new (memory) Walk{*recording});
 }
 
@@ -40,7 +40,7 @@ std::optional<std::string_view> Trace::metadata(Query& query,
                                                 std::string_view label) const noexcept {
     if (label != "trace/traceid") return std::nullopt;
     auto* const recording = query.kept<Recording>(this);
-    if (recording == nullptr || recording->id() == 0) return std::nullopt;
+    if (recording == nullptr || recording->id_text().empty()) return std::nullopt;
     return recording->id_text();
 }
 

@@ -35,7 +35,8 @@ public:
         Option{"every", Integer{0, std::numeric_limits<std::int64_t>::max(), 1},
                "one query in so many is traced; 0: none"},
         Option{"service", Text{"coredns"}, "who we are in the collector's eyes"},
-        Option{"client_server", Words{.from = 0, .to = 1}, "true or false, without effect"},
+        Option{"client_server", Statements{},
+               "whether our span and the client's are one, true or false"},
         Option{"datadog_analytics_rate", Words{.from = 0, .to = 1}, "0 to 1, without effect"},
         Option{"zipkin_max_backlog_size", Integer{0, spans_max, 1000},
                "spans that wait for the collector at most"},
@@ -45,8 +46,12 @@ public:
     static constexpr Syntax syntax{.positional = {"endpoint..."},
                                    .again = Syntax::Again::last_counts};
     static Result<PluginPtr> make(const Options& given, Setup& setup);
+    struct How {
+        std::uint64_t every = 1;
+        bool shares_spans = false;  ///< a client that names its span and we mean the same one
+    };
     /// `sink` may be nullptr: nothing is traced.
-    Trace(std::uint64_t every, std::shared_ptr<tracing::Sink> sink, std::size_t workers);
+    Trace(How how, std::shared_ptr<tracing::Sink> sink, std::size_t workers);
 
     [[nodiscard]] Step ask(Query& query, Reply& reply) const noexcept override;
     [[nodiscard]] Step tell(Query& query, Reply& reply) const noexcept override;
@@ -62,7 +67,7 @@ private:
     };
     void record(Query& query, Local& local) const noexcept;
 
-    std::uint64_t every_;
+    How how_;
     std::shared_ptr<tracing::Sink> sink_;
     mutable WorkerLocal<Local> locals_;
 };

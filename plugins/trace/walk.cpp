@@ -19,24 +19,55 @@ std::uint64_t new_id(Random& random) noexcept {
 
 }  // namespace
 
-bool Recording::begin(Query& query, Random& ids, Sink& sink) noexcept {
+bool Recording::begin(Query& query, bool shares_spans, Random& ids, Sink& sink) noexcept {
+    const TraceContext* const client = query.trace_context();
+    ids_ = &ids;
+    join(client, shares_spans);
+    write_id();
+    if (client != nullptr && !client->is_wanted()) return false;
     arena_ = &query.arena();
     room_ = arena_->array<Span>(spans_max);
     if (room_.empty()) return false;
-    ids_ = &ids;
     sink_ = &sink;
     worker_ = query.worker();
     name_ = query.name();
-    head_ = {.trace = new_id(ids),
-             .begin = std::chrono::system_clock::now(),
-             .type = query.type(),
-             .transport = query.transport(),
-             .client = query.client().address};
+    head_.begin = std::chrono::system_clock::now();
+    head_.type = query.type();
+    head_.transport = query.transport();
+    head_.client = query.client().address;
     began_ = std::chrono::steady_clock::now();
-    for (std::size_t i = 0; i < id_text_.size(); ++i) {
-        id_text_[i] = "0123456789abcdef"[head_.trace >> (60 - 4 * i) & 15U];
-    }
     return true;
+}
+
+// As zipkin-go joins a trace.
+void Recording::join(const TraceContext* client, bool shares_spans) noexcept {
+    if (client != nullptr) {
+        head_.parent = client->parent;
+        head_.debug = client->debug;
+    }
+    if (client == nullptr || !client->names_trace()) {
+        head_.trace = head_.id = new_id(*ids_);
+        return;
+    }
+    head_.trace_high = client->trace_high;
+    head_.trace = client->trace;
+    head_.is_shared = shares_spans;
+    if (shares_spans) {
+        head_.id = client->span;
+    } else {
+        head_.parent = client->span;
+        head_.id = new_id(*ids_);
+    }
+}
+
+void Recording::write_id() noexcept {
+    const auto write = [this](std::uint64_t part) {
+        for (int shift = 60; shift >= 0; shift -= 4) {
+            id_text_[id_text_size_++] = "0123456789abcdef"[part >> shift & 15U];
+        }
+    };
+    if (head_.trace_high != 0) write(head_.trace_high);
+    write(head_.trace);
 }
 
 Span* Recording::take(std::string_view name, std::uint64_t parent) noexcept {

@@ -25,14 +25,17 @@ public:
     /// More are left out and counted: a query that is turned round many times, or looks up much.
     static constexpr std::size_t spans_max = 128;
 
-    /// Once, before all else. False when the arena is full. `ids` and `sink` outlive the query.
-    bool begin(Query& query, Random& ids, Sink& sink) noexcept;
+    /// Once, before all else. Goes on with the trace that the client names, in its very span if
+    /// `shares_spans`. False when the arena is full, or the client wants no spans: then there is
+    /// an id at most. `ids` and `sink` outlive the query.
+    bool begin(Query& query, bool shares_spans, Random& ids, Sink& sink) noexcept;
     /// The query is over: hands everything to the sink, with spans that nothing has ended.
     void finish(dns::Rcode rcode, bool failed, std::string_view error) noexcept;
 
-    std::uint64_t id() const noexcept { return head_.trace; }
-    /// The same as text.
-    std::string_view id_text() const noexcept { return {id_text_.data(), id_text_.size()}; }
+    /// Of the query's own span.
+    std::uint64_t id() const noexcept { return head_.id; }
+    /// Of the trace; empty before begin().
+    std::string_view id_text() const noexcept { return {id_text_.data(), id_text_size_}; }
     Arena& arena() noexcept { return *arena_; }
 
     /// nullptr when there is no room.
@@ -45,9 +48,12 @@ private:
         return std::chrono::steady_clock::now() - began_;
     }
     Span* take(std::string_view name, std::uint64_t parent) noexcept;
+    void join(const TraceContext* client, bool shares_spans) noexcept;
+    void write_id() noexcept;
 
     Head head_;
-    std::array<char, 16> id_text_{};
+    std::array<char, 32> id_text_{};
+    std::size_t id_text_size_ = 0;
     dns::NameView name_;
     std::chrono::steady_clock::time_point began_;
     Arena* arena_ = nullptr;

@@ -1,5 +1,6 @@
 // HTTP/1.1 (RFC 9112), and 1.0: one request after the other, with Content-Length or in chunks.
 
+#include "net/b3_headers.hpp"
 #include "net/http_chunks.hpp"
 #include "net/http_session.hpp"
 
@@ -56,6 +57,7 @@ struct Head {
     bool is_chunked = false;
     bool keeps_alive = true;
     bool waits_for_continue = false;
+    B3Headers trace;
 };
 
 /// Reads a head without its empty line; the status of the refusal, or 0.
@@ -106,6 +108,8 @@ unsigned read_head(std::string_view text, Head& head) {
             if (has_word(value, "close")) head.keeps_alive = false;
         } else if (equals_without_case(name, "expect")) {
             head.waits_for_continue = has_word(value, "100-continue");
+        } else {
+            head.trace.take(name, value);
         }
     }
     // Of the two lengths of a body one reader may believe the one, and another the other.
@@ -205,11 +209,11 @@ private:
 
     void requested(std::string_view body) {
         state_ = State::answering;
-        host_->requested(
-            {.stream = the_only_stream,
-             .method = head_.method,
-             .target = head_.target,
-             .body = {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()}});
+        host_->requested({.stream = the_only_stream,
+                          .method = head_.method,
+                          .target = head_.target,
+                          .body = {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()},
+                          .trace = head_.trace.context()});
     }
 
     bool refuse(unsigned status) {

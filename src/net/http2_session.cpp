@@ -1,5 +1,6 @@
 // HTTP/2 (RFC 9113) by nghttp2, which ends here.
 
+#include "net/b3_headers.hpp"
 #include "net/http_session.hpp"
 #include <nameplane/base/check.hpp>
 
@@ -24,6 +25,7 @@ struct Exchange {
     std::string method;
     std::string target;
     std::vector<std::uint8_t> body;
+    B3Headers trace;
     std::size_t header_octets = 0;
     bool is_whole = false;  ///< and the host knows it
     bool is_answered = false;
@@ -123,6 +125,7 @@ private:
         const std::string_view text{reinterpret_cast<const char*>(value), value_size};
         if (called == ":method") exchange.method = text;
         if (called == ":path") exchange.target = text;
+        if (begins_request(*frame)) exchange.trace.take(called, text);
         mine.kept_ += called == ":method" || called == ":path" ? text.size() : 0;
         return 0;
     }
@@ -200,7 +203,8 @@ private:
         host_->requested({.stream = static_cast<std::uint64_t>(stream),
                           .method = exchange.method,
                           .target = exchange.target,
-                          .body = exchange.body});
+                          .body = exchange.body,
+                          .trace = exchange.trace.context()});
         receiving_ = false;
     }
 

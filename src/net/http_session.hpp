@@ -3,6 +3,8 @@
 // HTTP/2 alike. Knows no socket and no DNS. Written for small requests: what a client can make us
 // keep is bounded by the limits below, whatever it sends.
 
+#include <nameplane/base/trace_context.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,6 +36,7 @@ struct HttpRequest {
     std::string_view method;
     std::string_view target;  ///< path, and query behind a "?"
     std::span<const std::uint8_t> body;
+    std::optional<TraceContext> trace = {};  ///< see B3Headers
 };
 
 struct HttpResponse {

@@ -5,12 +5,21 @@
 #include <nameplane/base/check.hpp>
 #include <nameplane/seal.hpp>
 
+#include <new>
+
 namespace nameplane::server {
 
 namespace {
 
 /// With fewer in a batch there is too little waiting to overlap.
 constexpr std::size_t worth_expecting_min = 3;
+
+const TraceContext* copied(const TraceContext* given, Arena& arena) noexcept {
+    if (given == nullptr) [[likely]]
+        return nullptr;
+    void* const memory = arena.allocate(sizeof(TraceContext), alignof(TraceContext));
+    return memory == nullptr ? nullptr : new (memory) TraceContext{*given};
+}
 
 }  // namespace
 
@@ -172,7 +181,8 @@ Query::Parts Handler::parts_of(const Taken& taken, const Arrival& arrival) noexc
             .arena = &current_->arena,
             .host = arrival.late != nullptr ? this : nullptr,
             .place = current_,
-            .clock = clock_};
+            .clock = clock_,
+            .trace = copied(arrival.trace, current_->arena)};
 }
 
 const chain::Zone* Handler::admitting_zone(const chain::Zone* zone, Query& query) noexcept {

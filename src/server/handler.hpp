@@ -14,6 +14,7 @@
 #include "server/waiting.hpp"
 #include <nameplane/base/arena.hpp>
 #include <nameplane/base/ip.hpp>
+#include <nameplane/base/trace_context.hpp>
 #include <nameplane/query.hpp>
 #include <nameplane/services/view.hpp>
 
@@ -36,6 +37,7 @@ struct Arrival {
     Late* late = nullptr;      ///< sends an answer that comes later; nullptr: nothing can wait
     std::uint64_t place = 0;   ///< which one it is, for `late`
     std::uint64_t part = 0;    ///< and of that
+    const TraceContext* trace = nullptr;  ///< until answer() returns; see Query
 };
 
 /// Belongs to one worker.

@@ -184,6 +184,7 @@ void Handler::refresh(Query& query, const chain::Zone& zone, const Pins& pins) n
     parts.asked_by = nullptr;
     parts.inner = nullptr;
     parts.clock = nullptr;
+    parts.trace = nullptr;
     // What the walk may change is its own; what it was started from may be gone before it ends.
     context->pins = pins.chains != nullptr ? pins : pin();
     const std::size_t place = query.refresh_at();

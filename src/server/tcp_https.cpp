@@ -45,7 +45,9 @@ void TcpService::ask_by_http(Connection& connection, const net::HttpRequest& req
     }
     connection.arrival.part = request.stream;
     const std::size_t waited = connection.waiting;
+    connection.arrival.trace = request.trace ? &*request.trace : nullptr;
     const std::size_t size = batches_->handler().answer(query.message, connection.arrival, out_);
+    connection.arrival.trace = nullptr;
     if (size != 0) {
         respond(connection, request.stream, doh_response(std::span{out_}.first(size)));
     } else if (connection.waiting == waited) {

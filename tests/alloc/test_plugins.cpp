@@ -126,10 +126,12 @@ struct Ringing final : plugins::tracing::Sink {
 TEST_CASE("a traced query does not touch the heap, and all the less one that is not") {
     for (const std::uint64_t every : {0, 1, 7, 1'000'000}) {
         const auto sink = std::make_shared<Ringing>();
+        const plugins::Trace::How how{.every = every};
+        const plugins::Trace::How none{.every = 0};
         std::vector<chain::Link> links;
-        links.push_back({std::make_unique<plugins::Trace>(every, sink, 1), "trace"});
+        links.push_back({std::make_unique<plugins::Trace>(how, sink, 1), "trace"});
         for (int i = 0; i < 10; ++i) {
-            links.push_back({std::make_unique<plugins::Trace>(0, nullptr, 1), "passing"});
+            links.push_back({std::make_unique<plugins::Trace>(none, nullptr, 1), "passing"});
         }
         const chain::Chain chain{links};
         const std::vector<Asked> asked{{*dns::Name::parse("a.example."), dns::Type::a}};

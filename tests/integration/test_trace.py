@@ -1,10 +1,12 @@
 """Traces of the real program, as a Zipkin collector of our own gets them."""
 
+import os
 import signal
 import socket
 import unittest
 
 import nameplane
+from pki import Pki, run
 from zipkin_collector import Collector, root_of, tree
 
 
@@ -196,6 +198,74 @@ class Traces(nameplane.AgentTest):
         self.assertEqual(tree(collector.trace_of("before.example.")), ["servedns", ["whoami"]])
         agent.udp("after.example")
         self.assertEqual(tree(collector.trace_of("after.example.")), ["servedns", ["errors", ["whoami"]]])
+
+    def secure_agent(self, collector, *options):
+        pki = Pki(self.folder)
+        pki.issue("dns.example")
+        path = self.write("Corefile", "https://.:0 {\n root %s\n tls cert.pem key.pem\n"
+                          " prometheus 127.0.0.1:0\n trace 127.0.0.1:%d %s\n errors\n whoami\n}\n" % (
+                              self.folder, collector.port, self.options(*options)))
+        agent = self.start("--config", path).started()
+
+        def ask(name, version, *headers):
+            question = os.path.join(self.folder, "question")
+            with open(question, "wb") as file:
+                file.write(nameplane.query_bytes(name, "A"))
+            port = agent.ports["https"]
+            got = run("curl", "-s", version, "--cacert", pki.ca, "--resolve",
+                      "dns.example:%d:127.0.0.1" % port, "--data-binary", "@" + question,
+                      "-H", "Content-Type: application/dns-message",
+                      *[word for header in headers for word in ("-H", header)],
+                      "https://dns.example:%d/dns-query" % port)
+            self.assertEqual(nameplane.Reply(got.stdout).rcode, "NOERROR")
+        return ask
+
+    def test_the_trace_of_a_client_over_https_goes_on(self):
+        collector = self.collector()
+        ask = self.secure_agent(collector)
+        for (number, version) in enumerate(("--http1.1", "--http2"), 1):
+            ask("ours%d.example" % number, version)
+            ask("joined%d.example" % number, version, "X-B3-TraceId: 463ac35c9f6413ad48485a3953bb612%d" % number,
+                "X-B3-SpanId: a2fb4a1d1a96d312", "X-B3-Sampled: 1")
+            ask("single%d.example" % number, version, "b3: 00000000000000a%d-0000000000000007-d" % number)
+            ask("unwanted%d.example" % number, version, "b3: 0")
+            ask("wrong%d.example" % number, version, "X-B3-TraceId: xyz", "X-B3-SpanId: 1")
+            ask("last%d.example" % number, version)
+
+            def queried(name):
+                spans = nameplane.await_true("a span of %s" % name, lambda: [
+                    span for span in collector.spans
+                    if span.get("tags", {}).get("coredns.io/name") == "%s%d.example." % (name, number)])
+                self.assertEqual(len(spans), 1)
+                return spans[0]
+            for name in ("ours", "wrong"):
+                self.assertEqual(queried(name)["id"], queried(name)["traceId"])
+                self.assertNotIn("parentId", queried(name))
+            joined = queried("joined")
+            self.assertEqual(joined["traceId"], "463ac35c9f6413ad48485a3953bb612%d" % number)
+            self.assertEqual(joined["parentId"], "a2fb4a1d1a96d312")
+            self.assertNotEqual(joined["id"], joined["parentId"])
+            self.assertNotIn("shared", joined)
+            single = queried("single")
+            self.assertEqual((single["traceId"], single["parentId"], single["debug"]),
+                             ("00000000000000a%d" % number, "0000000000000007", True))
+            queried("last")  # what came before is there, too, if it ever will be
+            self.assertNotIn("unwanted%d" % number, str(collector.spans))
+
+    def test_client_and_server_share_a_span(self):
+        collector = self.collector()
+        ask = self.secure_agent(collector, "client_server")
+        ask("shared.example", "--http2", "b3: 00000000000000a1-0000000000000007-1-0000000000000003")
+
+        def all_there():
+            found = [span for span in collector.spans if span["traceId"] == "00000000000000a1"]
+            return found if any(span["name"] == "servedns" for span in found) else None
+        spans = {span["name"]: span for span in nameplane.await_true("the trace", all_there)}
+        self.assertEqual(spans["servedns"]["id"], "0000000000000007")
+        self.assertEqual(spans["servedns"]["parentId"], "0000000000000003")
+        self.assertIs(spans["servedns"]["shared"], True)
+        self.assertEqual(spans["errors"]["parentId"], "0000000000000007")
+        self.assertNotIn("shared", spans["errors"])
 
     def test_datadog_is_refused_by_name(self):
         path = self.write("Corefile", ".:0 {\n trace datadog localhost:8126\n whoami\n}\n")

@@ -1,11 +1,14 @@
 """CoreDNS and Nameplane with the same Corefile tell the same collector of the same questions: names of
 spans, their parents and tags are compared. docs/from-coredns.md says what may differ."""
 
+import http.client
 import pathlib
+import ssl
 import tempfile
 
 import peer_test  # finds the folders of the others
 import asking
+import control_plane
 import servers
 import upstream
 from wire import Edns, Question, TYPES, labels
@@ -121,6 +124,101 @@ class Trace(peer_test.PeerTest):
             ((name, _, _),) = self.pictures(server.ready_at, 1)
             names.append(name)
         self.assertEqual(names, ["old.test.", "new.test."])
+
+
+# Headers of a client: what it names of its own is in what is told, so that both can be compared.
+TRACED = ("X-B3-TraceId", "463ac35c9f6413ad48485a3953bb6124")
+SPANNED = ("X-B3-SpanId", "a2fb4a1d1a96d312")
+IN_ONE = "48485a3953bb6124-a2fb4a1d1a96d312"
+HEADERS = (
+    (), (TRACED, SPANNED), (TRACED,), (SPANNED,), (TRACED, SPANNED, ("X-B3-ParentSpanId", "5")),
+    (TRACED, SPANNED, ("X-B3-Sampled", "0")), (TRACED, SPANNED, ("X-B3-Sampled", "true")),
+    (TRACED, SPANNED, ("X-B3-Sampled", "0"), ("X-B3-Flags", "1")), (TRACED, SPANNED, ("X-B3-Flags", "2")),
+    (TRACED, SPANNED, ("X-B3-Sampled", "yes")), (TRACED, ("X-B3-SpanId", "xyz")),
+    (("X-B3-TraceId", "7"), ("X-B3-SpanId", "8")), (("X-B3-TraceId", "0"), SPANNED),
+    (("X-B3-ParentSpanId", "5"),), (("X-B3-Sampled", "0"),), (("X-B3-Flags", "1"),),
+    (("b3", IN_ONE),), (("b3", IN_ONE + "-1-0000000000000005"),), (("b3", IN_ONE + "-0"),),
+    (("b3", IN_ONE + "-d"),), (("b3", "0"),), (("b3", "d"),), (("b3", IN_ONE + "-x"),),
+    (("b3", "nonsense"), TRACED, SPANNED), (("b3", IN_ONE), TRACED, SPANNED),
+)
+SECURE = """\
+. {
+    ready {$READY}
+    whoami
+}
+https://.:%(https)d {
+    tls %(folder)s/cert.pem %(folder)s/key.pem
+    trace zipkin http://127.0.0.1:%(collector)d/{$READY} {
+        zipkin_max_batch_interval 50ms
+        client_server %(shares)s
+    }
+    errors
+    whoami
+}
+"""
+
+
+def ids_of(span, spans):
+    """What a span says of traces, ids of the server's own left out."""
+    named = {key: span.get(key) for key in ("traceId", "id", "parentId", "shared", "debug")}
+    own = {each["id"] for each in spans} - {SPANNED[1], "0000000000000008"}
+    for (key, value) in named.items():
+        if value in own or (key == "traceId" and span["traceId"] == root_id(spans)):
+            named[key] = "our own"
+    return (span["name"], named)
+
+
+def root_id(spans):
+    """The id of a trace that no client has named."""
+    (query,) = [span for span in spans if span["name"] == "servedns"]
+    return query["traceId"] if query["traceId"] == query["id"] else None
+
+
+class ClientsTraces(peer_test.PeerTest):
+    def told(self, kind, shares):
+        """What a server of `kind` tells of a client with each of the HEADERS."""
+        collector = Collector()
+        self.addCleanup(collector.close)
+        folder = pathlib.Path(tempfile.mkdtemp())
+        servers.certificate(folder)
+        port = control_plane.free_port()
+        server = kind(pathlib.Path(tempfile.mkdtemp()), SECURE % {
+            "https": port, "folder": folder, "collector": collector.port, "shares": shares})
+        self.addCleanup(server.kill)
+        server.start()
+        context = ssl.create_default_context(cafile=folder / "cert.pem")
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
+        self.addCleanup(connection.close)
+
+        def spans_of(name):
+            return [span for span in collector.spans
+                    if span.get("tags", {}).get("coredns.io/name") == name]
+
+        def ask(name, headers):
+            connection.request("POST", "/dns-query", Question(labels(name), TYPES["A"]).octets(1),
+                               {"Content-Type": "application/dns-message", **dict(headers)})
+            self.assertEqual(connection.getresponse().read()[:2], b"\0\1")
+        told = []
+        for (number, headers) in enumerate(HEADERS):
+            before = len(collector.spans)
+            ask("client%d.test" % number, headers)
+            ask("after%d.test" % number, ())
+            # What came before it is there, too, if it ever will be.
+            nameplane.await_true("the next trace", lambda: spans_of("after%d.test." % number))
+            query = spans_of("client%d.test." % number)
+            trace = [span for span in collector.spans[before:]
+                     if query and span["traceId"] == query[0]["traceId"]]
+            told.append((headers, sorted((ids_of(span, trace) for span in trace), key=str)))
+        return told
+
+    def test_what_clients_name(self):
+        for shares in ("true", "false"):
+            (ours, theirs) = (self.told(kind, shares) for kind in (servers.Nameplane, servers.CoreDns))
+            for (own, other) in zip(ours, theirs):
+                with self.subTest(shares=shares, headers=own[0]):
+                    self.assertEqual(own[1], other[1])
+            self.assertTrue(any(spans for (_, spans) in ours))
+            print("%d clients compared" % len(ours), flush=True)
 
 
 def add(name, plugins):

@@ -68,7 +68,8 @@ Doing::Do says(Step step) {
 /// A chain with the plugin trace in it, which keeps what it has traced.
 class Traced {
 public:
-    explicit Traced(std::uint64_t every = 1) : every_{every} {}
+    explicit Traced(std::uint64_t every = 1, bool shares_spans = false)
+        : how_{.every = every, .shares_spans = shares_spans} {}
 
     Traced& then(std::string_view name, Doing::Do ask, Doing::Do tell = {}, Doing::Do woken = {}) {
         links_.push_back(
@@ -76,7 +77,7 @@ public:
         return *this;
     }
     Traced& trace() {
-        links_.push_back({std::make_unique<plugins::Trace>(every_, kept, 2), "trace"});
+        links_.push_back({std::make_unique<plugins::Trace>(how_, kept, 2), "trace"});
         return *this;
     }
     /// What the walk came to, and the query's trace id as metadata.
@@ -97,7 +98,7 @@ public:
     std::shared_ptr<Kept> kept = std::make_shared<Kept>();
 
 private:
-    std::uint64_t every_;
+    plugins::Trace::How how_;
     std::vector<chain::Link> links_;
     std::optional<chain::Chain> chain_;
 };
@@ -119,7 +120,7 @@ std::string tree_of(const Trace& trace) {
         }
         return text;
     };
-    const std::string text = below(trace.head.trace);
+    const std::string text = below(trace.head.id);
     CHECK(reached == trace.spans.size());
     return text;
 }
@@ -132,7 +133,7 @@ std::string tree_of(Traced& traced) {
 
 Trace trace_of(std::size_t spans, std::uint64_t id = 7) {
     Trace trace;
-    trace.head.trace = id;
+    trace.head.trace = trace.head.id = id;
     trace.name = *dns::Name::parse("www.example.");
     trace.spans.resize(spans, {.id = 9, .parent = id, .name = "whoami", .took = 1ms});
     return trace;
@@ -144,6 +145,8 @@ TEST_CASE("what trace is told is checked") {
     CHECK(mistakes_in("trace").empty());
     CHECK(mistakes_in("trace collector:9411").empty());
     CHECK(mistakes_in("trace ZIPKIN [::1]:9411").empty());
+    CHECK(mistakes_in("trace {\n client_server\n client_server 0\n}").empty());
+    CHECK_FALSE(mistakes_in("trace {\n client_server true false\n}").empty());
     CHECK(mistakes_in("trace {\n client_server f\n datadog_analytics_rate 1\n}").empty());
     CHECK(mistakes_in("trace datadog localhost:8126")
               .find("'datadog', expected 'zipkin': Debian has no library for Datadog's") !=
@@ -218,6 +221,56 @@ TEST_CASE("plugins behind have a span within that of the one before them") {
         CHECK(span.id >> 63 == 0);
     }
     CHECK(ids.size() == 4);
+}
+
+TEST_CASE("a query goes on with the trace of its client") {
+    const TraceContext client{.trace_high = 1, .trace = 2, .span = 3, .parent = 4, .debug = true};
+    Traced joined;
+    joined.trace().then("whoami", says(Step::done));
+    CHECK(joined.ask({.trace = &client}).second == "00000000000000010000000000000002");
+    REQUIRE(joined.kept->traces.size() == 1);
+    const Head& below = joined.kept->traces[0].head;
+    CHECK(tree_of(joined.kept->traces[0]) == "whoami");
+    CHECK(below.id != 2);
+    CHECK(below.id != 3);
+    CHECK(below.parent == 3);
+    CHECK(below.debug);
+    CHECK_FALSE(below.is_shared);
+    std::vector<std::string> texts;
+    write_spans(joined.kept->traces[0], "{}", texts);
+    CHECK(texts[0].find(R"("traceId":"00000000000000010000000000000002")") != std::string::npos);
+    CHECK(texts[0].find(R"("debug":true)") != std::string::npos);
+    CHECK(texts[1].find(R"("parentId":"0000000000000003")") != std::string::npos);
+    CHECK(texts[1].find("shared") == std::string::npos);
+
+    Traced shared{1, true};
+    shared.trace().then("whoami", says(Step::done));
+    shared.ask({.trace = &client});
+    shared.ask();
+    REQUIRE(shared.kept->traces.size() == 2);
+    const Head& same = shared.kept->traces[0].head;
+    CHECK(tree_of(shared.kept->traces[0]) == "whoami");
+    CHECK(same.id == 3);
+    CHECK(same.parent == 4);
+    CHECK(same.is_shared);
+    texts.clear();
+    write_spans(shared.kept->traces[0], "{}", texts);
+    CHECK(texts[1].find(R"("shared":true)") != std::string::npos);
+    CHECK_FALSE(shared.kept->traces[1].head.is_shared);
+    CHECK_FALSE(shared.kept->traces[1].head.parent);
+}
+
+TEST_CASE("a client that wants no spans has an id and no trace") {
+    Traced traced;
+    traced.trace().then("whoami", says(Step::done));
+    const TraceContext refused{.trace = 0xab, .span = 3, .sampled = false};
+    CHECK(traced.ask({.trace = &refused}).second == "00000000000000ab");
+    const TraceContext nameless{.sampled = false};
+    CHECK(traced.ask({.trace = &nameless}).second.size() == 16);
+    CHECK(traced.kept->traces.empty());
+    const TraceContext wanted{.sampled = true};
+    CHECK(traced.ask({.trace = &wanted}).second.size() == 16);
+    CHECK(traced.kept->traces.size() == 1);
 }
 
 TEST_CASE("one query in so many is traced, each worker counting for itself") {
@@ -316,7 +369,8 @@ TEST_CASE("what is looked up for a query belongs to its trace") {
     Traced traced;
     std::vector<chain::Link> links;
     links.push_back({std::make_unique<Doing>(says(Step::next)), "metadata"});
-    links.push_back({std::make_unique<plugins::Trace>(1, traced.kept, 1), "trace"});
+    links.push_back(
+        {std::make_unique<plugins::Trace>(plugins::Trace::How{}, traced.kept, 1), "trace"});
     links.push_back({std::make_unique<Doing>(says(Step::next)), "log"});
     links.push_back({std::make_unique<Doing>(says(Step::done)), "hosts"});
     const chain::Chain inner_chain{links};

@@ -29,13 +29,14 @@ struct Asked {
     std::string method;
     std::string target;
     std::string body;
+    std::optional<nameplane::TraceContext> trace;
 };
 
 /// Keeps what was asked; answers at once if it has something to say.
 struct Host final : HttpHost {
     void requested(const HttpRequest& request) override {
         asked.push_back({request.stream, std::string{request.method}, std::string{request.target},
-                         text(request.body)});
+                         text(request.body), request.trace});
         if (!says.empty()) {
             went_on = session->respond(
                 request.stream,
@@ -97,10 +98,10 @@ public:
     Http2Client& operator=(const Http2Client&) = delete;
 
     std::int32_t ask(std::string_view method, std::string_view path, std::string_view body = {},
-                     std::string_view extra = {}) {
+                     std::string_view extra = {}, std::string_view extra_name = "x-extra") {
         std::array<nghttp2_nv, 5> headers{header(":method", method), header(":scheme", "https"),
                                           header(":authority", "dns.example"),
-                                          header(":path", path), header("x-extra", extra)};
+                                          header(":path", path), header(extra_name, extra)};
         bodies_.emplace_back(body);
         nghttp2_data_provider data{};
         data.source.ptr = &bodies_.back();
@@ -228,6 +229,17 @@ TEST_CASE("HTTP/1.1: one request at a time; the next waits for the answer") {
     CHECK(http.host.asked.size() == 1);
     REQUIRE(http.session->receive({}));
     CHECK(http.host.asked.size() == 2);
+}
+
+TEST_CASE("HTTP/1.1: each request has its own headers of a trace, or none") {
+    Http1 server;
+    server.send("GET /a HTTP/1.1\r\nX-B3-TraceId: 1f\r\nX-B3-SpanId:  2a \r\n\r\n"
+                "GET /b HTTP/1.1\r\n\r\n"
+                "GET /c HTTP/1.1\r\nb3: 0\r\nX-B3-SpanId: x\r\n\r\n");
+    REQUIRE(server.host.asked.size() == 3);
+    CHECK(server.host.asked[0].trace == nameplane::TraceContext{.trace = 0x1f, .span = 0x2a});
+    CHECK(server.host.asked[1].trace == std::nullopt);
+    CHECK(server.host.asked[2].trace == nameplane::TraceContext{.sampled = false});
 }
 
 TEST_CASE("HTTP/1.1: the connection ends where either side says so") {
@@ -396,6 +408,17 @@ TEST_CASE("HTTP/2: requests and answers, in any order") {
     // Of a stream that is gone nothing happens.
     CHECK(
         http.session->respond(1, {.status = 200, .content_type = {}, .max_age_s = {}, .body = {}}));
+}
+
+TEST_CASE("HTTP/2: each request has its own headers of a trace, or none") {
+    Http2 server;
+    server.client.ask("GET", "/a", {}, "00000000000000ff-0000000000000007-1", "b3");
+    server.client.ask("GET", "/b", {}, "z", "b3");
+    server.client.exchange();
+    REQUIRE(server.host.asked.size() == 2);
+    CHECK(server.host.asked[0].trace ==
+          nameplane::TraceContext{.trace = 0xff, .span = 7, .sampled = true});
+    CHECK(server.host.asked[1].trace == std::nullopt);
 }
 
 TEST_CASE("HTTP/2: what is too large gets its status, and the connection goes on") {
