@@ -7,7 +7,7 @@
 //
 // Prints one table, in milliseconds, each the median of several, taken in turns; CPU time is less
 // disturbed by what else the machine does. "Digest" is of the nat table, as
-// after somebody used the xtables lock. "read only" and "replace only" are Table alone, on the
+// after somebody used the xtables lock. "read only" and "replace only" are libiptc alone, on the
 // same nat table: reading it, and reading it and putting it back. Memory is of a process that does
 // nothing else.
 
@@ -150,7 +150,7 @@ Cost Run::libiptc(bool replace) {
         ours_.run([&] {
             auto table = rules::iptables::Table::open(Family::ipv4, TableName::nat);
             if (!replace) return;
-            // A table that nothing touched is not replaced: empty what is empty.
+            // libiptc skips the replace when nothing was touched: empty what is empty.
             must(table.value().flush_chain("KUBE-PROXY-CANARY"));
             must(table.value().commit());
         });

@@ -23,7 +23,7 @@ namespace {
 constexpr int attempts_max = 3;
 /// Comparing tables because of the lock pauses for so many times what it took.
 constexpr int closely_share = 10;
-/// From this many rules on, what a pass needed is given back to the system.
+/// From this many rules on, what libiptc needed is given back to the system.
 constexpr std::size_t trim_from_rules = 5'000;
 
 class IptablesWriter final : public RuleWriter {

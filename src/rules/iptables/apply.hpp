@@ -1,5 +1,5 @@
 #pragma once
-// apply: the writer that brings a Plan into the kernel's legacy iptables, as the KUBE-*
+// apply: the writer that brings a Plan into the kernel's iptables through libiptc, as the KUBE-*
 // chains of kube-proxy.
 //
 // Each call reads the tables, compares, and puts a table back only when something in it differs,

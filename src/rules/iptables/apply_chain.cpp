@@ -122,14 +122,14 @@ Status rewrite(Table& table, const char* chain, const Present& present,
 
 bool holds_exactly(const Table& table, const char* chain, std::span<const EncodedRule> wanted) {
     const Family family = table.family();
-    RuleWalk there = table.rules(chain);
+    const void* entry = table.first_rule(chain);
     for (const EncodedRule& rule : wanted) {
-        if (there.entry() == nullptr || !same_rule(view_of(rule, family), there.view(), family)) {
+        if (entry == nullptr || !same_rule(view_of(rule, family), table.view(entry), family)) {
             return false;
         }
-        there.next();
+        entry = table.next_rule(entry);
     }
-    return there.entry() == nullptr;
+    return entry == nullptr;
 }
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t next) noexcept {
@@ -231,7 +231,7 @@ Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const st
 Result<ChainEdit> edit_chain(Table& table, const char* chain, std::span<const EncodedRule> wanted,
                              Others others) {
     if (holds_exactly(table, chain, wanted)) return ChainEdit{};
-    if (table.is_empty(chain)) return append_all(table, chain, wanted);
+    if (table.first_rule(chain) == nullptr) return append_all(table, chain, wanted);
     std::vector<std::uint64_t> hashes;
     hashes.reserve(wanted.size());
     for (const EncodedRule& rule : wanted) {

@@ -64,7 +64,7 @@ Result<TableEdit> clean_table(Table& table) {
         }
     }
     for (const ChainName& chain : ours) {
-        if (table.is_empty(chain.data())) continue;
+        if (table.first_rule(chain.data()) == nullptr) continue;
         if (auto flushed = table.flush_chain(chain.data()); !flushed) {
             return std::move(flushed).error();
         }

@@ -373,7 +373,7 @@ Status Pass::remove_stale(Table& table, const std::vector<ChainName>& there,
 Status Pass::remove_chains(Table& table, const std::vector<ChainName>& stale, TableEdit& edit) {
     // They jump to each other: empty all, then remove.
     for (const ChainName& name : stale) {
-        if (table.is_empty(name.data())) continue;
+        if (table.first_rule(name.data()) == nullptr) continue;
         if (auto flushed = table.flush_chain(name.data()); !flushed) return flushed;
         ++edit.rules.removed;
     }

@@ -49,10 +49,10 @@ Signs legacy_signs(Family family) {
             if (!opened) continue;
             opened->for_each_chain([&](const char* chain, bool) {
                 signs.kubelet = signs.kubelet || (table == TableName::mangle && is_mark(chain));
-                opened->for_each_rule(chain, [&](const RuleView&) {
+                for (const void* rule = opened->first_rule(chain); rule != nullptr;
+                     rule = opened->next_rule(rule)) {
                     ++signs.rules;
-                    return true;
-                });
+                }
             });
         }
     }

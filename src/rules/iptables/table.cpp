@@ -1,16 +1,19 @@
 #include "rules/iptables/table.hpp"
 
-#include "rules/iptables/table_state.hpp"
+#include "rules/iptables/entry.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <string>
-#include <utility>
 
 namespace nameplane::rules::iptables {
 namespace {
+
+const ipt_entry* v4(const void* entry) {
+    return static_cast<const ipt_entry*>(entry);
+}
+const ip6t_entry* v6(const void* entry) {
+    return static_cast<const ip6t_entry*>(entry);
+}
 
 Errc code_of(int number) {
     switch (number) {
@@ -30,49 +33,6 @@ Errc code_of(int number) {
     }
 }
 
-const char* explanation_of(int number) {
-    switch (number) {
-    case EPERM:
-    case EACCES: return "permission denied (it takes root, or CAP_NET_ADMIN and CAP_NET_RAW)";
-    case ENOENT: return "the kernel lacks the table, or a match or target of a rule";
-    case EAGAIN: return "somebody else replaced it";
-    case ELOOP: return "chains lead to each other in a loop";
-    case EMLINK: return "rules lead to the chain";
-    case EPROTO: return "it is not laid out as iptables lays it out";
-    default: return std::strerror(number);
-    }
-}
-
-struct NamedVerdict {
-    std::string_view name;
-    std::int32_t number;
-};
-constexpr std::array verdicts{
-    NamedVerdict{"ACCEPT", -NF_ACCEPT - 1}, NamedVerdict{"DROP", -NF_DROP - 1},
-    NamedVerdict{"QUEUE", -NF_QUEUE - 1}, NamedVerdict{"RETURN", XT_RETURN}};
-
-/// A copy of a new rule that lasts as long as the table.
-std::byte* keep(TableState& state, const EncodedRule& rule) {
-    auto* kept = static_cast<std::byte*>(state.memory.allocate(rule.size(), alignof(xt_counters)));
-    std::memcpy(kept, rule.data(), rule.size());
-    return kept;
-}
-
-/// The rules of the kernel as a list that can be edited.
-TableRules& edited(TableState& state, TableChain& chain) {
-    if (chain.edited != nullptr) return *chain.edited;
-    std::pmr::polymorphic_allocator<> allocator{&state.memory};
-    chain.edited = allocator.new_object<TableRules>();
-    if (chain.head == no_place) return *chain.edited;
-    std::uint32_t number = chain.head_number + (chain.first != chain.head ? 1 : 0);
-    for (std::uint32_t at = chain.first; at < chain.last;) {
-        const std::uint32_t size = next_of(state.entries() + at, state.family);
-        chain.edited->push_back({.from = at, .number = number++, .size = size});
-        at += size;
-    }
-    return *chain.edited;
-}
-
 }  // namespace
 
 const char* to_string(TableName table) noexcept {
@@ -85,195 +45,120 @@ const char* to_string(TableName table) noexcept {
     return "";
 }
 
-void Table::Free::operator()(TableState* state) const noexcept {
-    delete state;
+void Table::Closer::operator()(xtc_handle* handle) const noexcept {
+    family == Family::ipv4 ? iptc_free(handle) : ip6tc_free(handle);
 }
 
-Table::Table(Family family, TableName name, std::unique_ptr<TableState, Free> state)
-    : family_{family}, name_{name}, state_{std::move(state)} {}
-
 Result<Table> Table::open(Family family, TableName name) {
-    Table table{family, name, std::unique_ptr<TableState, Free>{new TableState}};
-    table.state_->family = family;
-    table.state_->name = name;
     errno = 0;
-    if (!read_table(*table.state_)) return table.failed(errno, "read", "");
+    xtc_handle* handle =
+        family == Family::ipv4 ? iptc_init(to_string(name)) : ip6tc_init(to_string(name));
+    Table table{family, name, handle};
+    if (handle == nullptr) return table.failed("read", "");
     return table;
 }
 
-Error Table::failed(int number, const char* doing, const char* chain) const {
+Error Table::failed(const char* doing, const char* chain) const {
+    const int number = errno;
     std::string text = family_ == Family::ipv4 ? "iptables table " : "ip6tables table ";
     text.append(to_string(name_)).append(": ").append(doing);
     if (*chain != '\0') text.append(" ").append(chain);
-    text.append(": ").append(explanation_of(number));
+    text.append(": ").append(family_ == Family::ipv4 ? iptc_strerror(number)
+                                                     : ip6tc_strerror(number));
     return {code_of(number), std::move(text)};
 }
 
-TableChain* Table::find(const char* chain) const {
-    for (HookChain& hook : state_->hooks) {
-        if (std::strcmp(hook.chain.name, chain) == 0) return &hook.chain;
-    }
-    const auto found = state_->chains.find(chain_key(chain));
-    return found == state_->chains.end() ? nullptr : &found->second;
+Status Table::done(int ok, const char* doing, const char* chain) const {
+    if (ok == 0) return failed(doing, chain);
+    return {};
 }
 
 bool Table::has_chain(const char* chain) const {
-    return find(chain) != nullptr;
+    return (family_ == Family::ipv4 ? iptc_is_chain(chain, handle_.get())
+                                    : ip6tc_is_chain(chain, handle_.get())) != 0;
+}
+
+bool Table::is_built_in(const char* chain) const {
+    return (family_ == Family::ipv4 ? iptc_builtin(chain, handle_.get())
+                                    : ip6tc_builtin(chain, handle_.get())) != 0;
 }
 
 void Table::for_each_chain(
     const std::function<void(const char* chain, bool built_in)>& visit) const {
-    for (const HookChain& hook : state_->hooks) visit(hook.chain.name, true);
-    for (const auto& [key, chain] : state_->chains) visit(chain.name, false);
-}
-
-RuleWalk Table::rules(const char* chain) const {
-    return {*state_, find(chain)};
-}
-
-RuleWalk::RuleWalk(const TableState& table, const TableChain* chain) noexcept
-    : table_{&table}, chain_{chain} {
-    if (chain_ == nullptr) return;
-    if (!chain_->edited) at_ = chain_->first;
-    look();
-}
-
-const TableRule* RuleWalk::edited() const noexcept {
-    return chain_->edited ? &(*chain_->edited)[at_] : nullptr;
-}
-
-void RuleWalk::look() noexcept {
-    const std::size_t end = chain_->edited ? chain_->edited->size() : chain_->last;
-    entry_ = nullptr;
-    if (at_ >= end) return;
-    entry_ = chain_->edited ? table_->entry_of(*edited()) : table_->entries() + at_;
-}
-
-void RuleWalk::next() noexcept {
-    at_ += chain_->edited ? 1U : next_of(entry_, table_->family);
-    look();
-}
-
-RuleView RuleWalk::view() const noexcept {
-    const std::byte* target = target_of(entry_, table_->family);
-    const std::string_view name = target_name(target);
-    RuleView view{.entry = entry_, .target = name, .standard = name.empty()};
-    if (!view.standard) return view;
-    const TableRule* rule = edited();
-    const TableChain* jump = rule != nullptr ? table_->jump_of(*rule) : table_->jump_of(entry_);
-    if (jump != nullptr) {
-        view.target = jump->name;
-        return view;
+    const bool is_v4 = family_ == Family::ipv4;
+    const char* chain = is_v4 ? iptc_first_chain(handle_.get()) : ip6tc_first_chain(handle_.get());
+    bool built_in = true;  // they come first: no more asking after them
+    while (chain != nullptr) {
+        built_in = built_in && is_built_in(chain);
+        visit(chain, built_in);
+        chain = is_v4 ? iptc_next_chain(handle_.get()) : ip6tc_next_chain(handle_.get());
     }
-    const auto verdict = std::ranges::find(verdicts, verdict_of(target), &NamedVerdict::number);
-    if (verdict != verdicts.end()) view.target = verdict->name;
-    return view;
+}
+
+const void* Table::first_rule(const char* chain) const {
+    if (family_ == Family::ipv4) return iptc_first_rule(chain, handle_.get());
+    return ip6tc_first_rule(chain, handle_.get());
+}
+
+const void* Table::next_rule(const void* entry) const {
+    if (family_ == Family::ipv4) return iptc_next_rule(v4(entry), handle_.get());
+    return ip6tc_next_rule(v6(entry), handle_.get());
+}
+
+RuleView Table::view(const void* entry) const {
+    const char* target = family_ == Family::ipv4 ? iptc_get_target(v4(entry), handle_.get())
+                                                 : ip6tc_get_target(v6(entry), handle_.get());
+    const auto* octets = static_cast<const char*>(entry);
+    std::uint16_t target_at = 0;
+    std::memcpy(&target_at, octets + layout_of(family_).target_offset, sizeof target_at);
+    // Verdicts and jumps have no name in the kernel: libiptc derives it.
+    const bool standard = octets[target_at + offsetof(xt_entry_target, u.user.name)] == '\0';
+    return {.entry = entry, .target = target == nullptr ? "" : target, .standard = standard};
 }
 
 Status Table::create_chain(const char* chain) {
-    if (find(chain) != nullptr) return failed(EEXIST, "create chain", chain);
-    const auto made = state_->chains.emplace(chain_key(chain), TableChain{}).first;
-    made->second.name = made->first.data();
-    edited(*state_, made->second);
-    state_->changed = true;
-    return {};
+    return done(family_ == Family::ipv4 ? iptc_create_chain(chain, handle_.get())
+                                        : ip6tc_create_chain(chain, handle_.get()),
+                "create chain", chain);
 }
 
 Status Table::flush_chain(const char* chain) {
-    TableChain* found = find(chain);
-    if (found == nullptr) return failed(ENOENT, "flush chain", chain);
-    TableRules& rules = edited(*state_, *found);
-    if (state_->counted) {
-        for (const TableRule& rule : rules) {
-            if (TableChain* jump = state_->jump_of(rule)) --jump->references;
-        }
-    }
-    rules.clear();
-    state_->changed = true;
-    return {};
-}
-
-void Table::count_references() {
-    if (std::exchange(state_->counted, true)) return;
-    const auto count = [&](const TableChain& chain) {
-        for (RuleWalk rule{*state_, &chain}; rule.entry() != nullptr; rule.next()) {
-            const TableRule* edited = rule.edited();
-            TableChain* jump = edited != nullptr
-                                   ? state_->jump_of(*edited)
-                                   : state_->jump_of(static_cast<const std::byte*>(rule.entry()));
-            if (jump != nullptr) ++jump->references;
-        }
-    };
-    for (const HookChain& hook : state_->hooks) count(hook.chain);
-    for (const auto& [key, chain] : state_->chains) count(chain);
+    return done(family_ == Family::ipv4 ? iptc_flush_entries(chain, handle_.get())
+                                        : ip6tc_flush_entries(chain, handle_.get()),
+                "flush chain", chain);
 }
 
 Status Table::delete_chain(const char* chain) {
-    const auto found = state_->chains.find(chain_key(chain));
-    if (found == state_->chains.end()) return failed(ENOENT, "delete chain", chain);
-    count_references();
-    if (found->second.references != 0) return failed(EMLINK, "delete chain", chain);
-    if (!is_empty(chain)) return failed(ENOTEMPTY, "delete chain", chain);
-    state_->chains.erase(found);
-    state_->changed = true;
-    return {};
+    return done(family_ == Family::ipv4 ? iptc_delete_chain(chain, handle_.get())
+                                        : ip6tc_delete_chain(chain, handle_.get()),
+                "delete chain", chain);
 }
 
 Status Table::append(const char* chain, const EncodedRule& rule) {
-    TableChain* found = find(chain);
-    if (found == nullptr) return failed(ENOENT, "append to", chain);
-    return insert_at(*found, rule, edited(*state_, *found).size());
+    return done(family_ == Family::ipv4 ? iptc_append_entry(chain, v4(rule.data()), handle_.get())
+                                        : ip6tc_append_entry(chain, v6(rule.data()), handle_.get()),
+                "append to", chain);
 }
 
 Status Table::insert(const char* chain, const EncodedRule& rule, std::size_t position) {
-    TableChain* found = find(chain);
-    if (found == nullptr) return failed(ENOENT, "insert into", chain);
-    return insert_at(*found, rule, position);
-}
-
-/// The target of a new rule has the name of a verdict, a chain or a target.
-Status Table::insert_at(TableChain& chain, const EncodedRule& rule, std::size_t position) {
-    TableRules& rules = edited(*state_, chain);
-    if (position > rules.size()) return failed(EINVAL, "insert into", chain.name);
-    std::byte* entry = keep(*state_, rule);
-    TableRule added{.size = static_cast<std::uint32_t>(rule.size()), .added = entry};
-    std::byte* target = target_of(entry, family_);
-    const std::string_view name = target_name(target);
-    const auto verdict = std::ranges::find(verdicts, name, &NamedVerdict::name);
-    const auto jump = state_->chains.find(chain_key(name));
-    if (verdict == verdicts.end() && jump != state_->chains.end()) added.jump = &jump->second;
-    if (name.empty() || verdict != verdicts.end() || added.jump != nullptr) {
-        if (target + sizeof(xt_standard_target) > entry + rule.size()) {
-            return failed(EINVAL, "insert into", chain.name);
-        }
-        std::memset(target + offsetof(xt_entry_target, u.user.name), 0,
-                    sizeof(xt_entry_target::u.user.name) + 1);
-        set_verdict(target, verdict != verdicts.end() ? verdict->number : 0);
-    }
-    if (added.jump != nullptr && state_->counted) ++added.jump->references;
-    rules.insert(rules.begin() + static_cast<std::ptrdiff_t>(position), added);
-    state_->changed = true;
-    return {};
+    const auto at = static_cast<unsigned>(position);
+    return done(family_ == Family::ipv4
+                    ? iptc_insert_entry(chain, v4(rule.data()), at, handle_.get())
+                    : ip6tc_insert_entry(chain, v6(rule.data()), at, handle_.get()),
+                "insert into", chain);
 }
 
 Status Table::remove(const char* chain, std::size_t position) {
-    TableChain* found = find(chain);
-    if (found == nullptr) return failed(ENOENT, "delete from", chain);
-    TableRules& rules = edited(*state_, *found);
-    if (position >= rules.size()) return failed(EINVAL, "delete from", chain);
-    const auto rule = rules.begin() + static_cast<std::ptrdiff_t>(position);
-    if (state_->counted) {
-        if (TableChain* jump = state_->jump_of(*rule)) --jump->references;
-    }
-    rules.erase(rule);
-    state_->changed = true;
-    return {};
+    const auto at = static_cast<unsigned>(position);
+    return done(family_ == Family::ipv4 ? iptc_delete_num_entry(chain, at, handle_.get())
+                                        : ip6tc_delete_num_entry(chain, at, handle_.get()),
+                "delete from", chain);
 }
 
 Status Table::commit() {
-    if (!state_->changed) return {};
-    if (!replace_table(*state_)) return failed(errno, "replace", "");
-    return {};
+    errno = 0;
+    return done(family_ == Family::ipv4 ? iptc_commit(handle_.get()) : ip6tc_commit(handle_.get()),
+                "replace", "");
 }
 
 }  // namespace nameplane::rules::iptables

@@ -1,9 +1,7 @@
 #pragma once
-// Table: one legacy table of one family: read once, edited in memory, put back whole by commit() or
-// dropped. What libiptc does, and the same for the kernel and for whoever looks, with one copy of
-// the table in memory where libiptc has three (the kernel's answer, its own rules, the new table),
-// which is most of what a proxy with many Services needs, and without a third of its time. One
-// thread.
+// Table: one table of one family as libiptc holds it: read once, edited in memory, put back whole
+// by commit() or dropped. The only user of <libiptc/...>'s functions, and the same for both
+// families. Rule thread only (libiptc keeps state of its own).
 
 #include "rules/iptables/encode.hpp"
 #include "rules/iptables/rule.hpp"
@@ -11,41 +9,21 @@
 #include <nameplane/base/result.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
+
+struct xtc_handle;
 
 namespace nameplane::rules::iptables {
 
 /// "filter", "nat", "mangle", "raw".
 const char* to_string(TableName table) noexcept;
 
-struct TableState;
-struct TableChain;
-struct TableRule;
-
-/// The rules of a chain, one after the other. No editing of the table while it is used.
-class RuleWalk {
-public:
-    /// nullptr behind the last one.
-    const void* entry() const noexcept { return entry_; }
-    void next() noexcept;
-    RuleView view() const noexcept;
-
-private:
-    friend class Table;
-    RuleWalk(const TableState& table, const TableChain* chain) noexcept;
-    const TableRule* edited() const noexcept;
-    void look() noexcept;
-
-    const TableState* table_;
-    const TableChain* chain_;
-    const std::byte* entry_ = nullptr;
-    std::uint32_t at_ = 0;  ///< its offset, or its index in a chain that is edited
-};
-
-/// Move-only. Chain names are C strings of at most 28 characters. Positions count from 0.
+/// Move-only owner of a libiptc handle. Chain names are C strings, since that is what libiptc
+/// takes; they are at most 28 characters. Positions count from 0.
 ///
 /// Nothing reaches the kernel before commit(), and commit() replaces the table whole or not at all.
 /// What failed is in the error: permission, unsupported (no such table, match or target in this
@@ -64,14 +42,17 @@ public:
     /// The rules of a chain in order. A view is good until the next edit. Ends early when `visit`
     /// returns false.
     template <class Visit> void for_each_rule(const char* chain, Visit&& visit) const {
-        for (RuleWalk rule = rules(chain); rule.entry() != nullptr; rule.next()) {
-            if (!visit(rule.view())) return;
+        for (const void* entry = first_rule(chain); entry != nullptr; entry = next_rule(entry)) {
+            if (!visit(view(entry))) return;
         }
     }
-    /// Of a chain that is not there: none.
-    RuleWalk rules(const char* chain) const;
-    bool is_empty(const char* chain) const { return rules(chain).entry() == nullptr; }
+    /// The first rule of a chain or nullptr, and the one behind `entry`, likewise.
+    const void* first_rule(const char* chain) const;
+    const void* next_rule(const void* entry) const;
+    RuleView view(const void* entry) const;
 
+    /// libiptc keeps chains sorted and looks for the place from the front of an index of every 40th
+    /// chain: create many from the last to the first.
     Status create_chain(const char* chain);
     Status flush_chain(const char* chain);
     /// An empty chain to which nothing jumps; Errc::conflict when something does.
@@ -86,19 +67,20 @@ public:
     Status commit();
 
 private:
-    struct Free {
-        void operator()(TableState* state) const noexcept;
+    bool is_built_in(const char* chain) const;
+    struct Closer {
+        Family family;
+        void operator()(xtc_handle* handle) const noexcept;
     };
-    Table(Family family, TableName name, std::unique_ptr<TableState, Free> state);
-    TableChain* find(const char* chain) const;
-    Status insert_at(TableChain& chain, const EncodedRule& rule, std::size_t position);
-    void count_references();
-    /// What went wrong with `doing` to `chain`, by its errno.
-    Error failed(int number, const char* doing, const char* chain) const;
+    Table(Family family, TableName name, xtc_handle* handle)
+        : family_{family}, name_{name}, handle_{handle, Closer{family}} {}
+    /// What went wrong with `doing` to `chain`, from errno.
+    Error failed(const char* doing, const char* chain) const;
+    Status done(int ok, const char* doing, const char* chain) const;
 
     Family family_;
     TableName name_;
-    std::unique_ptr<TableState, Free> state_;
+    std::unique_ptr<xtc_handle, Closer> handle_;
 };
 
 }  // namespace nameplane::rules::iptables

@@ -2,13 +2,13 @@
 
 #include "rules/iptables/entry.hpp"
 #include "rules/iptables/table.hpp"
-#include "rules/iptables/table_state.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -16,6 +16,11 @@ namespace nameplane::rules::iptables {
 namespace {
 
 using Steady = std::chrono::steady_clock;
+
+// The structures of both families have the same layout up to the entries themselves.
+static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo));
+static_assert(sizeof(ipt_get_entries) == sizeof(ip6t_get_entries));
+static_assert(IPT_SO_GET_INFO == IP6T_SO_GET_INFO && IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES);
 
 /// A digest is taken at most this often, and may take no more than one part in so many of the time.
 constexpr auto digest_every = std::chrono::seconds{1};
@@ -63,18 +68,18 @@ std::optional<std::uint64_t> TableWatch::digest(const Shape& shape) {
     const std::size_t table_size = shape[12];
     const auto begin = Steady::now();
     const std::size_t all = sizeof(ipt_get_entries) + table_size;
-    // Zeroed, since the kernel leaves holes: behind the names of matches, for one.
-    Pages octets;
-    if (!octets.grow(all)) return std::nullopt;
-    auto* request = reinterpret_cast<ipt_get_entries*>(octets.data());
+    // Cleared, since the kernel leaves holes: behind the names of matches, for one.
+    const auto octets = std::make_unique<char[]>(all);
+    auto* request = reinterpret_cast<ipt_get_entries*>(octets.get());
     std::strncpy(request->name, to_string(name_), sizeof request->name - 1);
     request->size = static_cast<unsigned>(table_size);
     auto size = static_cast<socklen_t>(all);
-    if (::getsockopt(socket_.get(), level_of(family_), IPT_SO_GET_ENTRIES, request, &size) != 0) {
+    if (::getsockopt(socket_.get(), level_of(family_), IPT_SO_GET_ENTRIES, octets.get(), &size) !=
+        0) {
         return std::nullopt;
     }
     constexpr std::size_t head = offsetof(ipt_get_entries, entrytable);
-    const std::span<char> entries{reinterpret_cast<char*>(octets.data()) + head, all - head};
+    const std::span<char> entries{octets.get() + head, all - head};
     clear_counters(entries, layout_of(family_));
     const std::uint64_t sum = std::hash<std::string_view>{}({entries.data(), entries.size()});
     const auto took = Steady::now() - begin;
