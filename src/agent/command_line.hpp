@@ -26,7 +26,7 @@ struct SayCommand {
 struct RunCommand {
     Overrides overrides;
     std::string port_file;  ///< gets the ports that were bound, one "name port" a line
-    std::string pid_file;   ///< gets our process id
+    std::string pid_file;   ///< gets our process id, and goes with us
     bool quiet = false;     ///< do not print what CoreDNS prints when it has started
     std::optional<NodeLocal> node_local = std::nullopt;  ///< run as node-cache does
     std::function<void()> started = nullptr;             ///< called once all sockets are bound

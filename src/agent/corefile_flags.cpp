@@ -65,8 +65,8 @@ std::string plugin_list() {
     std::set<std::string_view> names;
     for (const conf::OptionTable& table : plugin_tables()) names.insert(table.name);
     for (const conf::OptionTable& table : conf::directive_tables()) names.insert(table.name);
-    std::string text = "Server types:\n  dns\n\nOther plugins:\n";
-    for (const std::string_view name : names) text += "  dns." + std::string{name} + '\n';
+    std::string text;
+    for (const std::string_view name : names) text += std::string{name} + '\n';
     return text;
 }
 

@@ -117,7 +117,9 @@ int run_agent(RunCommand command) {
     }
     NP_LOG_INFO("agent.started");
     if (command.started) command.started();
-    return (*agent)->run();
+    const int code = (*agent)->run();
+    if (!command.pid_file.empty()) ::unlink(command.pid_file.c_str());
+    return code;
 }
 
 }  // namespace nameplane::agent

@@ -76,6 +76,7 @@ b.example:%d {
                     process.terminate()
                     output = process.communicate(timeout=nameplane.WAIT_S)[0].splitlines()
                     self.assertEqual(process.returncode, 0)
+                    self.assertFalse(os.path.exists(pid_file))
                 finally:
                     process.kill()
             if quiet:
