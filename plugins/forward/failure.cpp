@@ -2,7 +2,6 @@
 
 #include <nameplane/text.hpp>
 
-#include <cerrno>
 #include <cstring>
 
 namespace nameplane::plugins::forwarding {
@@ -11,10 +10,7 @@ namespace {
 
 /// As Go writes it: all in lower case.
 std::string words_of(int error) {
-    switch (error) {
-    case EADDRNOTAVAIL: return "cannot assign requested address";
-    default: return lower(std::strerror(error));
-    }
+    return lower(std::strerror(error));
 }
 
 }  // namespace

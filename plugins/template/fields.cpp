@@ -1,6 +1,7 @@
 // Which fields of a message templates may name: what is known of them when they are read.
 
 #include "plugins/template/rule.hpp"
+#include "plugins/template/things.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,28 +12,16 @@ namespace {
 
 using Path = std::vector<std::string>;
 
-constexpr std::array<std::string_view, 18> of_message{"MsgHdr",
-                                                      "String",
-                                                      "Id",
-                                                      "Response",
-                                                      "Opcode",
-                                                      "Authoritative",
-                                                      "Truncated",
-                                                      "RecursionDesired",
-                                                      "RecursionAvailable",
-                                                      "Zero",
-                                                      "AuthenticatedData",
-                                                      "CheckingDisabled",
-                                                      "Rcode",
-                                                      "Question",
-                                                      "Answer",
-                                                      "Ns",
-                                                      "Extra",
-                                                      "IsEdns0"};
-constexpr std::array<std::string_view, 4> of_question{"Name", "Qtype", "Qclass", "String"};
+/// Beside the fields of its header.
+constexpr std::array<std::string_view, 7> of_message{"MsgHdr", "String", "Question", "Answer",
+                                                     "Ns",     "Extra",  "IsEdns0"};
 /// Fields and methods that CoreDNS has somewhere in a message, and we do not.
 constexpr std::array<std::string_view, 10> nowhere{
     "Compress", "Copy", "Len", "Pack", "IsTsig", "Option", "Co", "Z", "ExtendedRcode", "ToRFC3597"};
+
+bool has_field(Thing thing, std::string_view name) {
+    return std::ranges::count(shape_of(thing).fields, name) != 0;
+}
 
 std::string joined(const Path& path) {
     std::string text;
@@ -54,9 +43,9 @@ std::string left_out(const GoTemplate::Use& use) {
         return "'" + joined(path) + "', expected one of its fields";
     bool known = true;
     if (path.size() > 1 && path[0] == "Message") {
-        known = std::ranges::count(of_message, path[1]) != 0;
+        known = std::ranges::count(of_message, path[1]) != 0 || has_field(Thing::header, path[1]);
     } else if (path.size() > 1 && path[0] == "Question" && use.of_data) {
-        known = std::ranges::count(of_question, path[1]) != 0;
+        known = path[1] == "String" || has_field(Thing::question, path[1]);
     }
     const bool is_elsewhere = use.of_data && !path.empty() && path[0] != "Message";
     known = known && (is_elsewhere || std::ranges::none_of(path, [](const std::string& name) {

@@ -305,7 +305,7 @@ struct Agent::Parts {
     void reload() {
         Result<Reload> next = prepare_reload(config, needs, overrides);
         if (!next && next.error().code == Errc::conflict && ends_to_change) {
-            NP_LOG_INFO("reload.restart", "config", config_name(), "reason", next.error());
+            NP_LOG_INFO("reload.restart", "config", config_name(overrides), "reason", next.error());
             exit_code = exit_failed;
             return stop("the configuration changed");
         }
@@ -317,7 +317,7 @@ struct Agent::Parts {
         config.runtime = std::move(next->runtime);
         use_sources(next->sources);
         counts.reloads_done.add_shared();
-        NP_LOG_INFO("reload.done", "config", config_name());
+        NP_LOG_INFO("reload.done", "config", config_name(overrides));
     }
 
     // Mistakes are logged one by one, like all problems of a file.
@@ -331,7 +331,7 @@ struct Agent::Parts {
     void reload_refused(const Error& why) {
         counts.reloads_refused.add_shared();
         counts.reloads_failed.add_shared();
-        NP_LOG_ERROR("reload.refused", "config", config_name(), "error", why);
+        NP_LOG_ERROR("reload.refused", "config", config_name(overrides), "error", why);
     }
 
     // What the admin pages say; any thread.
@@ -400,10 +400,6 @@ struct Agent::Parts {
         for (const auto& [page, port] : admin->ports()) {
             if (page == "health") return health_check.start({address, port});
         }
-    }
-
-    std::string config_name() const {
-        return overrides.config_path.empty() ? "(default)" : overrides.config_path;
     }
 
     // A second signal ends the lameduck.

@@ -44,8 +44,7 @@ std::size_t limit_by_quota(const std::string& folder) {
 }
 
 bool has_cpu(std::string_view controllers) {
-    return controllers == "cpu" || controllers.starts_with("cpu,") ||
-           controllers.ends_with(",cpu") || controllers.find(",cpu,") != controllers.npos;
+    return (',' + std::string{controllers} + ',').find(",cpu,") != std::string::npos;
 }
 
 // The least limit from `group` up to the root. In a container the root of what is mounted is often

@@ -14,17 +14,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
 namespace nameplane::agent {
 
 namespace {
-
-std::string_view name_of(const Overrides& overrides) {
-    return overrides.config_path.empty() ? std::string_view{"(default)"} : overrides.config_path;
-}
 
 // As CoreDNS does: `Corefile` in the working folder, and `stdin` for a pipe.
 void find_config(Overrides& overrides) {
@@ -97,7 +92,8 @@ int run_agent(RunCommand command) {
     log::set_level(settings.config.runtime.log_level);
     // A peer that hangs up is no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
-    NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config", name_of(command.overrides));
+    NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config",
+                config_name(command.overrides));
     for (const conf::Problem& warning : settings.warnings) {
         NP_LOG_WARNING("config.warning", "warning", warning.to_string());
     }

@@ -133,6 +133,10 @@ std::vector<conf::OptionTable> plugin_tables() {
     return tables;
 }
 
+std::string_view config_name(const Overrides& overrides) noexcept {
+    return overrides.config_path.empty() ? std::string_view{"(default)"} : overrides.config_path;
+}
+
 bool is_corefile(std::string_view text, std::string_view file) {
     const std::string_view name = file.substr(file.rfind('/') + 1);
     if (name.find("Corefile") != name.npos || name.ends_with(".corefile")) return true;

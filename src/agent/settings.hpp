@@ -33,6 +33,10 @@ struct Overrides {
     const SetupErrors* setup_errors = nullptr;  ///< in /metrics, if there is one; outlives the run
 };
 
+/// The configuration file as messages name it, whether there is one or not. No longer than
+/// `overrides`.
+std::string_view config_name(const Overrides& overrides) noexcept;
+
 /// Where objects come from.
 enum class Source : std::uint8_t { none, manifests, api };
 /// What the configuration names; the API server of the pod's environment if it names nothing.
