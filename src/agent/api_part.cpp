@@ -122,6 +122,12 @@ public:
         });
     }
 
+    bool answered() const override {
+        return listed() && std::ranges::all_of(health(), [](const kube::KindHealth& kind) {
+                   return kind.listed || !kind.error.empty();
+               });
+    }
+
     Readiness readiness(bool rules_in, bool was_ready) const override {
         return freshness(rules_in, was_ready).readiness;
     }

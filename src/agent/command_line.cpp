@@ -44,6 +44,7 @@ struct Given {
     std::string node_facts;
     std::string to;
     std::string family = "ipv4";
+    std::string service;
 };
 
 std::string wrong_word(std::string_view given, std::string_view expected) {
@@ -91,15 +92,15 @@ void add_api(CLI::App& app, Given& given) {
         ->type_name("FILE");
     app.add_option("--context", given.context, "context of the kubeconfig")->type_name("NAME");
     app.add_option("--master", given.master, "URL of the API server")->type_name("URL");
-    app.add_option("--state-file", given.state_file,
-                   "keeps the last state for the next start; '' is none")
-        ->type_name("FILE");
 }
 
 void add_run_options(CLI::App& app, Given& given) {
     add_config(app, given);
     add_manifests(app, given);
     add_api(app, given);
+    app.add_option("--state-file", given.state_file,
+                   "keeps the last state for the next start; '' is none")
+        ->type_name("FILE");
     app.add_option("--listen", given.listen, "answer names on this address (repeatable)")
         ->type_name("ADDR")
         ->expected(1)
@@ -147,6 +148,7 @@ CLI::App* add_check(CLI::App& app, Given& given) {
 CLI::App* add_render(CLI::App& app, Given& given) {
     CLI::App* const render = app.add_subcommand("render", "print the rules; no root, no kernel");
     add_manifests(*render, given);
+    add_api(*render, given);
     add_config(*render, given);
     render->add_option("--node-facts", given.node_facts, "YAML; without it this machine's")
         ->type_name("FILE");
@@ -159,6 +161,8 @@ CLI::App* add_render(CLI::App& app, Given& given) {
     render->add_option("--family", given.family, "ipv4 (default) or ipv6")
         ->type_name("FAMILY")
         ->check(one_of({"ipv4", "ipv6"}));
+    render->add_option("--service", given.service, "only its rules: NAMESPACE/NAME")
+        ->type_name("SERVICE");
     return render;
 }
 
@@ -291,7 +295,7 @@ Command parse_command_line(const std::vector<std::string>& arguments, std::strin
     if (cleanup->parsed()) return CleanupCommand{};
     if (render->parsed()) {
         return RenderCommand{overrides, given.node_facts, form_of(given.to),
-                             given.family == "ipv6" ? Family::ipv6 : Family::ipv4};
+                             given.family == "ipv6" ? Family::ipv6 : Family::ipv4, given.service};
     }
     return RunCommand{overrides, given.port_file, given.pid_file, given.quiet,
                       std::move(taken->role)};

@@ -43,6 +43,7 @@ struct RenderCommand {
     std::string node_facts;  ///< YAML file; empty: this machine
     RenderTo to = RenderTo::plan;
     Family family = Family::ipv4;
+    std::string service;  ///< "namespace/name": only the rules of that one; empty: of all
 };
 struct CleanupCommand {};
 /// kube-proxy's --write-config-to: its configuration as a file, defaults filled in.

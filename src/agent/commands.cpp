@@ -10,19 +10,10 @@
 #include "chain/builder.hpp"
 #include "conf/print.hpp"
 #include "kube/folder.hpp"
-#include "kube/manifests.hpp"
-#include "kube/node_facts.hpp"
 #include "rules/backend.hpp"
-#include "rules/iptables/render.hpp"
-#include "rules/nftables/render.hpp"
-#include "rules/plan_text.hpp"
 #include "rules/policy.hpp"
-#include "services/store.hpp"
-#include <nameplane/base/clock.hpp>
-#include <nameplane/base/log.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 
 namespace nameplane::agent {
@@ -50,35 +41,6 @@ bool complain_about(const conf::Compiled& settings) {
     return !settings.problems.empty();
 }
 
-Result<rules::NodeFacts> facts_for(const RenderCommand& command, const conf::NodeConfig& node) {
-    if (command.node_facts.empty()) return rules::facts_of_this_machine(local_node_name(node));
-    return kube::read_node_facts(command.node_facts);
-}
-
-// Everything of the manifests in one snapshot; what is wrong with them goes to stderr.
-struct Reading {
-    services::Store store;
-    std::shared_ptr<const services::Snapshot> snapshot;
-    bool whole = true;
-
-    explicit Reading(const Clock& clock) : store{services::StoreOptions{}, clock} {}
-    Status read(const kube::ManifestOptions& options) {
-        Result<kube::ManifestReading> reading = kube::read_manifests(options);
-        if (!reading) return std::move(reading).error();
-        for (const std::string& choice : reading->choices) complain("chosen: " + choice);
-        for (const std::string& problem : reading->problems) complain(problem);
-        whole = reading->problems.empty();
-        for (services::Event& event : reading->events) {
-            if (const Status taken = store.apply(std::move(event)); !taken) {
-                complain(taken.error().text);
-                whole = false;
-            }
-        }
-        snapshot = store.snapshot();
-        return {};
-    }
-};
-
 // A listener for each zone of each block, wherever this machine would have them.
 chain::Layout apart(const std::vector<conf::ServerConfig>& servers) {
     chain::Layout layout;
@@ -90,15 +52,6 @@ chain::Layout apart(const std::vector<conf::ServerConfig>& servers) {
         }
     }
     return layout;
-}
-
-std::string text_of(const rules::Plan& plan, RenderTo to) {
-    switch (to) {
-    case RenderTo::plan: return rules::to_plan_text(plan);
-    case RenderTo::iptables_restore: return rules::iptables::to_restore_text(plan);
-    case RenderTo::nft: return rules::nftables::to_nft_text(plan);
-    }
-    return {};
 }
 
 }  // namespace
@@ -169,41 +122,6 @@ int run_convert(const ConvertCommand& command) {
     }
     std::fputs(printed.text.c_str(), stdout);
     return printed.left_out.empty() ? exit_ok : exit_failed;
-}
-
-int run_render(const RenderCommand& command) {
-    const conf::Compiled settings = load_settings(command.overrides);
-    if (complain_about(settings)) return exit_usage;
-    const conf::StartConfig& start = settings.config.start;
-    if (start.services.manifests.empty()) {
-        complain("no source of Services, expected --manifests PATH");
-        return exit_usage;
-    }
-    log::set_level(log::Level::error);
-    Result<rules::NodeFacts> facts = facts_for(command, start.node);
-    if (!facts) {
-        complain(facts.error().text);
-        return exit_usage;
-    }
-    const SystemClock clock;
-    Reading reading{clock};
-    if (const Status read = reading.read(manifest_options(start.services)); !read) {
-        complain(read.error().text);
-        return exit_failed;
-    }
-    const services::Node* const object =
-        command.node_facts.empty() ? reading.snapshot->node(facts->name) : nullptr;
-    const rules::NodeFacts node =
-        with_addresses(merged_facts(std::move(facts).value(), object), start.rules.node_addresses);
-    rules::Planner planner{plan_settings(start.rules, node, command.family, {})};
-    const std::string text = text_of(planner.plan(reading.snapshot, node), command.to);
-    // Half a rule set must not pass for a whole one.
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-        std::fflush(stdout) != 0) {
-        complain(errno_error(errno, "write the rules").text);
-        return exit_failed;
-    }
-    return reading.whole ? exit_ok : exit_failed;
 }
 
 int run_write_config(const WriteConfigCommand& command) {

@@ -26,7 +26,7 @@ bool complain_about_all(const conf::Compiled& settings);
 int run_convert(const ConvertCommand& command);
 /// Says all that is wrong in a configuration, one problem a line.
 int run_check(const CheckCommand& command);
-/// Prints the rules that the manifests ask for; no root, no kernel.
+/// Prints the rules that manifests or the objects of a cluster ask for; no root, no kernel.
 int run_render(const RenderCommand& command);
 /// Takes our rules of both families out of the kernel.
 int run_cleanup();

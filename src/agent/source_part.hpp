@@ -29,6 +29,8 @@ public:
     virtual Status start() = 0;
     /// Whether a whole list of everything has come from where the objects live. Any thread.
     virtual bool listed() const = 0;
+    /// The same, and what the server need not have was listed or refused, too. Any thread.
+    virtual bool answered() const { return listed(); }
     /// What /ready says of it. `rules_in`: the rules of the first list are in the kernel, or were
     /// waited for long enough; `was_ready`: it was ready before, which it stays. Any thread.
     virtual Readiness readiness(bool rules_in, bool was_ready) const = 0;

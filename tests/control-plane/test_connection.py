@@ -8,11 +8,13 @@ import pathlib
 import re
 import socket
 import ssl
+import subprocess
 import threading
 
 import cluster_test
 import control_plane
 from cluster_test import await_true
+from expected import nameplane
 
 WAIT = cluster_test.SETTLE_S
 
@@ -314,6 +316,43 @@ class Connection(cluster_test.ClusterTest):
         agent = self.agent_of({"token": control_plane.ADMIN_TOKEN}, port=port)
         self.complains(agent, "127.0.0.1:%d|127.0.0.1 port %d" % (port, port))
         self.assertEqual(agent.get("ready")[0], 503)
+
+    # -- without an agent --
+
+    def render(self, *arguments):
+        done = subprocess.run([nameplane.BINARY, "render", *arguments], capture_output=True,
+                              text=True, timeout=WAIT, check=False)
+        return (done.returncode, done.stdout, done.stderr)
+
+    def test_the_rules_of_a_cluster_as_text(self):
+        for (name, address) in (("shown", "10.244.7.1"), ("other", "10.244.7.2")):
+            self.api.create(self.service(name))
+            self.api.create(self.slice(name + "-a", name, [address]))
+        cluster_ip = self.api.get("Service", "default", "shown")["spec"]["clusterIP"]
+        of_the_cluster = ("--kubeconfig", self.plane.admin_kubeconfig)
+        (code, plan, error) = self.render(*of_the_cluster, "--to", "plan")
+        self.assertEqual((code, error), (0, ""))
+        for text in ("default/shown:http tcp", "default/other:http tcp", "default/kubernetes:https",
+                     "cluster IP %s:80" % cluster_ip, "10.244.7.1:8080"):
+            self.assertIn(text, plan)
+        (code, plan, _) = self.render(*of_the_cluster, "--to", "plan", "--service", "default/shown")
+        self.assertEqual(code, 0)
+        self.assertIn("10.244.7.1:8080", plan)
+        self.assertNotIn("default/other", plan)
+        (code, text, _) = self.render(*of_the_cluster, "--to", "nft", "--service", "default/shown")
+        self.assertEqual(code, 0)
+        self.assertIn("%s . tcp . 80 . 0 comment" % cluster_ip, text)
+        self.assertIn(control_plane.SERVICE_CIDRS.split(",")[0], text)  # a ServiceCIDR
+        (code, text, error) = self.render(*of_the_cluster, "--to", "plan", "--service",
+                                          "default/show")
+        self.assertEqual((code, text), (1, ""))
+        self.assertIn("did you mean 'default/shown'?", error)
+
+    def test_no_rules_of_a_cluster_that_does_not_answer(self):
+        (code, text, error) = self.render("--to", "plan", "--kubeconfig", self.plane.kubeconfig(
+            "nobody.kubeconfig", {"token": "nobody's"}))
+        self.assertEqual((code, text), (1, ""))
+        self.assertIn("401", error)
 
 
 if __name__ == "__main__":

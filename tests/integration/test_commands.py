@@ -128,6 +128,15 @@ class Render(nameplane.AgentTest):
         self.assertIn("KUBE-SERVICES", chains)
         self.assertNotIn("10.96.0.1", chains)
 
+    def test_of_one_service(self):
+        self.manifest("web.yaml", SERVICE)
+        (code, plan, _) = self.render("--to", "plan", "--service", "demo/web")
+        self.assertEqual(code, 0)
+        self.assertIn("10.244.0.5:80", plan)
+        (code, plan, error) = self.render("--to", "plan", "--service", "demo/wep")
+        self.assertEqual((code, plan), (1, ""))
+        self.assertIn("no rules for Service 'demo/wep' in ipv4, did you mean 'demo/web'?", error)
+
     def test_the_configuration_decides(self):
         self.manifest("web.yaml", SERVICE)
         config = self.write("np.toml", '[rules]\nmasquerade_bit = 3\n')

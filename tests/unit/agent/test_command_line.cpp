@@ -102,8 +102,13 @@ TEST_CASE("subcommands take their own options") {
     parsed<CleanupCommand>({"cleanup"});
     const auto render = parsed<RenderCommand>(
         {"render", "--manifests", "m", "--node-facts", "n.yaml", "--config", "f.toml", "--to",
-         "iptables-restore", "--family", "ipv6", "--node-name", "n"});
+         "iptables-restore", "--family", "ipv6", "--node-name", "n", "--kubeconfig", "k", "--context", "c",
+         "--master", "https://10.0.0.1", "--service", "shop/web"});
     CHECK(render.overrides.manifests == "m");
+    CHECK(render.overrides.kubeconfig == "k");
+    CHECK(render.overrides.context == "c");
+    CHECK(render.overrides.master == "https://10.0.0.1");
+    CHECK(render.service == "shop/web");
     CHECK(render.overrides.config_path == "f.toml");
     CHECK(render.overrides.node_name == "n");
     CHECK(render.node_facts == "n.yaml");
