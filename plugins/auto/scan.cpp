@@ -4,13 +4,18 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <string>
 #include <system_error>
+#include <unordered_map>
 
 namespace nameplane::plugins::zone_folder {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+/// The wrong folder may have thousands of files that are no zones.
+constexpr std::size_t problems_max = 20;
 
 class Walk {
 public:
@@ -24,7 +29,7 @@ public:
             entries.push_back(*at);
         }
         if (error) {
-            result_.problems.push_back(path.string() + ": " + error.message());
+            problem(path.string() + ": " + error.message());
             return;
         }
         std::ranges::sort(entries, {}, [](const auto& entry) { return entry.path().string(); });
@@ -37,16 +42,27 @@ public:
         }
     }
 
-    Scan take() { return std::move(result_); }
+    Scan take() {
+        if (untold_ != 0) {
+            result_.problems.push_back("and " + std::to_string(untold_) + " more of the like");
+        }
+        return std::move(result_);
+    }
 
 private:
+    void problem(std::string text) {
+        if (result_.problems.size() == problems_max) {
+            ++untold_;
+        } else {
+            result_.problems.push_back(std::move(text));
+        }
+    }
     void file(const fs::path& path) {
         const auto origin = origin_of(rule_, path.filename().string());
         if (!origin) return;
-        const auto same = std::ranges::find(result_.files, *origin, &Found::origin);
-        if (same != result_.files.end()) {
-            result_.problems.push_back(path.string() + ": not used, " + same->path +
-                                       " is for the same zone");
+        const auto [first, is_new] = first_of_.try_emplace(origin->to_string(), path.string());
+        if (!is_new) {
+            problem(path.string() + ": not used, " + first->second + " is for the same zone");
             return;
         }
         result_.files.push_back({path.string(), *origin});
@@ -54,6 +70,8 @@ private:
 
     const Rule& rule_;
     Scan result_;
+    std::size_t untold_ = 0;                                 ///< problems beyond problems_max
+    std::unordered_map<std::string, std::string> first_of_;  ///< the file of each origin
 };
 
 }  // namespace

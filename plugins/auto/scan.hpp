@@ -26,7 +26,8 @@ struct Found {
 };
 struct Scan {
     std::vector<Found> files;           ///< in the order of their paths, the first one of an origin
-    std::vector<std::string> problems;  ///< what could not be read, and further files of an origin
+    std::vector<std::string> problems;  ///< what could not be read, and further files of an origin;
+                                        ///< the first 20, and how many more there are
 };
 /// All files in the folder and in folders below it. A link to a folder is followed at the top only.
 Scan scan(const Rule& rule);

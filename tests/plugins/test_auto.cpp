@@ -65,6 +65,16 @@ TEST_CASE("folders below are looked into, the first file of a zone counts") {
     CHECK(missing.problems.size() == 1);
 }
 
+TEST_CASE("a folder of many files that are no zones is told in few lines") {
+    const TemporaryFolder folder;
+    for (int i = 0; i < 30; ++i) folder.write("any" + std::to_string(i), "");
+    const auto scan = zone_folder::scan(rule_of(folder.at(""), "(.*)", "bliep"));
+    CHECK(scan.files.size() == 1);
+    REQUIRE(scan.problems.size() == 21);
+    CHECK(scan.problems[19].find("for the same zone") != std::string::npos);
+    CHECK(scan.problems[20] == "and 9 more of the like");
+}
+
 TEST_CASE("zones come, change and go with their files") {
     const TemporaryFolder folder;
     Background background;
