@@ -40,7 +40,8 @@ public:
     Result<Applied> apply(const Plan& plan, bool full) override {
         choose();
         auto applied = writer_->apply(plan, full);
-        if (applied && !alone_) remove_others();
+        // A kube-proxy that still ran when we came may have written its own again.
+        if (applied && (full || !alone_)) remove_others();
         return applied;
     }
     bool disturbed() override { return writer_ && writer_->disturbed(); }

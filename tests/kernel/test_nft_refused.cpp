@@ -190,6 +190,10 @@ TEST_CASE("from one writer to the other, and from kube-proxy, with one apply eac
         CHECK(saved(netns, family).find("KUBE-S") == std::string::npos);
         CHECK(tables(netns).find("kube-proxy") == std::string::npos);
         CHECK(tables(netns).find("theirs") != std::string::npos);
+        // A kube-proxy that goes on for a while beside us: what it wrote again goes with a full one.
+        netns.sh("nft 'add table " + ip_word + " kube-proxy'");
+        must(nft.apply(plan, true));
+        CHECK(tables(netns).find("kube-proxy") == std::string::npos);
         NetnsWriter iptables{netns, rules::make_backend(family, Backend::iptables, own_lock())};
         must(iptables.apply(plan));
         CHECK(saved(netns, family).find("KUBE-SVC-") != std::string::npos);
