@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Examples in README.md, docs/ and plugins/*/README.md are run, so that none goes stale.
+"""Examples in README.md, docs/, deploy/ and plugins/*/README.md are run, so that none goes stale.
 
     ```toml            a configuration: `nameplane check` must accept it
     ```toml fragment   plugin tables: put into a server block first, then the same
@@ -17,7 +17,7 @@ import tempfile
 
 FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```", re.M | re.S)
 TOOLS = {"dig", "kdig", "curl", "iptables-legacy-save", "iptables-save", "conntrack", "ip", "kill",
-         "sudo", "meson", "ninja", "git", "cd", "dnsperf", "kubectl", "perf", "python3", "systemctl"}
+         "sudo", "meson", "ninja", "git", "cd", "docker", "dnsperf", "kubectl", "perf", "python3", "systemctl"}
 SUBCOMMANDS = {"check", "render"}
 
 
@@ -82,7 +82,7 @@ def check_file(path, binary, root):
 def main(root, binary):
     root = pathlib.Path(root)
     complaints, count = [], 0
-    for path in [root / "README.md", *sorted((root / "docs").rglob("*.md")),
+    for path in [root / "README.md", root / "deploy" / "README.md", *sorted((root / "docs").rglob("*.md")),
                  *sorted((root / "plugins").glob("*/README.md"))]:
         if path.exists():
             more, seen = check_file(path, str(pathlib.Path(binary).resolve()), root)

@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools" / "lib"))
 import floors  # noqa: E402
 import hot_path  # noqa: E402
+import links  # noqa: E402
 import pipes  # noqa: E402
 import summary  # noqa: E402
 
@@ -75,6 +76,21 @@ class Pipes(unittest.TestCase):
         for line in ["grep -q x <<<\"$a\"", "a | grep -v x", "a | awk '{ print }'", "# a | head",
                      'show sh -c "a | head -n 1"', "a | grep -c x || grep -q y file"]:
             self.assertEqual(pipes.check_text("x", line), [], line)
+
+
+class Links(unittest.TestCase):
+    def complaints(self, text):
+        here = pathlib.Path(__file__)
+        return list(links.check_text(here.with_name("x.md"), text, here.parents[2]))
+
+    def test_what_leads_nowhere(self):
+        for text in ["[a](none.md)", "[a](../../README.md#none)", "`src/none/none.cpp`"]:
+            self.assertEqual(len(self.complaints(text)), 1, text)
+
+    def test_what_leads_somewhere(self):
+        for text in ["[a](links.py)", "[a](../../README.md#two-commands)", "[a](https://none.example/)", "`src/agent`",
+                     "`src/agent/run`", "```\n[a](none.md)\n```"]:
+            self.assertEqual(self.complaints(text), [], text)
 
 
 class Summary(unittest.TestCase):
