@@ -185,9 +185,10 @@ class Rbac(cluster_test.ClusterTest):
             cluster_test.run(nameplane.BINARY, "check", self.folder + "/nameplane.toml")
         self.apply("nodelocaldns.yaml", "&dryRun=All")
         self.apply("kube-proxy.yaml", "&dryRun=All")
+        self.apply("node-names.yaml", "&dryRun=All")
         self.assertEqual({path.name for path in DEPLOY.glob("*.yaml")},
-                         {"deployment.yaml", "daemonset.yaml", "kube-proxy.yaml", "nodelocaldns.yaml",
-                          "rbac.yaml", "rbac-pods.yaml", "rbac-imports.yaml"})
+                         {"deployment.yaml", "daemonset.yaml", "kube-proxy.yaml", "node-names.yaml",
+                          "nodelocaldns.yaml", "rbac.yaml", "rbac-pods.yaml", "rbac-imports.yaml"})
 
 
 if __name__ == "__main__":
