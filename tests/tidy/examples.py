@@ -4,8 +4,8 @@
     ```toml            a configuration: `nameplane check` must accept it
     ```toml fragment   plugin tables: put into a server block first, then the same
     ```sh              lines that begin with `nameplane`: run in the source folder, must exit 0
-                       (`nameplane` alone with --manifests runs for ever and is only checked for
-                       its options); lines that begin with anything else must name a file of the
+                       (`nameplane` alone runs for ever, and with --kubeconfig it wants a cluster:
+                       these are only checked for their options); lines that begin with anything else must name a file of the
                        tree or a known tool
 """
 import pathlib
@@ -42,11 +42,12 @@ def check_shell_line(line, binary, root):
         return None
     if words[0] == "sudo":
         words = words[1:]
-    if words[0] == "nameplane" and len(words) > 1 and words[1] in SUBCOMMANDS:
-        done = run([binary, *words[1:]], root)
-        return None if done.returncode == 0 else (done.stdout + done.stderr).strip()
     if words[0] == "nameplane":
-        options = set(re.findall(r"--[a-z-]+", run([binary, "--help"], root).stdout))
+        command = [word for word in words[1:2] if word in SUBCOMMANDS]
+        if command and "--kubeconfig" not in words:
+            done = run([binary, *words[1:]], root)
+            return None if done.returncode == 0 else (done.stdout + done.stderr).strip()
+        options = set(re.findall(r"--[a-z-]+", run([binary, *command, "--help"], root).stdout))
         unknown = [w for w in words[1:] if w.startswith("--") and w.split("=")[0] not in options]
         return f"no such option: {unknown}" if unknown else None
     if words[0] in TOOLS or "=" in words[0] or (root / words[0]).is_file():
