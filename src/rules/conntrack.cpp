@@ -1,14 +1,8 @@
 #include "rules/conntrack.hpp"
 
-#include <arpa/inet.h>
-#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
-#include <netinet/in.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <iterator>
 #include <map>
-#include <memory>
-#include <optional>
 #include <unordered_set>
 
 namespace nameplane::rules {
@@ -72,87 +66,6 @@ bool may_be_stale(const Endpoints* before, const Endpoints& now) {
     return !std::ranges::includes(now, *before);
 }
 
-struct HandleCloser {
-    void operator()(nfct_handle* handle) const noexcept { nfct_close(handle); }
-};
-using Handle = std::unique_ptr<nfct_handle, HandleCloser>;
-struct ConntrackDestroyer {
-    void operator()(nf_conntrack* entry) const noexcept { nfct_destroy(entry); }
-};
-using Conntrack = std::unique_ptr<nf_conntrack, ConntrackDestroyer>;
-
-std::uint16_t port_of(const nf_conntrack* entry, nf_conntrack_attr attribute) {
-    return ntohs(nfct_get_attr_u16(entry, attribute));
-}
-
-SocketAddress address_of(const nf_conntrack* entry, Family family, nf_conntrack_attr v4,
-                         nf_conntrack_attr v6, nf_conntrack_attr port) {
-    const bool is_v4 = family == Family::ipv4;
-    const auto* octets = static_cast<const std::uint8_t*>(nfct_get_attr(entry, is_v4 ? v4 : v6));
-    if (octets == nullptr) return {};
-    const auto address = IpAddress::from_bytes({octets, is_v4 ? 4U : 16U});
-    return {address.value_or(IpAddress{}), port_of(entry, port)};
-}
-
-std::optional<services::Protocol> protocol_of(const nf_conntrack* entry) {
-    switch (nfct_get_attr_u8(entry, ATTR_ORIG_L4PROTO)) {
-    case IPPROTO_UDP: return services::Protocol::udp;
-    case IPPROTO_SCTP: return services::Protocol::sctp;
-    default: return std::nullopt;
-    }
-}
-
-/// What the dump's callback sees.
-struct Search {
-    Family family;
-    std::span<const FlowFrontend> candidates;
-    std::vector<Conntrack> stale;
-
-    void look_at(const nf_conntrack* entry) {
-        const auto protocol = protocol_of(entry);
-        if (!protocol) return;
-        const SocketAddress destination =
-            address_of(entry, family, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST, ATTR_ORIG_PORT_DST);
-        const SocketAddress reply_source =
-            address_of(entry, family, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC, ATTR_REPL_PORT_SRC);
-        if (!is_stale(candidates, {*protocol, destination}, reply_source)) return;
-        // Kept whole: its id is part of the delete, so that a newer flow with the same addresses
-        // is not the one to go.
-        stale.emplace_back(nfct_clone(entry));
-    }
-};
-
-int on_entry(nf_conntrack_msg_type, nf_conntrack* entry, void* search) {
-    static_cast<Search*>(search)->look_at(entry);
-    return NFCT_CB_CONTINUE;
-}
-
-Status dump(nfct_handle* handle, Family family, Search& search) {
-    std::unique_ptr<nfct_filter_dump, void (*)(nfct_filter_dump*)> filter{nfct_filter_dump_create(),
-                                                                          nfct_filter_dump_destroy};
-    nfct_filter_dump_set_attr_u8(filter.get(), NFCT_FILTER_DUMP_L3NUM,
-                                 family == Family::ipv4 ? AF_INET : AF_INET6);
-    nfct_callback_register(handle, NFCT_T_ALL, on_entry, &search);
-    const int read = nfct_query(handle, NFCT_Q_DUMP_FILTER, filter.get());
-    const int reason = errno;
-    nfct_callback_unregister(handle);
-    if (read < 0) return errno_error(reason, "read conntrack");
-    return {};
-}
-
-/// How many of them there still were.
-Result<std::size_t> remove(nfct_handle* handle, std::span<const Conntrack> entries) {
-    std::size_t removed = 0;
-    for (const Conntrack& entry : entries) {
-        if (nfct_query(handle, NFCT_Q_DESTROY, entry.get()) == 0) {
-            ++removed;
-        } else if (errno != ENOENT) {  // gone by itself meanwhile
-            return errno_error(errno, "delete from conntrack");
-        }
-    }
-    return removed;
-}
-
 }  // namespace
 
 std::vector<FlowFrontend> stale_candidates(const Plan* before, const Plan& after,
@@ -177,36 +90,17 @@ bool is_stale(std::span<const FlowFrontend> candidates, const FlowTarget& target
     return !std::ranges::binary_search(found->endpoints, reply_source);
 }
 
-struct FlowTable::Socket {
-    Handle handle;
-};
-
-FlowTable::FlowTable() = default;
-FlowTable::~FlowTable() = default;
-
-Status FlowTable::open() {
-    if (socket_) return {};
-    Handle handle{nfct_open(CONNTRACK, 0)};
-    if (!handle) return errno_error(errno, "open conntrack");
-    socket_ = std::make_unique<Socket>(std::move(handle));
-    return {};
-}
-
-Result<std::size_t> FlowTable::forget_stale(Family family,
-                                            std::span<const FlowFrontend> candidates) {
-    if (candidates.empty()) return std::size_t{0};
-    if (Status opened = open(); !opened) return std::move(opened).error();
-    Search search{.family = family, .candidates = candidates, .stale = {}};
-    Status read = dump(socket_->handle.get(), family, search);
-    Result<std::size_t> forgotten = std::size_t{0};
-    if (read) {
-        forgotten = remove(socket_->handle.get(), search.stale);
-    } else {
-        forgotten = std::move(read).error();
+FlowFilter common_filter(std::span<const FlowFrontend> candidates) {
+    if (candidates.empty()) return {};
+    const FlowTarget& first = candidates[0].target;
+    FlowFilter filter{
+        .protocol = first.protocol, .address = first.address.address, .port = first.address.port};
+    for (const auto& [target, endpoints] : candidates.subspan(1)) {
+        if (filter.protocol != target.protocol) filter.protocol.reset();
+        if (filter.address != target.address.address) filter.address.reset();
+        if (filter.port != target.address.port) filter.port.reset();
     }
-    // Answers may still lie in it.
-    if (!forgotten) socket_.reset();
-    return forgotten;
+    return filter;
 }
 
 }  // namespace nameplane::rules

@@ -22,9 +22,14 @@
 #include <nameplane/base/result.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
+
+struct nlmsghdr;
 
 namespace nameplane::rules {
 
@@ -53,6 +58,16 @@ std::vector<FlowFrontend> stale_candidates(const Plan* before, const Plan& after
 bool is_stale(std::span<const FlowFrontend> candidates, const FlowTarget& target,
               const SocketAddress& reply_source) noexcept;
 
+/// What flows have in common that are worth being told of. What is not set may be anything.
+struct FlowFilter {
+    std::optional<services::Protocol> protocol;
+    std::optional<IpAddress> address;   ///< of the original destination
+    std::optional<std::uint16_t> port;  ///< likewise
+    friend bool operator==(const FlowFilter&, const FlowFilter&) = default;
+};
+/// What the targets of all candidates have in common. Pure.
+FlowFilter common_filter(std::span<const FlowFrontend> candidates);
+
 /// The kernel's table of connections, over one socket that stays open: while a socket of netfilter
 /// is closed, the kernel lets nobody change nf_tables until it has taken apart what earlier
 /// transactions removed, 14 to 28 ms, which the next change of rules would wait for. One thread at
@@ -63,15 +78,29 @@ public:
     ~FlowTable();
     FlowTable(const FlowTable&) = delete;
 
-    /// Walks the entries of one family once, as a stream, and deletes the stale ones; how many.
-    /// Asks nothing of the kernel when there are no candidates. Errc::permission without
-    /// CAP_NET_ADMIN. Works on the network namespace of the thread that calls first.
+    /// Walks the entries of one family once, as a stream, and deletes the stale ones; how many. The
+    /// kernel is asked for nothing when there are no candidates, for one number when there are no
+    /// flows, and else only tells of flows that have in common what the candidates have (Linux 5.8;
+    /// of all flows before). Errc::permission without CAP_NET_ADMIN. Works on the network namespace
+    /// of the thread that calls first.
     Result<std::size_t> forget_stale(Family family, std::span<const FlowFrontend> candidates);
+
+    /// How often the kernel's table was walked.
+    std::size_t walks() const noexcept { return walks_; }
+    /// Of how many flows the kernel told in all.
+    std::size_t told() const noexcept { return told_; }
 
 private:
     struct Socket;
     Status open();
+    /// Looks at every flow of the family that `filter` lets through.
+    Status dump(Family family, const FlowFilter& filter,
+                const std::function<void(const nlmsghdr*)>& visit);
+
     std::unique_ptr<Socket> socket_;  ///< nullptr: not open, or something went wrong with it
+    bool filters_ = true;             ///< as far as we know, the kernel does
+    std::size_t walks_ = 0;
+    std::size_t told_ = 0;
 };
 
 }  // namespace nameplane::rules

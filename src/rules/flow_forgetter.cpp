@@ -9,6 +9,7 @@
 namespace nameplane::rules {
 
 using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
 
 FlowForgetter::Forget FlowForgetter::by_flow_table() {
     return [table = std::make_shared<FlowTable>()](Family family,
@@ -17,10 +18,17 @@ FlowForgetter::Forget FlowForgetter::by_flow_table() {
     };
 }
 
-FlowForgetter::FlowForgetter(Family family, FlowMetrics metrics, Forget forget,
-                             milliseconds retry_first, milliseconds retry_max)
-    : family_{family}, metrics_{metrics}, forget_{std::move(forget)}, retry_first_{retry_first},
-      retry_max_{retry_max} {}
+std::chrono::nanoseconds FlowForgetter::rest_after(std::chrono::nanoseconds took) {
+    constexpr int times = 9;
+    constexpr std::chrono::nanoseconds longest = std::chrono::seconds{1};
+    return std::min(took * times, longest);
+}
+
+FlowForgetter::FlowForgetter(Family family, FlowMetrics metrics, Forget forget)
+    : FlowForgetter{family, metrics, std::move(forget), Pauses{}} {}
+
+FlowForgetter::FlowForgetter(Family family, FlowMetrics metrics, Forget forget, Pauses pauses)
+    : family_{family}, metrics_{metrics}, forget_{std::move(forget)}, pauses_{std::move(pauses)} {}
 
 FlowForgetter::~FlowForgetter() {
     box_.close();
@@ -33,29 +41,35 @@ void FlowForgetter::offer(std::shared_ptr<const Plan> plan, std::vector<IpAddres
 }
 
 void FlowForgetter::run() {
-    constexpr auto until_something_comes = std::chrono::hours{1};
+    constexpr milliseconds until_something_comes = std::chrono::hours{1};
     std::optional<Job> job;
-    milliseconds pause = retry_first_;
+    milliseconds pause = pauses_.retry_first;
     while (!box_.closed()) {
-        auto next = box_.take(job ? pause : milliseconds{until_something_comes});
+        const auto rest = std::chrono::ceil<milliseconds>(rests_until_ - Steady::now());
+        auto next = box_.take(job ? std::max(rest, milliseconds{0}) : until_something_comes);
         if (box_.closed()) return;
-        if (next) {
-            job = std::move(next);
-        } else if (job) {
-            pause = std::min(pause * 2, retry_max_);
+        if (next) job = std::move(next);
+        if (!job || Steady::now() < rests_until_) continue;
+        if (done(*job)) {
+            job.reset();
+            pause = pauses_.retry_first;
+        } else {
+            rests_until_ = Steady::now() + pause;
+            pause = std::min(pause * 2, pauses_.retry_max);
         }
-        if (!job || !done(*job)) continue;
-        job.reset();
-        pause = retry_first_;
     }
 }
 
 bool FlowForgetter::done(const Job& job) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto forgotten =
-        forget_(family_, stale_candidates(looked_at_.get(), *job.plan, job.node_addresses));
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    metrics_.duration.observe(0, took.count());
+    const auto candidates = stale_candidates(looked_at_.get(), *job.plan, job.node_addresses);
+    if (candidates.empty()) {
+        looked_at_ = job.plan;
+        return true;
+    }
+    const auto begin = Steady::now();
+    const auto forgotten = forget_(family_, candidates);
+    const auto took = Steady::now() - begin;
+    metrics_.duration.observe(0, std::chrono::duration<double>(took).count());
     if (!forgotten) {
         if (refused_.empty()) {
             NP_LOG_WARNING("flows.refused", "family", to_string(family_), "error",
@@ -65,6 +79,7 @@ bool FlowForgetter::done(const Job& job) {
         refused_ = forgotten.error().text;
         return false;
     }
+    rests_until_ = Steady::now() + pauses_.rest(took);
     refused_.clear();
     looked_at_ = job.plan;
     if (*forgotten == 0) return true;

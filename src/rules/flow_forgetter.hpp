@@ -1,7 +1,9 @@
 #pragma once
 // FlowForgetter: forgets stale flows behind the rule thread's back. The kernel walks all of its
 // table for that, which takes some ten milliseconds however few flows there are, and the next
-// change of rules shall not wait for it. One for each family.
+// change of rules shall not wait for it. After a walk it rests for some times as long, so that
+// changes which come thick and fast share one and never cost more than a tenth of a processor. One
+// for each family.
 
 #include "base/mailbox.hpp"
 #include "rules/conntrack.hpp"
@@ -28,15 +30,24 @@ struct FlowMetrics {
 
 class FlowForgetter {
 public:
+    /// How long to rest after a look that took so long: nine times that, at most a second. A client
+    /// stays with a dead endpoint no longer than that, and only when a look was made just before.
+    static std::chrono::nanoseconds rest_after(std::chrono::nanoseconds took);
+
+    struct Pauses {
+        std::chrono::milliseconds retry_first{100};
+        std::chrono::milliseconds retry_max{std::chrono::seconds{30}};
+        std::function<std::chrono::nanoseconds(std::chrono::nanoseconds took)> rest = rest_after;
+    };
     using Forget =
         std::function<Result<std::size_t>(Family family, std::span<const FlowFrontend> candidates)>;
 
     /// `forget` (a FlowTable's, unless it is given) runs on a thread of its own, in the network
-    /// namespace of the first offer(); what it refuses is tried again after a pause that grows from
-    /// `retry_first` to `retry_max`. `metrics` must live longer.
-    FlowForgetter(Family family, FlowMetrics metrics, Forget forget = by_flow_table(),
-                  std::chrono::milliseconds retry_first = std::chrono::milliseconds{100},
-                  std::chrono::milliseconds retry_max = std::chrono::seconds{30});
+    /// namespace of the first offer(), and only when flows can have become stale; what it refuses
+    /// is tried again after a pause that grows from `retry_first` to `retry_max`. `metrics` must
+    /// live longer.
+    FlowForgetter(Family family, FlowMetrics metrics, Forget forget = by_flow_table());
+    FlowForgetter(Family family, FlowMetrics metrics, Forget forget, Pauses pauses);
     /// Stops; what was not forgotten yet is found by the next start, which looks at everything.
     ~FlowForgetter();
     FlowForgetter(const FlowForgetter&) = delete;
@@ -58,13 +69,13 @@ private:
     Family family_;
     FlowMetrics metrics_;
     Forget forget_;
-    std::chrono::milliseconds retry_first_;
-    std::chrono::milliseconds retry_max_;
+    Pauses pauses_;
     Latest<Job> box_;
     std::thread thread_;
     // Of the thread.
     std::shared_ptr<const Plan> looked_at_;  ///< up to which plan stale flows are forgotten
     std::string refused_;
+    std::chrono::steady_clock::time_point rests_until_{};
 };
 
 }  // namespace nameplane::rules

@@ -586,6 +586,50 @@ TEST_CASE("a UDP flow to a removed endpoint is forgotten, and only that") {
     }
 }
 
+TEST_CASE("to forget flows, the kernel tells only of those that are asked about") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const auto candidates = [&](std::initializer_list<unsigned> services) {
+            std::vector<rules::FlowFrontend> all;
+            for (const unsigned n : services) {
+                all.push_back({{services::Protocol::udp, at(Lab::cluster_ip(family, n), 80)}, {}});
+            }
+            return all;
+        };
+        // Of a namespace without a flow, one number; its table is not walked.
+        rules::FlowTable nobodys;
+        const Netns empty = Netns::make("noflows");
+        Result<std::size_t> forgotten = Error{};
+        empty.run([&] { forgotten = nobodys.forget_stale(family, candidates({8, 9})); });
+        REQUIRE(forgotten);
+        CHECK(nobodys.walks() == 0);
+
+        Rules rules{
+            family,
+            {udp_service(family, 8, {0}), udp_service(family, 9, {1}), service(family, 3, {2})}};
+        UdpFlow one{lab().client(), at(Lab::cluster_ip(family, 8), 80)};
+        UdpFlow two{lab().client(), at(Lab::cluster_ip(family, 9), 80)};
+        REQUIRE(one.ask().pod == "pod-0");
+        REQUIRE(two.ask().pod == "pod-1");
+        REQUIRE(Lab::connect(lab().client(), at(Lab::cluster_ip(family, 3), 80)).pod == "pod-2");
+        const std::string word = family == Family::ipv4 ? "ipv4" : "ipv6";
+        const std::string flows =
+            lab().node().sh("conntrack -L -f " + word + " 2>/dev/null | wc -l");
+        rules::FlowTable table;
+        lab().node().run([&] { forgotten = table.forget_stale(family, candidates({8})); });
+        REQUIRE(forgotten);
+        CHECK(*forgotten == 1);
+        CHECK(table.walks() == 1);
+        CHECK(table.told() >= 1);
+        // Not of that of TCP.
+        CHECK(table.told() < std::stoul(flows));
+        lab().node().run([&] { forgotten = table.forget_stale(family, candidates({8, 9})); });
+        REQUIRE(forgotten);
+        CHECK(*forgotten == 1);
+        CHECK(table.walks() == 2);
+    }
+}
+
 TEST_CASE("a UDP flow to an endpoint that terminates but serves is kept until it is gone") {
     for (const Family family : families) {
         CAPTURE(to_string(family));

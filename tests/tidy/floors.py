@@ -42,7 +42,7 @@ THIRD_PARTY = {
     r"linux/netfilter.*": ("src/rules/",),
     r"libnetfilter_conntrack/.*": ("src/rules/conntrack",),
     r"libnftnl/.*": ("src/rules/nftables/",),
-    r"libmnl/.*": ("src/rules/nftables/", "src/rules/iptables/packet_counters.cpp"),
+    r"libmnl/.*": ("src/rules/nftables/", "src/rules/iptables/packet_counters.cpp", "src/rules/conntrack"),
     r"simdjson\.h": ("src/kube/", "src/acme/"),
     r"yaml-cpp/.*": ("src/kube/",),
     r"toml\+\+/.*|toml\.hpp": ("src/conf/toml.cpp",),

@@ -169,3 +169,23 @@ TEST_CASE("SCTP ports have frontends of their own, apart from UDP at the same ad
     REQUIRE(candidates.size() == 1);
     CHECK(candidates[0] == FlowFrontend{sctp("10.96.0.10:53"), {}});
 }
+
+TEST_CASE("the kernel is asked for what all candidates have in common") {
+    CHECK(common_filter({}) == FlowFilter{});
+    const auto filter_of = [](const std::vector<FlowTarget>& targets) {
+        std::vector<FlowFrontend> candidates;
+        for (const FlowTarget& target : targets) candidates.push_back({target, {}});
+        return common_filter(candidates);
+    };
+    const IpAddress ten = *IpAddress::parse("10.96.0.10");
+    CHECK(filter_of({udp("10.96.0.10:53")}) ==
+          FlowFilter{.protocol = services::Protocol::udp, .address = ten, .port = 53});
+    CHECK(filter_of({udp("10.96.0.10:53"), udp("10.96.0.10:54")}) ==
+          FlowFilter{.protocol = services::Protocol::udp, .address = ten, .port = {}});
+    CHECK(filter_of({udp("10.96.0.10:53"), udp("10.96.0.11:53")}) ==
+          FlowFilter{.protocol = services::Protocol::udp, .address = {}, .port = 53});
+    CHECK(filter_of({udp("10.96.0.10:53"), sctp("10.96.0.10:53")}) ==
+          FlowFilter{.protocol = {}, .address = ten, .port = 53});
+    CHECK(filter_of({udp("10.96.0.10:53"), udp("10.96.0.11:54"), sctp("10.96.0.12:53")}) ==
+          FlowFilter{});
+}

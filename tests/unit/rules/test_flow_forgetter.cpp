@@ -2,12 +2,14 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
 using namespace nameplane;
 using namespace nameplane::rules;
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
 namespace {
 
@@ -58,16 +60,20 @@ private:
 };
 
 struct Fixture {
+    std::atomic<nanoseconds> rest{nanoseconds{0}};
     metrics::Registry registry{1};
     metrics::Counter& forgotten = registry.counter("forgotten", "");
     Kernel kernel;
     metrics::Counter& of_family = registry.counter("of_family", "");
     metrics::Histogram& duration = registry.histogram("duration", "", {1});
-    FlowForgetter forgetter{Family::ipv4, FlowMetrics{forgotten, of_family, duration},
+    FlowForgetter forgetter{Family::ipv4,
+                            FlowMetrics{forgotten, of_family, duration},
                             [this](Family, std::span<const FlowFrontend> candidates) {
                                 return kernel.forget(candidates);
                             },
-                            milliseconds{1}, milliseconds{1}};
+                            {.retry_first = milliseconds{1},
+                             .retry_max = milliseconds{1},
+                             .rest = [this](nanoseconds) { return rest.load(); }}};
 };
 
 std::vector<SocketAddress> endpoint(std::string_view text) {
@@ -102,6 +108,43 @@ TEST_CASE_METHOD(Fixture, "what is refused is tried again, against what was done
     // A plan that has the old endpoint again: nothing was forgotten, so nothing differs.
     forgetter.offer(first, {});
     kernel.answer(true);
-    CHECK(kernel.question(3).empty());
+    forgetter.offer(plan_to("10.0.0.3"), {});
+    REQUIRE(kernel.question(3).size() == 1);
+    CHECK(kernel.question(3)[0].endpoints == endpoint("10.0.0.3:53"));
     kernel.answer();
+}
+
+TEST_CASE_METHOD(Fixture, "after a look it rests, and what comes meanwhile shares the next") {
+    constexpr milliseconds pause{50};
+    rest = pause;
+    forgetter.offer(plan_to("10.0.0.1"), {});
+    (void)kernel.question(0);
+    forgetter.offer(plan_to("10.0.0.2"), {});
+    forgetter.offer(plan_to("10.0.0.3"), {});
+    const auto answered = std::chrono::steady_clock::now();
+    kernel.answer();
+    REQUIRE(kernel.question(1).size() == 1);
+    CHECK(kernel.question(1)[0].endpoints == endpoint("10.0.0.3:53"));
+    CHECK(std::chrono::steady_clock::now() - answered >= pause);
+    kernel.answer();
+}
+
+TEST_CASE_METHOD(Fixture, "a change that makes no flow stale asks the kernel for nothing") {
+    const auto one = plan_to("10.0.0.1");
+    forgetter.offer(one, {});
+    (void)kernel.question(0);
+    kernel.answer();
+    auto tcp = Plan{*one};
+    PortPlan web{.name = "ns/web", .protocol = services::Protocol::tcp, .port = 80};
+    web.cluster_ip = *IpAddress::parse("10.96.0.11");
+    tcp.services.push_back(std::make_shared<ServicePlan>(ServicePlan{.ports = {web}}));
+    forgetter.offer(std::make_shared<const Plan>(tcp), {});
+    forgetter.offer(plan_to("10.0.0.2"), {});
+    CHECK(kernel.question(1)[0].endpoints == endpoint("10.0.0.2:53"));
+    kernel.answer();
+}
+
+TEST_CASE("it rests nine times as long as it took, a second at most") {
+    CHECK(FlowForgetter::rest_after(milliseconds{10}) == milliseconds{90});
+    CHECK(FlowForgetter::rest_after(milliseconds{500}) == std::chrono::seconds{1});
 }
