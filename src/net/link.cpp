@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 namespace nameplane::net {
 namespace {
@@ -68,31 +69,35 @@ public:
         return RouteSocket{std::move(fd)};
     }
 
-    // The errno with which the kernel answers `request`; 0: done. `answer` gets the message that it
-    // sends, if it sends one instead.
-    int ask(Message request, std::span<std::byte> answer) {
-        if (answer.empty()) request.header().nlmsg_flags |= std::uint16_t{NLM_F_ACK};
-        if (::send(fd_.get(), &request.header(), request.header().nlmsg_len, 0) < 0) return errno;
-        alignas(nlmsghdr) std::array<std::byte, 16'384> octets{};
-        ssize_t size = 0;
-        do {
-            size = ::recv(fd_.get(), octets.data(), octets.size(), 0);
-        } while (size < 0 && errno == EINTR);
-        if (size < 0) return errno;
-        if (static_cast<std::size_t>(size) < sizeof(nlmsghdr)) return EPROTO;
-        const auto& head = *reinterpret_cast<const nlmsghdr*>(octets.data());
-        if (head.nlmsg_type == NLMSG_ERROR) {
-            const auto* said = static_cast<const nlmsgerr*>(NLMSG_DATA(&head));
-            return -said->error;
-        }
-        std::memcpy(answer.data(), octets.data(),
-                    std::min(answer.size(), static_cast<std::size_t>(size)));
-        return 0;
+    // The errno with which the kernel answers `request`; 0: done.
+    int ask(Message request) {
+        request.header().nlmsg_flags |= std::uint16_t{NLM_F_ACK};
+        std::vector<std::byte> answer;
+        return ask_for(request, answer);
     }
-    int ask(const Message& request) { return ask(request, {}); }
+    // The same where the kernel sends a message if it has one: `answer` has it.
+    int ask_for(Message& request, std::vector<std::byte>& answer) {
+        if (::send(fd_.get(), &request.header(), request.header().nlmsg_len, 0) < 0) return errno;
+        // An interface may have more names than any fixed size holds.
+        const ssize_t size = receive({}, MSG_PEEK | MSG_TRUNC);
+        if (size < 0) return errno;
+        answer.resize(static_cast<std::size_t>(size));
+        if (receive(answer, 0) < 0) return errno;
+        if (answer.size() < sizeof(nlmsghdr)) return EPROTO;
+        const auto& head = *reinterpret_cast<const nlmsghdr*>(answer.data());
+        if (head.nlmsg_type != NLMSG_ERROR) return 0;
+        if (answer.size() < NLMSG_LENGTH(sizeof(nlmsgerr))) return EPROTO;
+        return -static_cast<const nlmsgerr*>(NLMSG_DATA(&head))->error;
+    }
 
 private:
     explicit RouteSocket(UniqueFd fd) : fd_{std::move(fd)} {}
+    ssize_t receive(std::span<std::byte> octets, int flags) {
+        for (;;) {
+            const ssize_t size = ::recv(fd_.get(), octets.data(), octets.size(), flags);
+            if (size >= 0 || errno != EINTR) return size;
+        }
+    }
     UniqueFd fd_;
 };
 
@@ -136,37 +141,44 @@ Message add_address(unsigned index, const IpAddress& address) {
     return request;
 }
 
-const rtattr* find(const rtattr* first, std::size_t size, std::uint16_t wanted) {
-    auto left = static_cast<int>(size);
-    for (const rtattr* one = first; RTA_OK(one, left); one = RTA_NEXT(one, left)) {
-        if ((one->rta_type & NLA_TYPE_MASK) == wanted) return one;
+// What the first attribute of a type holds; nothing without one.
+std::span<const std::byte> find(std::span<const std::byte> attributes, std::uint16_t wanted) {
+    while (attributes.size() >= sizeof(rtattr)) {
+        rtattr head{};
+        std::memcpy(&head, attributes.data(), sizeof head);
+        if (head.rta_len < sizeof head || head.rta_len > attributes.size()) return {};
+        if ((head.rta_type & NLA_TYPE_MASK) == wanted)
+            return attributes.subspan(sizeof head, head.rta_len - sizeof head);
+        attributes =
+            attributes.subspan(std::min<std::size_t>(RTA_ALIGN(head.rta_len), attributes.size()));
     }
-    return nullptr;
+    return {};
 }
 
-// "dummy", "tun", ...; empty for real interfaces.
 Result<std::string> kind_of(RouteSocket& socket, const std::string& name, unsigned index) {
     ifinfomsg head{};
     head.ifi_index = static_cast<int>(index);
-    alignas(nlmsghdr) std::array<std::byte, 16'384> answer{};
-    if (const int number = socket.ask({RTM_GETLINK, 0, head}, answer); number != 0) {
+    Message request{RTM_GETLINK, 0, head};
+    std::vector<std::byte> answer;
+    if (const int number = socket.ask_for(request, answer); number != 0) {
         return errno_error(number, "read interface " + name);
     }
-    const auto& message = *reinterpret_cast<const nlmsghdr*>(answer.data());
-    const auto* info = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
-    const auto* first = reinterpret_cast<const rtattr*>(reinterpret_cast<const std::byte*>(info) +
-                                                        NLMSG_ALIGN(sizeof *info));
-    const std::size_t size = message.nlmsg_len - NLMSG_LENGTH(sizeof *info);
-    const rtattr* link = find(first, size, IFLA_LINKINFO);
-    if (link == nullptr) return std::string{};
-    const rtattr* kind =
-        find(static_cast<const rtattr*>(RTA_DATA(link)), RTA_PAYLOAD(link), IFLA_INFO_KIND);
-    if (kind == nullptr) return std::string{};
-    const auto* text = static_cast<const char*>(RTA_DATA(kind));
-    return std::string{text, strnlen(text, RTA_PAYLOAD(kind))};
+    return link_kind(answer);
 }
 
 }  // namespace
+
+std::string link_kind(std::span<const std::byte> answer) {
+    nlmsghdr head{};
+    constexpr std::size_t heads = NLMSG_LENGTH(NLMSG_ALIGN(sizeof(ifinfomsg)));
+    if (answer.size() < heads) return {};
+    std::memcpy(&head, answer.data(), sizeof head);
+    if (head.nlmsg_len < heads || head.nlmsg_len > answer.size()) return {};
+    const auto kind =
+        find(find(answer.subspan(heads, head.nlmsg_len - heads), IFLA_LINKINFO), IFLA_INFO_KIND);
+    const auto* text = reinterpret_cast<const char*>(kind.data());
+    return kind.empty() ? std::string{} : std::string{text, ::strnlen(text, kind.size())};
+}
 
 bool has_link(const std::string& name) noexcept {
     return ::if_nametoindex(name.c_str()) != 0;

@@ -6,6 +6,7 @@
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 
+#include <cstddef>
 #include <span>
 #include <string>
 
@@ -38,5 +39,9 @@ Status add_addresses(const std::string& name, std::span<const IpAddress> address
 /// Removes an interface that was made so; nothing happens if there is none. Conflict when it is
 /// another kind of interface.
 Status remove_link(const std::string& name);
+
+/// "dummy", "bridge", "tun": the kind that the kernel's answer about one interface says it is of;
+/// empty for real ones, and when the answer is cut.
+std::string link_kind(std::span<const std::byte> answer);
 
 }  // namespace nameplane::net

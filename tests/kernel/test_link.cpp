@@ -94,3 +94,14 @@ TEST_CASE("link: what cannot be is said") {
     CHECK_FALSE(net::make_link("sixteen-letters!", LinkLife::permanent));
     CHECK_FALSE(net::make_link("", LinkLife::descriptor));
 }
+
+TEST_CASE("link: one that has very many names is still none of ours") {
+    const auto node = test::Netns::make("link");
+    node.sh("for i in $(seq 101 250); do echo link property add dev lo altname "
+            "$(printf '%0120d' 0)$i; done | ip -batch -");
+    Status gone;
+    node.run([&] { gone = net::remove_link("lo"); });
+    REQUIRE_FALSE(gone);
+    CHECK(gone.error().code == Errc::conflict);
+    CHECK(gone.error().text.find("(kind '')") != std::string::npos);
+}
