@@ -62,7 +62,8 @@ Result<std::vector<EncodedRule>> encode_chain(const Chain& chain, Family family,
                                               const Features& features);
 
 /// A rule in the kernel or of ours, for comparison. `target` is the verdict's, chain's or target's
-/// name; valid as long as the table or EncodedRule behind it.
+/// name; valid as long as the table or EncodedRule behind it. The entry is as long as its
+/// next_offset says; of what it says inside of that, nothing is believed.
 struct RuleView {
     const void* entry = nullptr;
     std::string_view target;

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
@@ -29,14 +30,30 @@ std::uint16_t number_at(const std::byte* at) {
     return number;
 }
 
-Part part_at(const std::byte* at) {
+/// The match or target at `at`, of which there can be `room` octets: what says that it is longer
+/// ends there. Nothing where there is no room for its head.
+Part part_at(const std::byte* at, std::size_t room) {
     constexpr std::size_t head = sizeof(xt_entry_match);
+    if (room < head) return {.size = room};
     const char* name = reinterpret_cast<const char*>(at) + 2;
-    const std::size_t size = number_at(at);
+    const std::size_t size = std::clamp<std::size_t>(number_at(at), head, room);
     return {.name = {name, strnlen(name, XT_EXTENSION_MAXNAMELEN)},
             .revision = std::to_integer<std::uint8_t>(at[31]),
             .data = {reinterpret_cast<const char*>(at) + head, size - head},
             .size = size};
+}
+
+/// Where matches end and the target begins, and where that ends.
+struct Ends {
+    std::size_t target = 0;
+    std::size_t entry = 0;
+};
+Ends ends_of(const std::byte* entry, const EntryLayout& layout) {
+    const std::size_t end =
+        std::max<std::size_t>(number_at(entry + layout.next_offset), layout.entry_size);
+    return {.target = std::clamp<std::size_t>(number_at(entry + layout.target_offset),
+                                              layout.entry_size, end),
+            .entry = end};
 }
 
 class Hash {
@@ -87,7 +104,8 @@ int ask(int fd, Family family, const Query& query) {
 
 RuleView view_of(const EncodedRule& rule, Family family) noexcept {
     const auto* entry = static_cast<const std::byte*>(rule.data());
-    const Part target = part_at(entry + number_at(entry + layout_of(family).target_offset));
+    const Ends ends = ends_of(entry, layout_of(family));
+    const Part target = part_at(entry + ends.target, ends.entry - ends.target);
     const bool standard = target.size == sizeof(xt_standard_target) && target.name != "REJECT" &&
                           target.name != "MARK";
     return {.entry = entry, .target = target.name, .standard = standard};
@@ -97,28 +115,30 @@ bool same_rule(const RuleView& a, const RuleView& b, Family family) noexcept {
     const EntryLayout layout = layout_of(family);
     const auto* one = static_cast<const std::byte*>(a.entry);
     const auto* other = static_cast<const std::byte*>(b.entry);
-    const std::size_t target_at = number_at(one + layout.target_offset);
+    const Ends ends = ends_of(one, layout);
     const bool heads_same =
         a.standard == b.standard && a.target == b.target &&
-        target_at == number_at(other + layout.target_offset) &&
+        number_at(one + layout.target_offset) == number_at(other + layout.target_offset) &&
         number_at(one + layout.next_offset) == number_at(other + layout.next_offset) &&
         std::memcmp(one, other, layout.ip_size) == 0;
     if (!heads_same) return false;
     const auto parts_same = [](const Part& x, const Part& y) {
         return x.name == y.name && x.revision == y.revision && x.data == y.data;
     };
-    for (std::size_t at = layout.entry_size; at < target_at;) {
-        const Part match = part_at(one + at);
-        if (!parts_same(match, part_at(other + at))) return false;
+    for (std::size_t at = layout.entry_size; at < ends.target;) {
+        const Part match = part_at(one + at, ends.target - at);
+        if (!parts_same(match, part_at(other + at, ends.target - at))) return false;
         at += match.size;
     }
-    return a.standard || parts_same(part_at(one + target_at), part_at(other + target_at));
+    const std::size_t room = ends.entry - ends.target;
+    return a.standard ||
+           parts_same(part_at(one + ends.target, room), part_at(other + ends.target, room));
 }
 
 std::uint64_t hash_rule(const RuleView& rule, Family family) noexcept {
     const EntryLayout layout = layout_of(family);
     const auto* entry = static_cast<const std::byte*>(rule.entry);
-    const std::size_t target_at = number_at(entry + layout.target_offset);
+    const Ends ends = ends_of(entry, layout);
     Hash hash;
     hash.add(std::string_view{reinterpret_cast<const char*>(entry), layout.ip_size});
     const auto add_part = [&](const Part& part) {
@@ -126,13 +146,13 @@ std::uint64_t hash_rule(const RuleView& rule, Family family) noexcept {
         hash.add(part.revision);
         hash.add(part.data);
     };
-    for (std::size_t at = layout.entry_size; at < target_at;) {
-        const Part match = part_at(entry + at);
+    for (std::size_t at = layout.entry_size; at < ends.target;) {
+        const Part match = part_at(entry + at, ends.target - at);
         add_part(match);
         at += match.size;
     }
     hash.add(rule.target);
-    if (!rule.standard) add_part(part_at(entry + target_at));
+    if (!rule.standard) add_part(part_at(entry + ends.target, ends.entry - ends.target));
     return hash.value();
 }
 

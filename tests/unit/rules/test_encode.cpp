@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cstring>
 #include <source_location>
 
@@ -259,4 +260,28 @@ TEST_CASE("rules that this kernel cannot hold are left out") {
     const auto plain = encode(on(Protocol::tcp, ProtocolMatch{}), Family::ipv4, {});
     CHECK(same_rule(view_of((*without)[0], Family::ipv4), view_of(*plain, Family::ipv4),
                     Family::ipv4));
+}
+
+TEST_CASE("what a rule of others claims inside of its own length ends there") {
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        const auto good = encode(with(CommentMatch{"a"}), family, {});
+        REQUIRE(good);
+        const std::size_t match_at = family == Family::ipv4 ? 112 : 168;
+        // A match without a size; one that would end behind the entry ends with it.
+        for (const std::uint16_t claimed : std::array<std::uint16_t, 3>{0, 31, 0xffff}) {
+            CAPTURE(to_string(family), claimed);
+            EncodedRule odd = *good;
+            std::memcpy(odd.at(match_at), &claimed, sizeof claimed);
+            const RuleView view = view_of(odd, family);
+            CHECK(same_rule(view, view, family));
+            CHECK(same_rule(view, view_of(*good, family), family) == (claimed == 0xffff));
+            CHECK((hash_rule(view, family) == hash_rule(view_of(*good, family), family)) ==
+                  (claimed == 0xffff));
+        }
+        // A target that begins behind it.
+        EncodedRule odd = *good;
+        const std::uint16_t behind = 0xfff0;
+        std::memcpy(odd.at(family == Family::ipv4 ? 88 : 140), &behind, sizeof behind);
+        CHECK(hash_rule(view_of(odd, family), family) != hash_rule(view_of(*good, family), family));
+    }
 }
