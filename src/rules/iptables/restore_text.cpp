@@ -343,13 +343,19 @@ void add_own(Content& content, const Plan& plan, const Plan& others, Lines& line
     }
 }
 
-/// The chain after "-j " or "-g ".
+/// The chain after "-j " or "-g ". In quotes, which somebody's comment is in, they are text.
 std::string_view target_of(std::string_view line) {
-    for (const std::string_view word : {" -j ", " -g "}) {
-        const auto at = line.rfind(word);
-        if (at == std::string_view::npos) continue;
-        const std::string_view rest = line.substr(at + word.size());
-        return rest.substr(0, rest.find(' '));
+    bool quoted = false;
+    for (std::size_t at = 0; at < line.size(); ++at) {
+        if (quoted && line[at] == '\\') {
+            ++at;
+        } else if (line[at] == '"') {
+            quoted = !quoted;
+        } else if (!quoted && line[at] == ' ') {
+            const std::string_view rest = line.substr(at);
+            if (!rest.starts_with(" -j ") && !rest.starts_with(" -g ")) continue;
+            return rest.substr(4, rest.find(' ', 4) - 4);
+        }
     }
     return {};
 }

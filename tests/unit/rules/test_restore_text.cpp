@@ -134,3 +134,16 @@ TEST_CASE("everything anew: what is there goes, what the kubelet and others have
     CHECK(count(removal, "KUBE-FIREWALL") == 0);
     CHECK(text_of_removal({}).empty());
 }
+
+TEST_CASE("what a comment or a prefix of others says is no jump of theirs") {
+    const SavedRules saved =
+        read_saved("*nat\n"
+                   "-A INPUT -m comment --comment \"see -j KUBE-SVC-AAAAAAAAAAAAAAAA\"\n"
+                   "-A INPUT -m comment --comment \"a \\\" -j KUBE-SERVICES \" -g THEIRS\n"
+                   "-A INPUT -j LOG --log-prefix \"x -j KUBE-SERVICES y\"\n"
+                   "-A INPUT -m comment --comment \"of -j THEIRS\" -j KUBE-SERVICES\n"
+                   "-A THEIRS -m comment --comment \"x -g KUBE-NODEPORTS y\" -j KUBE-MARK-MASQ\n");
+    REQUIRE(saved.jumps.size() == 1);
+    CHECK(saved.jumps[0].place == 4);
+    CHECK(saved.held == std::set{SavedRules::Chain{TableName::nat, "KUBE-MARK-MASQ"}});
+}
