@@ -1,6 +1,7 @@
 #include "rules/iptables/packet_counters.hpp"
 
 #include "rules/iptables/encode.hpp"
+#include "rules/nftables/answer.hpp"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -20,20 +21,13 @@ using Socket = std::unique_ptr<mnl_socket, int (*)(mnl_socket*)>;
 
 constexpr std::uint32_t sequence = 1;
 
-std::uint64_t from_network_order(std::uint64_t number) {
-    return __builtin_bswap64(number);
-}
-
 int read_packets(const nlmsghdr* header, void* packets) {
-    return mnl_attr_parse(
-        header, sizeof(nfgenmsg),
-        [](const nlattr* attribute, void* out) -> int {
-            if (mnl_attr_get_type(attribute) == NFACCT_PKTS) {
-                *static_cast<std::uint64_t*>(out) = from_network_order(mnl_attr_get_u64(attribute));
-            }
-            return MNL_CB_OK;
-        },
-        packets);
+    const auto number = nftables::attribute(nftables::attributes_of(*header), NFACCT_PKTS);
+    std::uint64_t octets = 0;
+    if (!number || number->size() != sizeof octets) return MNL_CB_OK;
+    std::memcpy(&octets, number->data(), sizeof octets);
+    *static_cast<std::uint64_t*>(packets) = __builtin_bswap64(octets);
+    return MNL_CB_OK;
 }
 
 /// One request about `counter` and its answer; `packets` is set if the answer has the number.

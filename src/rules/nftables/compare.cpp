@@ -101,12 +101,15 @@ private:
         std::vector<Element> waiting = std::exchange(waiting_[index_of(map)], {});
         std::size_t next = 0;
         while (next != waiting.size() && !pointless()) {
-            auto message = ask_for_elements(family_, map, std::span{waiting}.subspan(next));
+            const std::size_t first = next;
+            auto message = ask_for_elements(family_, map, std::span{waiting}.subspan(first));
             status_ = netlink_.ask(message, [&](const nlmsghdr* answer) {
                 read_elements(answer, [&](const KernelElement& element) {
                     if (next != waiting.size()) compare(waiting[next++], element);
                 });
             });
+            if (status_ && next == first)
+                status_ = Error{Errc::io, "the kernel did not answer for an element"};
             if (status_ || status_.error().code != Errc::not_found) continue;
             // The first that is not there ends the answer.
             status_ = {};

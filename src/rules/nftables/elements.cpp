@@ -1,5 +1,7 @@
 #include "rules/nftables/elements.hpp"
 
+#include "rules/nftables/answer.hpp"
+
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/udata.h>
@@ -338,10 +340,7 @@ void read_elements(std::span<const std::uint8_t> attributes,
 
 void read_elements(const nlmsghdr* message,
                    const std::function<void(const KernelElement&)>& visit) {
-    const auto* begin =
-        static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)));
-    const auto* end = reinterpret_cast<const std::uint8_t*>(message) + message->nlmsg_len;
-    if (begin < end) read_elements({begin, end}, visit);
+    read_elements(attributes_of(*message), visit);
 }
 
 Fingerprint fingerprint(const Element& element) {

@@ -1,5 +1,6 @@
 #include "rules/nftables/encode.hpp"
 
+#include "rules/nftables/answer.hpp"
 #include "rules/nftables/render_names.hpp"
 
 #include <arpa/inet.h>
@@ -514,10 +515,8 @@ void add_table(Batch& batch, Family family) {
 }
 
 bool is_dormant(const nlmsghdr* message) {
-    const TablePtr table{nftnl_table_alloc()};
-    if (nftnl_table_nlmsg_parse(message, table.get()) < 0) return false;
-    return nftnl_table_is_set(table.get(), NFTNL_TABLE_FLAGS) &&
-           (nftnl_table_get_u32(table.get(), NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT) != 0;
+    const auto flags = attribute_number(attributes_of(*message), NFTA_TABLE_FLAGS);
+    return (flags.value_or(0) & NFT_TABLE_F_DORMANT) != 0;
 }
 
 void delete_table(Batch& batch, Family family) {
@@ -620,21 +619,24 @@ std::vector<std::string> fingerprints(const Chain& chain, Family family) {
 
 KernelRule read_rule(const nlmsghdr* message) {
     const RulePtr rule{nftnl_rule_alloc()};
-    if (nftnl_rule_nlmsg_parse(message, rule.get()) < 0) return {};
+    // One with an expression that libnftnl does not know is there none the less, and none of ours.
+    if (nftnl_rule_nlmsg_parse(message, rule.get()) < 0)
+        return {std::string{attribute_text(attributes_of(*message), NFTA_RULE_CHAIN)}, "?"};
     return {text_of(nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN)), fingerprint(rule.get())};
 }
 
 KernelChain read_chain(const nlmsghdr* message) {
-    const ChainPtr chain{nftnl_chain_alloc()};
-    if (nftnl_chain_nlmsg_parse(message, chain.get()) < 0) return {};
-    KernelChain read{.table = text_of(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE)),
-                     .name = text_of(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME))};
-    read.is_base = nftnl_chain_is_set(chain.get(), NFTNL_CHAIN_HOOKNUM);
+    const auto all = attributes_of(*message);
+    KernelChain read{.table = std::string{attribute_text(all, NFTA_CHAIN_TABLE)},
+                     .name = std::string{attribute_text(all, NFTA_CHAIN_NAME)}};
+    const auto hook = attribute(all, NFTA_CHAIN_HOOK);
+    read.is_base = hook.has_value();
     if (!read.is_base) return read;
-    read.base.nat = text_of(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TYPE)) == "nat";
-    read.base.priority = nftnl_chain_get_s32(chain.get(), NFTNL_CHAIN_PRIO);
-    read.accepts = nftnl_chain_get_u32(chain.get(), NFTNL_CHAIN_POLICY) == NF_ACCEPT;
-    switch (nftnl_chain_get_u32(chain.get(), NFTNL_CHAIN_HOOKNUM)) {
+    read.base.nat = attribute_text(all, NFTA_CHAIN_TYPE) == "nat";
+    read.base.priority =
+        static_cast<std::int32_t>(attribute_number(*hook, NFTA_HOOK_PRIORITY).value_or(0));
+    read.accepts = attribute_number(all, NFTA_CHAIN_POLICY) == NF_ACCEPT;
+    switch (attribute_number(*hook, NFTA_HOOK_HOOKNUM).value_or(NF_INET_NUMHOOKS)) {
     case NF_INET_PRE_ROUTING: read.base.hook = Hook::prerouting; break;
     case NF_INET_LOCAL_IN: read.base.hook = Hook::input; break;
     case NF_INET_FORWARD: read.base.hook = Hook::forward; break;
@@ -645,34 +647,22 @@ KernelChain read_chain(const nlmsghdr* message) {
 }
 
 KernelSet read_set(const nlmsghdr* message) {
-    const SetPtr set{nftnl_set_alloc()};
-    if (nftnl_set_nlmsg_parse(message, set.get()) < 0) return {};
-    const auto number = [&](std::uint16_t attribute) {
-        return nftnl_set_is_set(set.get(), attribute) ? nftnl_set_get_u32(set.get(), attribute)
-                                                      : 0U;
-    };
-    KernelSet read{.name = text_of(nftnl_set_get_str(set.get(), NFTNL_SET_NAME)),
-                   .flags = number(NFTNL_SET_FLAGS),
-                   .key_size = number(NFTNL_SET_KEY_LEN),
-                   .key_type = with_shown_slot(number(NFTNL_SET_KEY_TYPE)),
-                   .data_type = number(NFTNL_SET_DATA_TYPE),
-                   .size_max = number(NFTNL_SET_DESC_SIZE)};
-    if (read.data_type != NFT_DATA_VERDICT) read.data_size = number(NFTNL_SET_DATA_LEN);
+    const auto all = attributes_of(*message);
+    const auto number = [&](std::uint16_t type) { return attribute_number(all, type).value_or(0); };
+    const auto size_of = attribute(all, NFTA_SET_DESC);
+    KernelSet read{.name = std::string{attribute_text(all, NFTA_SET_NAME)},
+                   .flags = number(NFTA_SET_FLAGS),
+                   .key_size = number(NFTA_SET_KEY_LEN),
+                   .key_type = with_shown_slot(number(NFTA_SET_KEY_TYPE)),
+                   .data_type = number(NFTA_SET_DATA_TYPE)};
+    if (size_of) read.size_max = attribute_number(*size_of, NFTA_SET_DESC_SIZE).value_or(0);
+    if (read.data_type != NFT_DATA_VERDICT) read.data_size = number(NFTA_SET_DATA_LEN);
     return read;
 }
 
 std::optional<std::uint32_t> element_count(const nlmsghdr* message) {
     constexpr std::uint16_t count_attribute = 20;  // NFTA_SET_COUNT, newer than Debian 12's headers
-    const auto* end = reinterpret_cast<const char*>(message) + message->nlmsg_len;
-    const auto* at =
-        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)));
-    for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)));
-         at = mnl_attr_next(at)) {
-        if (mnl_attr_get_type(at) != count_attribute) continue;
-        if (mnl_attr_get_payload_len(at) != sizeof(std::uint32_t)) return std::nullopt;
-        return ntohl(mnl_attr_get_u32(at));
-    }
-    return std::nullopt;
+    return attribute_number(attributes_of(*message), count_attribute);
 }
 
 KernelSet expected_set(const MapInfo& map, Family family) {

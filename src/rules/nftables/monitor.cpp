@@ -1,5 +1,6 @@
 #include "rules/nftables/monitor.hpp"
 
+#include "rules/nftables/answer.hpp"
 #include "rules/nftables/netlink.hpp"
 #include "rules/nftables/rule.hpp"
 
@@ -25,16 +26,7 @@ std::string_view table_of(const nlmsghdr& event) {
     static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 &&
                   NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1 && NFTA_OBJ_TABLE == 1 &&
                   NFTA_FLOWTABLE_TABLE == 1);
-    const auto* end = reinterpret_cast<const char*>(&event) + event.nlmsg_len;
-    const auto* at =
-        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&event, sizeof(nfgenmsg)));
-    for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)));
-         at = mnl_attr_next(at)) {
-        if (mnl_attr_get_type(at) != NFTA_TABLE_NAME) continue;
-        const char* text = mnl_attr_get_str(at);
-        return {text, ::strnlen(text, mnl_attr_get_payload_len(at))};
-    }
-    return {};
+    return attribute_text(attributes_of(event), NFTA_TABLE_NAME);
 }
 
 /// Whether a name of a chain that is not the kubelet's own mark stands anywhere in the event.
@@ -74,6 +66,15 @@ bool is_about_us(const nlmsghdr& event, Family family, Watched watched) {
 
 }  // namespace
 
+bool tells_of_change(std::span<const std::uint8_t> datagram, Family family, Watched watched,
+                     std::uint32_t own_port) {
+    bool told = false;
+    const bool whole = for_each_message(datagram, [&](const nlmsghdr& event) {
+        told = told || (event.nlmsg_pid != own_port && is_about_us(event, family, watched));
+    });
+    return told || !whole;
+}
+
 Status Monitor::start() {
     UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)};
     if (!fd) return errno_error(errno, "open a netlink socket for events");
@@ -92,7 +93,7 @@ Status Monitor::start() {
 bool Monitor::disturbed(std::uint32_t own_port) {
     if (!fd_) return false;
     bool disturbed = false;
-    std::array<char, 65'536> buffer;
+    alignas(nlmsghdr) std::array<std::uint8_t, 65'536> buffer;
     for (;;) {
         const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
         if (got < 0 && errno == EINTR) continue;
@@ -101,12 +102,8 @@ bool Monitor::disturbed(std::uint32_t own_port) {
             continue;
         }
         if (got <= 0) return disturbed;
-        int left = static_cast<int>(got);
-        for (auto* event = reinterpret_cast<nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(event, left);
-             event = mnl_nlmsg_next(event, &left)) {
-            disturbed = disturbed ||
-                        (event->nlmsg_pid != own_port && is_about_us(*event, family_, watched_));
-        }
+        disturbed = disturbed || tells_of_change({buffer.data(), static_cast<std::size_t>(got)},
+                                                 family_, watched_, own_port);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <nameplane/base/result.hpp>
 
 #include <cstdint>
+#include <span>
 
 namespace nameplane::rules::nftables {
 
@@ -17,6 +18,11 @@ enum class Watched : std::uint8_t {
     /// the nft one; those of the kubelet alone apart.
     kube_chains,
 };
+
+/// Whether one datagram of events tells of anybody but `own_port` who changed what is watched; one
+/// that is cut might. It begins where a nlmsghdr may.
+bool tells_of_change(std::span<const std::uint8_t> datagram, Family family, Watched watched,
+                     std::uint32_t own_port);
 
 class Monitor {
 public:

@@ -1,5 +1,7 @@
 #include "rules/nftables/netlink.hpp"
 
+#include "rules/nftables/answer.hpp"
+
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
@@ -41,7 +43,7 @@ nlmsghdr* put_header(char* at, std::uint16_t type, std::uint16_t flags, std::uin
     return header;
 }
 
-template <class Visit> void for_each_message(std::vector<Batch::Octet>& part, Visit&& visit) {
+template <class Visit> void for_each_own_message(std::vector<Batch::Octet>& part, Visit&& visit) {
     for (std::size_t at = 0; at < part.size();) {
         auto* header = reinterpret_cast<nlmsghdr*>(part.data() + at);
         visit(*header);
@@ -49,41 +51,24 @@ template <class Visit> void for_each_message(std::vector<Batch::Octet>& part, Vi
     }
 }
 
-/// The text of attribute `wanted`, or nothing.
-std::string attribute_text(const nlmsghdr& header, int wanted) {
-    const auto* end = reinterpret_cast<const char*>(&header) + header.nlmsg_len;
-    const auto* at =
-        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&header, sizeof(nfgenmsg)));
-    while (mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)))) {
-        if (mnl_attr_get_type(at) == wanted) return mnl_attr_get_str(at);
-        at = mnl_attr_next(at);
-    }
-    return {};
-}
-
 /// "add element in service-ips" for one of our own messages.
 std::string describe(const nlmsghdr& header) {
+    const auto with = [&](std::string what, std::uint16_t name) {
+        return what.append(attribute_text(attributes_of(header), name));
+    };
     switch (header.nlmsg_type & 0xff) {
     case NFT_MSG_NEWTABLE: return "add table";
     case NFT_MSG_DELTABLE: return "delete table";
-    case NFT_MSG_NEWCHAIN: return "add chain " + attribute_text(header, NFTA_CHAIN_NAME);
-    case NFT_MSG_DELCHAIN: return "delete chain " + attribute_text(header, NFTA_CHAIN_NAME);
-    case NFT_MSG_NEWRULE: return "add rule in " + attribute_text(header, NFTA_RULE_CHAIN);
-    case NFT_MSG_DELRULE: return "delete rules in " + attribute_text(header, NFTA_RULE_CHAIN);
-    case NFT_MSG_NEWSET: return "add set " + attribute_text(header, NFTA_SET_NAME);
-    case NFT_MSG_DELSET: return "delete set " + attribute_text(header, NFTA_SET_NAME);
-    case NFT_MSG_NEWSETELEM:
-        return "add elements in " + attribute_text(header, NFTA_SET_ELEM_LIST_SET);
-    case NFT_MSG_DELSETELEM:
-        return "delete elements in " + attribute_text(header, NFTA_SET_ELEM_LIST_SET);
+    case NFT_MSG_NEWCHAIN: return with("add chain ", NFTA_CHAIN_NAME);
+    case NFT_MSG_DELCHAIN: return with("delete chain ", NFTA_CHAIN_NAME);
+    case NFT_MSG_NEWRULE: return with("add rule in ", NFTA_RULE_CHAIN);
+    case NFT_MSG_DELRULE: return with("delete rules in ", NFTA_RULE_CHAIN);
+    case NFT_MSG_NEWSET: return with("add set ", NFTA_SET_NAME);
+    case NFT_MSG_DELSET: return with("delete set ", NFTA_SET_NAME);
+    case NFT_MSG_NEWSETELEM: return with("add elements in ", NFTA_SET_ELEM_LIST_SET);
+    case NFT_MSG_DELSETELEM: return with("delete elements in ", NFTA_SET_ELEM_LIST_SET);
     default: return "commit";
     }
-}
-
-/// The errno that a message of type NLMSG_ERROR carries; 0 is "done".
-int error_number(const nlmsghdr& header) {
-    if (header.nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr))) return EPROTO;
-    return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&header))->error;
 }
 
 }  // namespace
@@ -186,7 +171,7 @@ Status Netlink::commit(Batch& batch) {
     std::vector<std::span<const Batch::Octet>> parts;
     parts.emplace_back(reinterpret_cast<const Batch::Octet*>(head), MNL_ALIGN(head->nlmsg_len));
     for (auto& part : batch.parts_) {
-        for_each_message(part, [&](nlmsghdr& header) {
+        for_each_own_message(part, [&](nlmsghdr& header) {
             header.nlmsg_seq = ++sequence_;
             header.nlmsg_flags = static_cast<std::uint16_t>(header.nlmsg_flags & ~NLM_F_ACK);
             last_message = &header;
@@ -206,7 +191,7 @@ Status Netlink::commit(Batch& batch) {
 
 /// The kernel has worked through the batch when sendmsg() returns: its answers are there.
 Status Netlink::read_verdict(const Batch& batch, std::uint32_t first, std::uint32_t last) {
-    std::vector<char> buffer(receive_size);
+    std::vector<Batch::Octet> buffer(receive_size);
     bool done = false;
     int refused = 0;
     std::uint32_t refused_at = 0;
@@ -219,19 +204,17 @@ Status Netlink::read_verdict(const Batch& batch, std::uint32_t first, std::uint3
             continue;
         }
         if (got < 0) return errno_error(errno, "read the kernel's answer to rules");
-        int left = static_cast<int>(got);
-        for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(header, left);
-             header = mnl_nlmsg_next(header, &left)) {
-            if (header->nlmsg_type != NLMSG_ERROR) continue;
-            if (header->nlmsg_seq < first || header->nlmsg_seq > last + 1) continue;
-            const int error = error_number(*header);
+        for_each_message({buffer.data(), static_cast<std::size_t>(got)}, [&](const auto& header) {
+            if (header.nlmsg_type != NLMSG_ERROR) return;
+            if (header.nlmsg_seq < first || header.nlmsg_seq > last + 1) return;
+            const int error = error_number(header);
             if (error == 0) {
-                done = done || header->nlmsg_seq == last;
+                done = done || header.nlmsg_seq == last;
             } else if (refused == 0) {
                 refused = error;
-                refused_at = header->nlmsg_seq;
+                refused_at = header.nlmsg_seq;
             }
-        }
+        });
     }
     if (refused == 0 && done) return {};
     if (refused == 0) return Error{Errc::io, "the kernel did not answer to rules"};
@@ -239,7 +222,7 @@ Status Netlink::read_verdict(const Batch& batch, std::uint32_t first, std::uint3
     std::uint32_t sequence = first;
     for (const auto& part : batch.parts_) {
         auto& messages = const_cast<std::vector<Batch::Octet>&>(part);
-        for_each_message(messages, [&](const nlmsghdr& header) {
+        for_each_own_message(messages, [&](const nlmsghdr& header) {
             if (++sequence == refused_at) what = describe(header);
         });
     }
@@ -272,27 +255,15 @@ Status Netlink::ask(std::span<Batch::Octet> message,
 }
 
 Status Netlink::read_answers(const std::function<void(const nlmsghdr*)>& visit) {
-    std::vector<char> buffer(receive_size);
-    bool torn = false;
+    std::vector<Batch::Octet> buffer(receive_size);
+    Answer answer{sequence_};
     for (;;) {
         const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return errno_error(errno, "read rules from the kernel");
-        int left = static_cast<int>(got);
-        for (auto* answer = reinterpret_cast<nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(answer, left);
-             answer = mnl_nlmsg_next(answer, &left)) {
-            if (answer->nlmsg_seq != sequence_) continue;
-            torn = torn || (answer->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-            if (answer->nlmsg_type == NLMSG_ERROR) {
-                const int error = error_number(*answer);
-                return error == 0 ? Status{} : Status{errno_error(error, "read rules")};
-            }
-            if (answer->nlmsg_type == NLMSG_DONE) {
-                if (torn) return Error{Errc::again, "the rules changed while they were read"};
-                return {};
-            }
-            visit(answer);
-        }
+        auto complete = answer.take({buffer.data(), static_cast<std::size_t>(got)}, visit);
+        if (!complete) return std::move(complete).error();
+        if (*complete) return {};
     }
 }
 
@@ -301,13 +272,7 @@ Result<std::uint32_t> Netlink::generation() {
     auto asked = ask(
         Family::ipv4, NFT_MSG_GETGEN, false, [](nlmsghdr*) {},
         [&](const nlmsghdr* answer) {
-            const auto* at =
-                static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(answer, sizeof(nfgenmsg)));
-            const auto* end = reinterpret_cast<const char*>(answer) + answer->nlmsg_len;
-            for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)));
-                 at = mnl_attr_next(at)) {
-                if (mnl_attr_get_type(at) == NFTA_GEN_ID) number = ntohl(mnl_attr_get_u32(at));
-            }
+            number = attribute_number(attributes_of(*answer), NFTA_GEN_ID).value_or(0);
         });
     if (!asked) return std::move(asked).error();
     return number;
