@@ -1,5 +1,6 @@
 #include "rules/nftables/xtables_rules.hpp"
 
+#include "rules/nftables/answer.hpp"
 #include "rules/nftables/kernel_table.hpp"
 
 #include <arpa/inet.h>
@@ -43,6 +44,19 @@ std::string_view text_of(Octets octets) {
     const auto end = std::ranges::find(octets, std::uint8_t{0});
     return {reinterpret_cast<const char*>(octets.data()),
             static_cast<std::size_t>(end - octets.begin())};
+}
+
+/// Whether a character of a name stands for itself in a line; the kernel takes any in most names.
+bool is_of_word(char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && c != '"' && c != '\'' && c != '\\';
+}
+bool is_word(std::string_view name) {
+    return !name.empty() && std::ranges::all_of(name, is_of_word);
+}
+/// As one word: no name of ours is changed by that.
+void append_name(std::string_view name, std::string& out) {
+    std::ranges::transform(name, std::back_inserter(out),
+                           [](char c) { return is_of_word(c) ? c : '?'; });
 }
 
 /// The attributes inside of one that is nested, by type.
@@ -223,19 +237,29 @@ private:
         const std::size_t size = family_ == Family::ipv4 ? 4 : 16;
         if (value.size() > size || !out.empty()) return false;
         std::ranges::copy(value, octets.begin());
-        std::size_t prefix = value.size() * 8;
-        if (!mask_.empty()) {
-            prefix = 0;
-            for (const std::uint8_t octet : mask_)
-                prefix += static_cast<std::size_t>(std::countl_one(octet));
-        }
+        const std::optional<std::size_t> prefix =
+            mask_.empty() ? value.size() * 8 : prefix_of(mask_);
+        if (!prefix || (!mask_.empty() && mask_.size() != value.size())) return false;
         const auto address = IpAddress::from_bytes(Octets{octets}.first(size));
         if (!address) return false;
-        add(out, "{}{}{}/{}", negated ? " !" : "", option, address->to_string(), prefix);
+        add(out, "{}{}{}/{}", negated ? " !" : "", option, address->to_string(), *prefix);
         return true;
+    }
+    /// Nothing for a mask with a hole, which no prefix is.
+    static std::optional<std::size_t> prefix_of(Octets mask) {
+        std::size_t prefix = 0;
+        bool ended = false;
+        for (const std::uint8_t octet : mask) {
+            const int ones = std::countl_one(octet);
+            if (std::popcount(octet) != ones || (ended && ones != 0)) return std::nullopt;
+            prefix += static_cast<std::size_t>(ones);
+            ended = ones != 8;
+        }
+        return prefix;
     }
     bool interface(Octets value, bool negated) {
         const std::string_view name = text_of(value);
+        if (!is_word(name)) return false;
         add(interface_, "{} -i {}{}", negated ? " !" : "", name,
             name.size() == value.size() ? "+" : "");
         return true;
@@ -250,12 +274,17 @@ private:
     bool verdict(const Attributes& data) {
         const Attributes inside{Attributes{data[NFTA_IMMEDIATE_DATA]}[NFTA_DATA_VERDICT]};
         const std::string_view chain = inside.text(NFTA_VERDICT_CHAIN);
+        const auto go = [&](std::string_view how) {
+            target_ = how;
+            append_name(chain, target_);
+            return is_word(chain);
+        };
         switch (static_cast<int>(inside.number(NFTA_VERDICT_CODE))) {
         case NF_ACCEPT: target_ = " -j ACCEPT"; return true;
         case NF_DROP: target_ = " -j DROP"; return true;
         case NFT_RETURN: target_ = " -j RETURN"; return true;
-        case NFT_JUMP: add(target_, " -j {}", chain); return true;
-        case NFT_GOTO: add(target_, " -g {}", chain); return true;
+        case NFT_JUMP: return go(" -j ");
+        case NFT_GOTO: return go(" -g ");
         default: return false;
         }
     }
@@ -265,9 +294,10 @@ private:
         const Octets info = data[NFTA_MATCH_INFO];
         const std::uint32_t revision = data.number(NFTA_MATCH_REV);
         if (name == "comment") {
+            const std::string_view text = text_of(info);
             matches_ += " -m comment --comment ";
-            append_comment(text_of(info), matches_);
-            return revision == 0;
+            append_comment(text, matches_);
+            return revision == 0 && text.find('\n') == text.npos;
         }
         if (name == "conntrack" && revision == 3) return conntrack(info);
         if (name == "addrtype" && revision == 1) return address_type(info);
@@ -278,9 +308,9 @@ private:
         if (name == "udp" && revision == 0) return udp(info);
         if (name == "sctp" && revision == 0) return sctp(info);
         if (name == "nfacct") {
-            add(matches_, " -m nfacct --nfacct-name {}",
-                text_of(info.first(std::min<std::size_t>(info.size(), 32))));
-            return true;
+            const auto counter = text_of(info.first(std::min<std::size_t>(info.size(), 32)));
+            add(matches_, " -m nfacct --nfacct-name {}", counter);
+            return is_word(counter);
         }
         return false;
     }
@@ -335,8 +365,9 @@ private:
         const auto* mask = reinterpret_cast<const std::uint8_t*>(&info->mask);
         if (std::any_of(mask, mask + (v4 ? 4 : 16), [](auto octet) { return octet != 0xff; }))
             return false;
-        add(matches_, " --name {} --mask {} --rsource",
-            std::string_view{info->name, ::strnlen(info->name, sizeof info->name)},
+        const std::string_view name{info->name, ::strnlen(info->name, sizeof info->name)};
+        if (!is_word(name)) return false;
+        add(matches_, " --name {} --mask {} --rsource", name,
             v4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
         return true;
     }
@@ -462,12 +493,6 @@ bool is_plain(char c) {
            c == '-';
 }
 
-Octets attributes_of(const nlmsghdr* message) {
-    constexpr std::size_t head = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(nfgenmsg));
-    if (message->nlmsg_len < head) return {};
-    return {reinterpret_cast<const std::uint8_t*>(message) + head, message->nlmsg_len - head};
-}
-
 constexpr std::array<std::string_view, 3> tables{"filter", "nat", "mangle"};
 
 }  // namespace
@@ -492,12 +517,9 @@ void append_xtables_rule(std::span<const std::uint8_t> attributes, Family family
     if (chain.empty()) return;
     RuleReader reader{family};
     reader.read(rule[NFTA_RULE_EXPRESSIONS]);
-    const auto begin = static_cast<std::ptrdiff_t>(out.size());
     out += "-A ";
-    out += chain;
+    append_name(chain, out);
     reader.append_to(out);
-    // Names and comments of others may hold anything.
-    std::ranges::replace(out.begin() + begin, out.end(), '\n', '?');
     out += '\n';
 }
 
@@ -506,10 +528,10 @@ Result<std::string> xtables_text(Netlink& netlink, Family family) {
     auto listed =
         for_each_chain(netlink, family, [&](std::string_view table, std::string_view chain) {
             const auto at = std::ranges::find(tables, table);
-            if (at == tables.end() || chain.find('\n') != chain.npos) return;
+            if (at == tables.end()) return;
             std::string& text = texts[static_cast<std::size_t>(at - tables.begin())];
             text += ':';
-            text += chain;
+            append_name(chain, text);
             text += " - [0:0]\n";
         });
     std::string all;
@@ -526,7 +548,7 @@ Result<std::string> xtables_text(Netlink& netlink, Family family) {
             family, NFT_MSG_GETRULE, true,
             [&](nlmsghdr* header) { mnl_attr_put_strz(header, NFTA_RULE_TABLE, name.c_str()); },
             [&](const nlmsghdr* message) {
-                append_xtables_rule(attributes_of(message), family, all);
+                append_xtables_rule(attributes_of(*message), family, all);
             });
         if (!read && read.error().code != Errc::not_found) return std::move(read).error();
     }

@@ -1,8 +1,10 @@
 #include "rules/nftables/xtables_rules.hpp"
+#include "unit/rules/attributes.hpp"
 
 #include <catch2/catch.hpp>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -12,76 +14,75 @@
 
 using namespace nameplane;
 using namespace nameplane::rules::nftables;
+using namespace nameplane::test;
 
 namespace {
 
-using Octets = std::vector<std::uint8_t>;
-
-Octets joined(const std::vector<Octets>& parts) {
-    Octets all;
-    for (const Octets& part : parts) all.insert(all.end(), part.begin(), part.end());
-    return all;
-}
-
-Octets attribute(std::uint16_t type, const Octets& data) {
-    const std::size_t size = 4 + data.size();
-    Octets all{static_cast<std::uint8_t>(size), static_cast<std::uint8_t>(size >> 8U),
-               static_cast<std::uint8_t>(type), static_cast<std::uint8_t>(type >> 8U)};
-    all.insert(all.end(), data.begin(), data.end());
-    while (all.size() % 4 != 0) all.push_back(0);
-    return all;
-}
-
-Octets text(std::uint16_t type, std::string_view value) {
-    Octets data{value.begin(), value.end()};
-    data.push_back(0);
-    return attribute(type, data);
-}
-
-Octets number(std::uint16_t type, std::uint32_t value) {
-    return attribute(
-        type, {static_cast<std::uint8_t>(value >> 24U), static_cast<std::uint8_t>(value >> 16U),
-               static_cast<std::uint8_t>(value >> 8U), static_cast<std::uint8_t>(value)});
-}
-
-Octets value(std::uint16_t type, const Octets& octets) {
+Bytes value(std::uint16_t type, const Bytes& octets) {
     return attribute(type, attribute(NFTA_DATA_VALUE, octets));
 }
 
-Octets expression(std::string_view name, const std::vector<Octets>& data) {
+Bytes expression(std::string_view name, const std::vector<Bytes>& data) {
     return attribute(NFTA_LIST_ELEM,
                      joined({text(NFTA_EXPR_NAME, name), attribute(NFTA_EXPR_DATA, joined(data))}));
 }
 
-Octets port(unsigned value) {
+Bytes port(unsigned value) {
     return {static_cast<std::uint8_t>(value >> 8U), static_cast<std::uint8_t>(value)};
 }
 
-Octets compare(std::uint32_t operation, const Octets& with) {
+Bytes compare(std::uint32_t operation, const Bytes& with) {
     return expression("cmp", {number(NFTA_CMP_OP, operation), value(NFTA_CMP_DATA, with)});
 }
 
-Octets range(std::uint32_t operation, unsigned from, unsigned to) {
+Bytes range(std::uint32_t operation, unsigned from, unsigned to) {
     return expression("range",
                       {number(NFTA_RANGE_OP, operation), value(NFTA_RANGE_FROM_DATA, port(from)),
                        value(NFTA_RANGE_TO_DATA, port(to))});
 }
 
+Bytes verdict(int code, std::string_view chain = {}) {
+    Bytes inside = number(NFTA_VERDICT_CODE, static_cast<std::uint32_t>(code));
+    if (!chain.empty()) inside = joined({inside, text(NFTA_VERDICT_CHAIN, chain)});
+    return expression("immediate",
+                      {attribute(NFTA_IMMEDIATE_DATA, attribute(NFTA_DATA_VERDICT, inside))});
+}
+
+std::string line_in(std::string_view chain, const std::vector<Bytes>& expressions) {
+    std::string line;
+    append_xtables_rule(joined({text(NFTA_RULE_TABLE, "filter"), text(NFTA_RULE_CHAIN, chain),
+                                attribute(NFTA_RULE_EXPRESSIONS, joined(expressions))}),
+                        Family::ipv4, line);
+    return line;
+}
+
+Bytes commented(const Bytes& comment) {
+    return expression("match", {text(NFTA_MATCH_NAME, "comment"), number(NFTA_MATCH_REV, 0),
+                                attribute(NFTA_MATCH_INFO, comment)});
+}
+
+Bytes octets_of(std::string_view text) {
+    return {text.begin(), text.end()};
+}
+
 /// The line of a rule that looks at TCP's destination port in this way, and accepts.
-std::string line_of(const Octets& looks) {
-    const Octets expressions = joined(
+std::string line_of(const Bytes& looks) {
+    return line_in(
+        "KUBE-X",
         {expression("meta", {number(NFTA_META_KEY, NFT_META_L4PROTO)}), compare(NFT_CMP_EQ, {6}),
          expression("payload", {number(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER),
                                 number(NFTA_PAYLOAD_OFFSET, 2), number(NFTA_PAYLOAD_LEN, 2)}),
-         looks,
-         expression("immediate", {attribute(NFTA_IMMEDIATE_DATA,
-                                            attribute(NFTA_DATA_VERDICT,
-                                                      number(NFTA_VERDICT_CODE, NF_ACCEPT)))})});
-    std::string line;
-    append_xtables_rule(joined({text(NFTA_RULE_TABLE, "filter"), text(NFTA_RULE_CHAIN, "KUBE-X"),
-                                attribute(NFTA_RULE_EXPRESSIONS, expressions)}),
-                        Family::ipv4, line);
-    return line;
+         looks, verdict(NF_ACCEPT)});
+}
+
+/// The line of a rule that looks at the source behind this mask, and accepts.
+std::string line_from(const Bytes& mask, const Bytes& address) {
+    return line_in("KUBE-X",
+                   {expression("payload", {number(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER),
+                                           number(NFTA_PAYLOAD_OFFSET, 12)}),
+                    expression("bitwise", {value(NFTA_BITWISE_MASK, mask),
+                                           value(NFTA_BITWISE_XOR, {0, 0, 0, 0})}),
+                    compare(NFT_CMP_EQ, address), verdict(NF_ACCEPT)});
 }
 
 }  // namespace
@@ -103,4 +104,27 @@ TEST_CASE("what iptables cannot say of a port makes the rule an unknown one") {
     CHECK(line_of(compare(NFT_CMP_LT, port(1))) == unknown);
     CHECK(line_of(compare(NFT_CMP_GTE, {1})) == unknown);
     CHECK(line_of(compare(NFT_CMP_NEQ, port(1))) == unknown);
+}
+
+TEST_CASE("a mask is a prefix or the rule an unknown one") {
+    const std::string unknown = "-A KUBE-X ? -j ACCEPT\n";
+    CHECK(line_from({255, 255, 240, 0}, {10, 0, 16, 0}) == "-A KUBE-X -s 10.0.16.0/20 -j ACCEPT\n");
+    CHECK(line_from({255, 0, 255, 0}, {10, 0, 0, 0}) == unknown);
+    CHECK(line_from({255, 253, 0, 0}, {10, 0, 0, 0}) == unknown);
+    CHECK(line_from({255, 255, 0, 0}, {10, 0}) == unknown);
+}
+
+TEST_CASE("a rule that iptables-restore cannot name is an unknown one, where others jump is kept") {
+    CHECK(line_in("KUBE-X", {commented(octets_of("it's ours")), verdict(NF_DROP)}) ==
+          "-A KUBE-X -m comment --comment \"it\\'s ours\" -j DROP\n");
+    CHECK(line_in("KUBE-X", {commented(octets_of("two\nlines")), verdict(NF_DROP)}) ==
+          "-A KUBE-X ? -j DROP\n");
+    const Bytes interface = expression("meta", {number(NFTA_META_KEY, NFT_META_IIFNAME)});
+    CHECK(line_in("KUBE-X", {interface, compare(NFT_CMP_EQ, octets_of("eth0")),
+                             verdict(NF_DROP)}) == "-A KUBE-X -i eth0+ -j DROP\n");
+    CHECK(line_in("KUBE-X", {interface, compare(NFT_CMP_EQ, octets_of("a -j B")),
+                             verdict(NF_DROP)}) == "-A KUBE-X ? -j DROP\n");
+    CHECK(line_in("their chain", {verdict(NFT_JUMP, "KUBE-SVC-A")}) ==
+          "-A their?chain -j KUBE-SVC-A\n");
+    CHECK(line_in("INPUT", {verdict(NFT_JUMP, "their\nchain")}) == "-A INPUT ? -j their?chain\n");
 }
