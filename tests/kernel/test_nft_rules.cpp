@@ -342,6 +342,17 @@ TEST_CASE("what somebody else did to our table is noticed and put right, theirs 
                      " nameplane; add set " + ip_word + " nameplane cluster-ips { type " +
                      (family == Family::ipv4 ? "ipv4_addr" : "ipv6_addr") + "; size 1; }",
                  "add chain " + ip_word + " nameplane theirs",
+                 // An element that leads to a chain, both theirs.
+                 "add chain " + ip_word + " nameplane theirs; add map " + ip_word +
+                     " nameplane ways { type inet_service : verdict; }; add element " + ip_word +
+                     " nameplane ways { 80 : jump theirs }; add rule " + ip_word +
+                     " nameplane services tcp dport vmap @ways",
+                 // A hook of ours at another place.
+                 "flush chain " + ip_word + " nameplane nat-prerouting; delete chain " + ip_word +
+                     " nameplane nat-prerouting; add chain " + ip_word +
+                     " nameplane nat-prerouting { type nat hook prerouting priority 5; }; add "
+                     "rule " +
+                     ip_word + " nameplane nat-prerouting jump services",
                  "add set " + ip_word + " nameplane theirs { type inet_service; }",
                  "add chain " + ip_word +
                      " nameplane filter-input { type filter hook input priority 0; policy drop; }",

@@ -105,6 +105,35 @@ TEST_CASE("a change under the lock just before a commit of ours is not taken for
     }
 }
 
+TEST_CASE("who uses the lock all day makes us compare a tenth of the time at most") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const Netns netns = Netns::make("pauses");
+        constexpr auto took = 50ms;
+        std::chrono::steady_clock::time_point replaced;
+        NetnsWriter writer{netns,
+                           family,
+                           {.lock_path = own_lock_path(),
+                            .routine_octets_max = 0,
+                            .before_commit = [&](rules::iptables::TableName) {
+                                std::this_thread::sleep_for(took);
+                                replaced = std::chrono::steady_clock::now();
+                            }}};
+        const rules::Plan plan = small_plan(family);
+        must(writer.apply(plan));
+        const std::string before = saved(netns, family);
+        for (int round = 0; round < 2; ++round) {
+            by_others(netns, own_lock_path(), redirect(family));
+            const auto compared = replaced;
+            REQUIRE(becomes_disturbed(writer));
+            // The first commit was no answer to the lock.
+            if (round != 0) CHECK(std::chrono::steady_clock::now() - compared >= 10 * took);
+            must(writer.apply(plan, true));
+            CHECK(saved(netns, family) == before);
+        }
+    }
+}
+
 TEST_CASE("a change of a large table without the lock waits for the full comparison") {
     const Family family = Family::ipv4;
     const Netns netns = Netns::make("unlocked");

@@ -11,6 +11,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,10 +19,15 @@
 namespace nameplane::rules::nftables {
 namespace {
 
+using Steady = std::chrono::steady_clock;
+
 /// How often what somebody changed meanwhile is read and compared again at once.
 constexpr int attempts_max = 3;
 /// From this many elements on, nobody listens while they are written, and memory is given back.
 constexpr std::size_t many_elements = 5'000;
+/// When so much happens in nf_tables that events are lost, to look whether it was about us pauses
+/// for so many times what it took.
+constexpr int blind_share = 10;
 /// With more endpoints than this, a table that somebody touched is written anew rather than listed:
 /// that must be over within a second.
 constexpr std::size_t listed_endpoints_max = 50'000;
@@ -42,6 +48,7 @@ public:
 
 private:
     Status connect();
+    void listen();
     bool remembers(const Plan& plan) const;
     Result<Applied> apply_whole(const Plan& plan, bool urgent);
     Result<Applied> apply_changes(const Plan& plan);
@@ -53,7 +60,9 @@ private:
     NftablesOptions options_;
     std::optional<Netlink> netlink_;
     Monitor monitor_;
-    bool disturbed_ = false;
+    bool disturbed_ = false;  ///< somebody changed our table
+    bool blind_ = false;      ///< somebody did who knows what
+    Steady::time_point blind_look_at_{};
     // What the kernel holds since the last apply that succeeded.
     bool valid_ = false;
     Plan plan_;
@@ -75,9 +84,19 @@ bool NftablesWriter::remembers(const Plan& plan) const {
     return valid_ && plan_.settings == plan.settings;
 }
 
+/// Takes in what happened since.
+void NftablesWriter::listen() {
+    if (!netlink_) return;
+    switch (monitor_.hear(netlink_->port_id())) {
+    case Heard::nothing: return;
+    case Heard::too_much: blind_ = true; return;
+    case Heard::change: disturbed_ = true; return;
+    }
+}
+
 bool NftablesWriter::disturbed() {
-    if (netlink_ && monitor_.disturbed(netlink_->port_id())) disturbed_ = true;
-    return disturbed_;
+    listen();
+    return disturbed_ || (blind_ && Steady::now() >= blind_look_at_);
 }
 
 void NftablesWriter::forget() {
@@ -97,6 +116,8 @@ Result<Applied> NftablesWriter::apply(const Plan& plan, bool full) {
     }
     if (auto connected = connect(); !connected) return std::move(connected).error();
     const bool urgent = valid_ && disturbed();
+    const bool blind = blind_;
+    const auto begin = Steady::now();
     full = full || urgent || !remembers(plan);
     Result<Applied> applied = Error{Errc::internal, "not tried"};
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
@@ -109,6 +130,8 @@ Result<Applied> NftablesWriter::apply(const Plan& plan, bool full) {
         forget();
         return applied;
     }
+    const auto end = Steady::now();
+    if (blind && full) blind_look_at_ = end + (end - begin) * blind_share;
     applied->version = plan.version;
     plan_ = plan;
     valid_ = true;
@@ -120,8 +143,8 @@ Result<Applied> NftablesWriter::apply(const Plan& plan, bool full) {
 Result<Applied> NftablesWriter::apply_whole(const Plan& plan, bool urgent) {
     forget();
     // What comes from now on is seen by the next check.
-    (void)monitor_.disturbed(netlink_->port_id());
-    disturbed_ = false;
+    listen();
+    disturbed_ = blind_ = false;
     content_.reserve(plan.services.size() * 2, plan.endpoint_count);
     for (const auto& service : plan.services) {
         for (const PortPlan& port : service->ports) content_.add(port);
@@ -162,13 +185,14 @@ Status NftablesWriter::commit(Update& update) {
 /// Without a listener, and with a count of transactions in place of events.
 Status NftablesWriter::commit_unheard(Update& update) {
     const auto before = netlink_->generation();
-    if (disturbed()) return Error{Errc::again, "somebody changed the table meanwhile"};
+    listen();
+    if (disturbed_) return Error{Errc::again, "somebody changed the table meanwhile"};
     monitor_.stop();
     auto done = update.commit(*netlink_);
     if (auto started = monitor_.start(); !started) return started;
     if (!done) return done;
     const auto after = netlink_->generation();
-    if (!before || !after || *after != *before + update.transactions()) disturbed_ = true;
+    if (!before || !after || *after != *before + update.transactions()) blind_ = true;
     return done;
 }
 

@@ -90,20 +90,23 @@ Status Monitor::start() {
     return {};
 }
 
-bool Monitor::disturbed(std::uint32_t own_port) {
-    if (!fd_) return false;
-    bool disturbed = false;
+Heard Monitor::hear(std::uint32_t own_port) {
+    if (!fd_) return Heard::nothing;
+    Heard heard = Heard::nothing;
     alignas(nlmsghdr) std::array<std::uint8_t, 65'536> buffer;
     for (;;) {
         const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == ENOBUFS) {
-            disturbed = true;
+            heard = std::max(heard, Heard::too_much);
             continue;
         }
-        if (got <= 0) return disturbed;
-        disturbed = disturbed || tells_of_change({buffer.data(), static_cast<std::size_t>(got)},
-                                                 family_, watched_, own_port);
+        if (got <= 0) return heard;
+        if (heard == Heard::change) continue;
+        if (tells_of_change({buffer.data(), static_cast<std::size_t>(got)}, family_, watched_,
+                            own_port)) {
+            heard = Heard::change;
+        }
     }
 }
 

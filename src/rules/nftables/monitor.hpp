@@ -24,6 +24,13 @@ enum class Watched : std::uint8_t {
 bool tells_of_change(std::span<const std::uint8_t> datagram, Family family, Watched watched,
                      std::uint32_t own_port);
 
+/// What was heard since the last time.
+enum class Heard : std::uint8_t {
+    nothing,
+    too_much,  ///< more than anybody could keep: nobody knows whether what is watched was changed
+    change,    ///< somebody changed what is watched
+};
+
 class Monitor {
 public:
     explicit Monitor(Family family, Watched watched = Watched::our_table)
@@ -35,9 +42,10 @@ public:
     void stop() { fd_.reset(); }
     bool listening() const noexcept { return static_cast<bool>(fd_); }
 
-    /// Whether anybody but `own_port` has changed what is watched since the last call, or so much
-    /// happened that nobody knows. Does not wait.
-    bool disturbed(std::uint32_t own_port);
+    /// What others than `own_port` did since the last call. Does not wait.
+    Heard hear(std::uint32_t own_port);
+    /// Whether they changed what is watched, or may have.
+    bool disturbed(std::uint32_t own_port) { return hear(own_port) != Heard::nothing; }
 
 private:
     Family family_;

@@ -128,8 +128,10 @@ Status Netlink::send(std::span<const std::span<const Batch::Octet>> parts, std::
     int has = 0;
     socklen_t length = sizeof has;
     ::getsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &has, &length);
-    if (has < buffer) {
-        ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer);
+    if (has < buffer &&
+        ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer) != 0) {
+        // Not root of the first user namespace: as much as net.core.wmem_max lets us.
+        ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }
     std::vector<iovec> pieces;
     pieces.reserve(parts.size());
@@ -143,9 +145,11 @@ Status Netlink::send(std::span<const std::span<const Batch::Octet>> parts, std::
     message.msg_namelen = sizeof kernel;
     message.msg_iov = pieces.data();
     message.msg_iovlen = pieces.size();
-    if (::sendmsg(fd_.get(), &message, 0) < 0)
-        return errno_error(errno, "send rules to the kernel");
-    return {};
+    if (::sendmsg(fd_.get(), &message, 0) >= 0) return {};
+    if (errno != EMSGSIZE) return errno_error(errno, "send rules to the kernel");
+    return Error{Errc::io, "send rules to the kernel: " + std::to_string(size) +
+                               " octets in one transaction, more than a user namespace may send: "
+                               "net.core.wmem_max of the host must be half of that at least"};
 }
 
 Status Netlink::commit(Batch& batch) {
@@ -193,14 +197,16 @@ Status Netlink::commit(Batch& batch) {
 Status Netlink::read_verdict(const Batch& batch, std::uint32_t first, std::uint32_t last) {
     std::vector<Batch::Octet> buffer(receive_size);
     bool done = false;
+    bool lost = false;
     int refused = 0;
     std::uint32_t refused_at = 0;
     for (;;) {
         const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
-            if (errno == ENOBUFS && refused == 0) refused = ENOBUFS;
-            if (errno == EAGAIN) break;
+        if (got < 0 && errno == EAGAIN) break;
+        if (got < 0 && errno == ENOBUFS) {
+            // Answers were too many; the first of them are still there.
+            lost = true;
             continue;
         }
         if (got < 0) return errno_error(errno, "read the kernel's answer to rules");
@@ -217,6 +223,7 @@ Status Netlink::read_verdict(const Batch& batch, std::uint32_t first, std::uint3
         });
     }
     if (refused == 0 && done) return {};
+    if (refused == 0 && lost) refused = ENOBUFS;
     if (refused == 0) return Error{Errc::io, "the kernel did not answer to rules"};
     std::string what = "commit";
     std::uint32_t sequence = first;

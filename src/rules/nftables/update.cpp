@@ -291,8 +291,9 @@ Status Update::commit(Netlink& netlink) {
     come_.move_to(batch);
     const std::size_t without_removals = batch.seal();
     for (const std::string& chain : chains_gone_) flush_chain(batch, family_, chain);
-    for (const std::string& chain : chains_gone_) delete_chain(batch, family_, chain);
+    // An element of theirs may lead to a chain of theirs.
     for (const std::string& set : sets_gone_) delete_set(batch, family_, set);
+    for (const std::string& chain : chains_gone_) delete_chain(batch, family_, chain);
     ++transactions_;
     auto done = netlink.commit(batch);
     if (done || without_removals == 0 || (chains_gone_.empty() && sets_gone_.empty())) return done;
