@@ -2,7 +2,7 @@
 // as whoever asked for it reads it. Rules are left out: libnftnl reads them, and ends the process
 // when an attribute has a size that the kernel never gives it.
 
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 #include "rules/nftables/elements.hpp"
 #include "rules/nftables/encode.hpp"
 #include "rules/nftables/monitor.hpp"
@@ -17,6 +17,7 @@
 #include <span>
 
 using namespace nameplane;
+using namespace nameplane::rules;
 using namespace nameplane::rules::nftables;
 
 namespace {
@@ -44,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::span<const std::uint8_t> datagram{data, size};
     nlmsghdr first{};
     std::memcpy(&first, data, std::min(size, sizeof first));
-    (void)Answer{first.nlmsg_seq}.take(datagram, look_at);
+    (void)Answer{first.nlmsg_seq, "read"}.take(datagram, look_at);
     for (const Watched watched : {Watched::our_table, Watched::kube_chains}) {
         (void)tells_of_change(datagram, Family::ipv4, watched, 1);
     }

@@ -1,6 +1,7 @@
 // FlowTable: flows as the kernel has them, by netlink. libnetfilter_conntrack reads and writes what
 // an entry is; the questions are our own, since it knows no filter by tuple before 1.1.
 
+#include "rules/answer.hpp"
 #include "rules/conntrack.hpp"
 
 #include <arpa/inet.h>
@@ -124,20 +125,6 @@ bool is_stale_entry(const nf_conntrack* entry, Family family,
     return is_stale(candidates, {*protocol, destination}, reply_source);
 }
 
-/// The number of attribute `type`, in network order there.
-std::optional<std::uint32_t> number_in(const nlmsghdr* message, std::uint16_t type) {
-    const auto* end = reinterpret_cast<const char*>(message) + message->nlmsg_len;
-    const auto* at =
-        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)));
-    for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)));
-         at = mnl_attr_next(at)) {
-        if (mnl_attr_get_type(at) != type) continue;
-        if (mnl_attr_validate(at, MNL_TYPE_U32) < 0) return std::nullopt;
-        return ntohl(mnl_attr_get_u32(at));
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 struct FlowTable::Socket {
@@ -158,21 +145,14 @@ struct FlowTable::Socket {
         if (mnl_socket_sendto(socket.get(), request.header(), request.header()->nlmsg_len) < 0) {
             return errno_error(errno, what);
         }
+        Answer answer{sequence, what};
         for (;;) {
             const ssize_t got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
             if (got < 0 && errno == EINTR) continue;
             if (got < 0) return errno_error(errno, what);
-            int left = static_cast<int>(got);
-            for (auto* answer = reinterpret_cast<nlmsghdr*>(buffer.data());
-                 mnl_nlmsg_ok(answer, left); answer = mnl_nlmsg_next(answer, &left)) {
-                if (answer->nlmsg_seq != sequence) continue;
-                if (answer->nlmsg_type == NLMSG_DONE) return {};
-                if (answer->nlmsg_type == NLMSG_ERROR) {
-                    const int error = error_of(answer);
-                    return error == 0 ? Status{} : Status{errno_error(error, what)};
-                }
-                visit(answer);
-            }
+            auto complete = answer.take({buffer.data(), static_cast<std::size_t>(got)}, visit);
+            if (!complete) return std::move(complete).error();
+            if (*complete) return {};
         }
     }
 
@@ -181,7 +161,7 @@ struct FlowTable::Socket {
         Request request{IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC};
         std::optional<std::uint32_t> count;
         const Status asked = ask(request, "count conntrack", [&](const nlmsghdr* answer) {
-            count = number_in(answer, CTA_STATS_GLOBAL_ENTRIES);
+            count = attribute_number(attributes_of(*answer), CTA_STATS_GLOBAL_ENTRIES);
         });
         return asked ? count : std::nullopt;
     }
@@ -207,13 +187,8 @@ struct FlowTable::Socket {
         return removed;
     }
 
-    static int error_of(const nlmsghdr* answer) {
-        if (answer->nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr))) return EPROTO;
-        return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(answer))->error;
-    }
-
     MnlSocket socket;
-    std::vector<char> buffer;
+    std::vector<std::uint8_t> buffer;
     std::uint32_t sequence = 0;
 };
 

@@ -1,7 +1,7 @@
 #include "rules/iptables/packet_counters.hpp"
 
+#include "rules/answer.hpp"
 #include "rules/iptables/encode.hpp"
-#include "rules/nftables/answer.hpp"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -22,7 +22,7 @@ using Socket = std::unique_ptr<mnl_socket, int (*)(mnl_socket*)>;
 constexpr std::uint32_t sequence = 1;
 
 int read_packets(const nlmsghdr* header, void* packets) {
-    const auto number = nftables::attribute(nftables::attributes_of(*header), NFACCT_PKTS);
+    const auto number = attribute(attributes_of(*header), NFACCT_PKTS);
     std::uint64_t octets = 0;
     if (!number || number->size() != sizeof octets) return MNL_CB_OK;
     std::memcpy(&octets, number->data(), sizeof octets);

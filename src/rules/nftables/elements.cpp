@@ -1,6 +1,6 @@
 #include "rules/nftables/elements.hpp"
 
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>

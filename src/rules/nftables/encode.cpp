@@ -1,6 +1,6 @@
 #include "rules/nftables/encode.hpp"
 
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 #include "rules/nftables/render_names.hpp"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 #include "rules/nftables/monitor.hpp"
 
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 #include "rules/nftables/netlink.hpp"
 #include "rules/nftables/rule.hpp"
 

@@ -1,6 +1,6 @@
 #include "rules/nftables/netlink.hpp"
 
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -263,7 +263,7 @@ Status Netlink::ask(std::span<Batch::Octet> message,
 
 Status Netlink::read_answers(const std::function<void(const nlmsghdr*)>& visit) {
     std::vector<Batch::Octet> buffer(receive_size);
-    Answer answer{sequence_};
+    Answer answer{sequence_, "read rules from the kernel"};
     for (;;) {
         const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
         if (got < 0 && errno == EINTR) continue;

@@ -1,6 +1,6 @@
 #include "rules/nftables/xtables_rules.hpp"
 
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 #include "rules/nftables/kernel_table.hpp"
 
 #include <arpa/inet.h>

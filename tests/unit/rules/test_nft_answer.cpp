@@ -1,6 +1,6 @@
 // What the kernel sends about nf_tables, cut, torn and otherwise not as it should be.
 
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 #include "rules/nftables/encode.hpp"
 #include "rules/nftables/monitor.hpp"
 #include "unit/rules/attributes.hpp"
@@ -16,6 +16,7 @@
 #include <utility>
 
 using namespace nameplane;
+using namespace nameplane::rules;
 using namespace nameplane::rules::nftables;
 using namespace nameplane::test;
 
@@ -63,7 +64,7 @@ const nlmsghdr* head_of(const Bytes& message) {
 /// How many messages an answer of these datagrams has, and how it ends.
 std::pair<int, Result<bool>> taken(const std::vector<Bytes>& datagrams) {
     int messages = 0;
-    Answer answer{sequence};
+    Answer answer{sequence, "read"};
     Result<bool> complete = false;
     for (const Bytes& datagram : datagrams) {
         complete = answer.take(datagram, [&](const nlmsghdr*) { ++messages; });
@@ -132,7 +133,7 @@ TEST_CASE("an attribute that is not there, or cut, is none") {
     Bytes wrong = number(NFTA_GEN_ID, 42);
     wrong[0] = 200;
     const Bytes longer = about(NFT_MSG_NEWGEN, {wrong});
-    CHECK_FALSE(rules::nftables::attribute(attributes_of(*head_of(longer)), NFTA_GEN_ID));
+    CHECK_FALSE(rules::attribute(attributes_of(*head_of(longer)), NFTA_GEN_ID));
     const Bytes open_end = about(NFT_MSG_NEWCHAIN, {attribute(NFTA_CHAIN_TABLE, {'a', 'b'})});
     CHECK(attribute_text(attributes_of(*head_of(open_end)), NFTA_CHAIN_TABLE) == "ab");
 }

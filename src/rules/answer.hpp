@@ -1,5 +1,5 @@
 #pragma once
-// answer: what the kernel sends over a netlink socket of nf_tables, taken apart without the socket.
+// answer: what the kernel sends over a netlink socket of netfilter, taken apart without the socket.
 // Nothing of it is believed: a message, an attribute or a number that is cut is none.
 
 #include <nameplane/base/result.hpp>
@@ -12,14 +12,14 @@
 
 struct nlmsghdr;
 
-namespace nameplane::rules::nftables {
+namespace nameplane::rules {
 
 /// Calls `visit` for each message in a datagram, which begins where a nlmsghdr may. False: the last
 /// one is cut.
 bool for_each_message(std::span<const std::uint8_t> datagram,
                       const std::function<void(const nlmsghdr&)>& visit);
 
-/// The attributes of a message about nf_tables; nothing if it is too short for one.
+/// The attributes of a message of netfilter; nothing if it is too short for one.
 std::span<const std::uint8_t> attributes_of(const nlmsghdr& message);
 /// What the first one of that type holds, which may be attributes again; nothing without one.
 std::optional<std::span<const std::uint8_t>> attribute(std::span<const std::uint8_t> attributes,
@@ -36,7 +36,8 @@ int error_number(const nlmsghdr& message);
 /// The answer to one question, which may come in several datagrams.
 class Answer {
 public:
-    explicit Answer(std::uint32_t sequence) : sequence_{sequence} {}
+    /// `doing`: what errors begin with; it outlives the answer.
+    Answer(std::uint32_t sequence, std::string_view doing) : sequence_{sequence}, doing_{doing} {}
 
     /// Hands each message of the answer in `datagram` to `visit`. True: the answer is complete.
     /// Errors: what the kernel says; again: it changed while it was listed; io: it is cut.
@@ -47,7 +48,8 @@ private:
     Status end_of_list(const nlmsghdr& message) const;
 
     std::uint32_t sequence_;
+    std::string_view doing_;
     bool torn_ = false;
 };
 
-}  // namespace nameplane::rules::nftables
+}  // namespace nameplane::rules

@@ -1,7 +1,6 @@
-#include "rules/nftables/answer.hpp"
+#include "rules/answer.hpp"
 
 #include <arpa/inet.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
@@ -10,10 +9,8 @@
 #include <climits>
 #include <cstring>
 
-namespace nameplane::rules::nftables {
+namespace nameplane::rules {
 namespace {
-
-constexpr const char* doing = "read rules from the kernel";
 
 /// What the kernel calls failure is a negative errno.
 int errno_of(std::int32_t said) {
@@ -50,7 +47,7 @@ std::optional<std::span<const std::uint8_t>> attribute(std::span<const std::uint
         if ((head.nla_type & NLA_TYPE_MASK) == type)
             return attributes.subspan(sizeof head, head.nla_len - sizeof head);
         attributes =
-            attributes.subspan(std::min<std::size_t>(MNL_ALIGN(head.nla_len), attributes.size()));
+            attributes.subspan(std::min<std::size_t>(NLA_ALIGN(head.nla_len), attributes.size()));
     }
     return std::nullopt;
 }
@@ -73,7 +70,7 @@ std::optional<std::uint32_t> attribute_number(std::span<const std::uint8_t> attr
 
 int error_number(const nlmsghdr& message) {
     if (message.nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr))) return EPROTO;
-    return errno_of(static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message))->error);
+    return errno_of(static_cast<const nlmsgerr*>(NLMSG_DATA(&message))->error);
 }
 
 Result<bool> Answer::take(std::span<const std::uint8_t> datagram,
@@ -86,7 +83,7 @@ Result<bool> Answer::take(std::span<const std::uint8_t> datagram,
         if (message.nlmsg_type == NLMSG_ERROR) {
             complete = true;
             const int error = error_number(message);
-            if (error != 0) status = errno_error(error, doing);
+            if (error != 0) status = errno_error(error, doing_);
         } else if (message.nlmsg_type == NLMSG_DONE) {
             complete = true;
             status = end_of_list(message);
@@ -95,7 +92,7 @@ Result<bool> Answer::take(std::span<const std::uint8_t> datagram,
         }
     });
     if (!status) return std::move(status).error();
-    if (!whole && !complete) return Error{Errc::io, std::string{doing} + ": an answer is cut"};
+    if (!whole && !complete) return Error{Errc::io, "an answer is cut"}.within(doing_);
     return complete;
 }
 
@@ -103,10 +100,10 @@ Result<bool> Answer::take(std::span<const std::uint8_t> datagram,
 Status Answer::end_of_list(const nlmsghdr& message) const {
     std::int32_t said = 0;
     if (message.nlmsg_len >= NLMSG_LENGTH(sizeof said))
-        std::memcpy(&said, mnl_nlmsg_get_payload(&message), sizeof said);
-    if (said < 0) return errno_error(errno_of(said), doing);
-    if (torn_) return Error{Errc::again, "the rules changed while they were read"};
+        std::memcpy(&said, NLMSG_DATA(&message), sizeof said);
+    if (said < 0) return errno_error(errno_of(said), doing_);
+    if (torn_) return Error{Errc::again, "it changed meanwhile"}.within(doing_);
     return {};
 }
 
-}  // namespace nameplane::rules::nftables
+}  // namespace nameplane::rules
