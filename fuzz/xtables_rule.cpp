@@ -16,6 +16,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (text.empty()) continue;
         if (!text.starts_with("-A ") || std::ranges::count(text, '\n') != 1) std::abort();
         if (text.back() != '\n') std::abort();
+        // Quotes are whole, and only in them anything may stand.
+        bool quoted = false;
+        for (std::size_t at = 0; at + 1 < text.size(); ++at) {
+            if (quoted && text[at] == '\\') {
+                ++at;
+            } else if (text[at] == '"') {
+                quoted = !quoted;
+            } else if (!quoted && (text[at] == '\\' || text[at] == '\'' || text[at] == '\t')) {
+                std::abort();
+            }
+        }
+        if (quoted) std::abort();
     }
     return 0;
 }
