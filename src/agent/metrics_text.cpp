@@ -1,18 +1,17 @@
 #include "agent/metrics_text.hpp"
 
+#include "agent/proc_stat.hpp"
+
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
 #include <memory>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 namespace nameplane::agent {
@@ -59,34 +58,10 @@ std::string read_small_file(const char* path) {
     return std::string(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file.get()));
 }
 
-// The number in the word `index` places behind the command's closing parenthesis; proc(5) counts
-// from 1 and calls the first of these words field 3.
-std::optional<double> stat_field(std::string_view stat, std::size_t field) {
-    const std::size_t close = stat.rfind(')');
-    if (close == std::string_view::npos) return std::nullopt;
-    stat.remove_prefix(std::min(close + 2, stat.size()));
-    for (std::size_t at = 3; at < field; ++at) {
-        const std::size_t space = stat.find(' ');
-        if (space == std::string_view::npos) return std::nullopt;
-        stat.remove_prefix(space + 1);
-    }
-    double value = 0;
-    const auto [end, error] = std::from_chars(stat.data(), stat.data() + stat.size(), value);
-    if (error != std::errc{}) return std::nullopt;
-    return value;
-}
-
 // Seconds since the epoch at which the machine was started.
 double boot_time() {
-    const std::string stat = read_small_file("/proc/stat");
-    constexpr std::string_view key = "\nbtime ";
     // /proc/stat is longer than our buffer on machines with many interrupts; then the clocks tell.
-    if (const std::size_t at = stat.find(key); at != std::string::npos) {
-        double value = 0;
-        const char* const begin = stat.data() + at + key.size();
-        const auto [end, error] = std::from_chars(begin, stat.data() + stat.size(), value);
-        if (error == std::errc{}) return value;
-    }
+    if (const auto told = boot_time_of(read_small_file("/proc/stat"))) return *told;
     timespec wall{};
     timespec since_boot{};
     clock_gettime(CLOCK_REALTIME, &wall);
@@ -106,22 +81,22 @@ std::vector<metrics::FamilyReading> process_metrics() {
     std::vector<metrics::FamilyReading> families;
     const std::string stat = read_small_file("/proc/self/stat");
     const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-    const auto user = stat_field(stat, 14);
-    const auto system = stat_field(stat, 15);
+    const auto user = process_stat(stat, 14);
+    const auto system = process_stat(stat, 15);
     if (user && system) {
         add_one(families, "process_cpu_seconds_total",
                 "Total user and system CPU time spent in seconds.", counter,
                 (*user + *system) / ticks);
     }
-    if (const auto pages = stat_field(stat, 24)) {
+    if (const auto pages = process_stat(stat, 24)) {
         add_one(families, "process_resident_memory_bytes", "Resident memory size in bytes.", gauge,
                 *pages * static_cast<double>(::sysconf(_SC_PAGESIZE)));
     }
-    if (const auto octets = stat_field(stat, 23)) {
+    if (const auto octets = process_stat(stat, 23)) {
         add_one(families, "process_virtual_memory_bytes", "Virtual memory size in bytes.", gauge,
                 *octets);
     }
-    if (const auto started = stat_field(stat, 22)) {
+    if (const auto started = process_stat(stat, 22)) {
         add_one(families, "process_start_time_seconds",
                 "Start time of the process since unix epoch in seconds.", gauge,
                 boot_time() + *started / ticks);

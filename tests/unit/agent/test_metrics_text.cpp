@@ -1,5 +1,6 @@
 #include "agent/freshness.hpp"
 #include "agent/metrics_text.hpp"
+#include "agent/proc_stat.hpp"
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
@@ -59,4 +60,23 @@ TEST_CASE("a process tells its memory, time, descriptors and start") {
         static_cast<double>(std::time(nullptr)) - value("process_start_time_seconds");
     CHECK(age > -2);
     CHECK(age < 3600);
+}
+
+TEST_CASE("numbers of a process stand behind its command, whatever that is called") {
+    const std::string_view stat = "7 (a) 1 2) S 40 50.5 x";
+    CHECK(process_stat(stat, 4) == 40);
+    CHECK(process_stat(stat, 5) == 50.5);
+    for (const std::size_t none : {3U, 6U, 7U}) CHECK_FALSE(process_stat(stat, none));
+    for (const std::string_view no_stat : {"", "7 (a", "7 (a)", "7 (a) "}) {
+        CHECK_FALSE(process_stat(no_stat, 3));
+        CHECK_FALSE(process_stat(no_stat, 4));
+    }
+}
+
+TEST_CASE("a boot time that is cut is none") {
+    const std::string_view stat = "cpu 1 2\nintr 3\nbtime 1764150000\nprocesses 4\n";
+    CHECK(boot_time_of(stat) == 1'764'150'000);
+    const std::size_t end = stat.find("\nprocesses");
+    for (std::size_t size = 0; size <= end; ++size) CHECK_FALSE(boot_time_of(stat.substr(0, size)));
+    CHECK_FALSE(boot_time_of("cpu 1\nbtime x\n"));
 }
