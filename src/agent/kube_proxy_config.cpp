@@ -283,6 +283,8 @@ std::string yaml_scalar(const KubeProxyField& field, const std::string& word) {
 // What stands behind the colon; empty: the field is left out.
 std::string yaml_value(const KubeProxyField& field, const KubeProxyValue* given,
                        const std::string& indent) {
+    // kube-proxy does not know them either, but for vmodule, of which only the name was looked at.
+    if (field.kind == KubeProxyKind::anything && field.unset.empty()) return {};
     if (given == nullptr || given->words.empty()) {
         return field.unset.empty() ? std::string{} : ' ' + std::string{field.unset};
     }
@@ -347,7 +349,8 @@ std::string kube_proxy_yaml(const KubeProxyValues& given) {
         const std::string indent((names.size() - 1) * 2, ' ');
         std::string value = yaml_value(field, values.find(field.path), indent);
         // Only the mode in use has periods, and says whether all is masqueraded.
-        if (field.path.starts_with(idle) && field.path.ends_with("yncPeriod")) value = " 0s";
+        const bool is_idle = field.path.starts_with(idle) || field.path.starts_with("ipvs.");
+        if (is_idle && field.path.ends_with("yncPeriod")) value = " 0s";
         if (field.path.starts_with(idle) && field.path.ends_with("All")) value = " false";
         if (value.empty()) continue;
         for (std::size_t depth = 0; depth + 1 < names.size(); ++depth) {

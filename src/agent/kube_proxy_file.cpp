@@ -1,9 +1,12 @@
 #include "agent/kube_proxy_file.hpp"
 
 #include "conf/nearest.hpp"
+#include "kube/fields.hpp"
 #include "kube/tree.hpp"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -68,8 +71,9 @@ private:
                                                                    : ": no map, expected a map"));
             }
             value.for_each([&](const Value& item) {
-                const std::string key = is_list ? std::string{} : std::string{item.key()} + '=';
-                given.words.push_back(key + std::string{item.text()});
+                given.words.push_back(is_list
+                                          ? std::string{item.text()}
+                                          : std::string{item.key()} + '=' + truth_or_text(item));
             });
         } else if (value.shape() == Shape::list || value.shape() == Shape::map) {
             if (field.kind != KubeProxyKind::anything) {
@@ -78,16 +82,30 @@ private:
             given.words.emplace_back("...");
             if (!value.first()) return;
         } else {
-            given.words.emplace_back(value.text());
+            given.words.push_back(field.kind == KubeProxyKind::flag ? truth_or_text(value)
+                                                                    : std::string{value.text()});
         }
         keep(field, std::move(given));
     }
 
-    // To kube-proxy an empty text, and a period of nothing, is one that nobody gave.
+    // YAML has several words for a truth value, of which templates write "False".
+    static std::string truth_or_text(const Value& value) {
+        if (value.shape() == Shape::plain) {
+            if (const std::optional<bool> truth = kube::truth_of_word(value.text())) {
+                return *truth ? "true" : "false";
+            }
+        }
+        return std::string{value.text()};
+    }
+
+    // To kube-proxy an empty text, and a period or rate of nothing, is one that nobody gave.
     void keep(const KubeProxyField& field, KubeProxyValue given) {
         if (given.words.empty() || given.words.front().empty()) return;
+        constexpr std::array<std::string_view, 3> rates{
+            "clientConnection.burst", "clientConnection.qps", "logging.flushFrequency"};
         const bool is_zero = given.words.front() == "0s" || given.words.front() == "0";
-        if (field.path.ends_with("yncPeriod") && is_zero) return;
+        const bool is_rate = std::ranges::find(rates, field.path) != rates.end();
+        if ((is_rate || field.path.ends_with("yncPeriod")) && is_zero) return;
         judge(field, given, out_.problems, out_.warnings);
         if (!misfit(field, given.words)) {
             out_.values.given.insert_or_assign(std::string{field.path}, std::move(given));

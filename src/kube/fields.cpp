@@ -80,9 +80,7 @@ bool is_string(const JsonValue&) {
 }
 
 std::optional<bool> truth_of(Value value) {
-    if (is_word_of(value.text(), truths)) return true;
-    if (is_word_of(value.text(), untruths)) return false;
-    return std::nullopt;
+    return truth_of_word(value.text());
 }
 std::optional<bool> truth_of(const JsonValue& value) {
     bool truth = false;
@@ -111,6 +109,12 @@ bool is_bare_number(const JsonValue& value) {
 }
 
 }  // namespace
+
+std::optional<bool> truth_of_word(std::string_view word) noexcept {
+    if (is_word_of(word, truths)) return true;
+    if (is_word_of(word, untruths)) return false;
+    return std::nullopt;
+}
 
 template <class V> std::string BasicField<V>::path() const {
     if (parent == nullptr) return name.empty() ? "document" : std::string{name};

@@ -20,6 +20,9 @@ namespace nameplane::kube {
 
 class JsonValue;
 
+/// What a bare word of YAML means if it is a truth value: true, Yes, OFF and the like.
+std::optional<bool> truth_of_word(std::string_view word) noexcept;
+
 /// A value and the way to it from the object's root. Lives on the stack below its parent. `V` is
 /// Value (tree.hpp) or JsonValue (json_value.hpp).
 template <class V> struct BasicField {

@@ -193,6 +193,41 @@ TEST_CASE("what has no effect is said, but not of values that are the default") 
               "not know it any more"});
 }
 
+TEST_CASE("truth values are YAML's, as templates write them") {
+    const conf::StartConfig start =
+        good("iptables: {masqueradeAll: True, localhostNodePorts: Off}\n"
+             "bindAddressHardFail: yes\nenableProfiling: False\nipvs: {strictARP: no}\n"
+             "windowsRunAsService: FALSE\nfeatureGates: {A: Yes, B: off}\n")
+            .config.start;
+    CHECK(start.rules.masquerade_all);
+    CHECK_FALSE(start.rules.localhost_node_ports);
+    CHECK(start.admin.proxy_hard_fail);
+    CHECK(texts(compiled("bindAddressHardFail: 'yes'\n").problems) ==
+          Texts{"kp.yaml:3: bindAddressHardFail: 'yes', expected true or false"});
+    CHECK(texts(compiled("hostnameOverride: yes\n").problems) == Texts{});
+    CHECK(compiled("hostnameOverride: on\n").config.start.node.name == "on");
+}
+
+TEST_CASE("nothing is written that kube-proxy would not write itself") {
+    const KubeProxyReading reading = read_kube_proxy_file(
+        head + "clientConnection: {burst: 0, qps: 0}\nipvs: {syncPeriod: 30s, minSyncPeriod: 1s}\n"
+               "logging: {flushFrequency: 0, vmodule: [{filePattern: a, verbosity: 3}]}\n"
+               "metadata: {name: config}\nudpIdleTimeout: 250ms\n",
+        "kp.yaml");
+    CHECK(texts(reading.problems) == Texts{});
+    const std::string text = kube_proxy_yaml(reading.values);
+    INFO(text);
+    for (const char* const part : {"  burst: 10\n", "  qps: 5\n", "  flushFrequency: 5s\n",
+                                   "ipvs:\n  excludeCIDRs: null\n  minSyncPeriod: 0s\n"}) {
+        INFO(part);
+        CHECK(text.find(part) != std::string::npos);
+    }
+    for (const char* const part : {"syncPeriod: 1s", "vmodule", "metadata", "udpIdleTimeout"}) {
+        INFO(part);
+        CHECK(text.find(part) == std::string::npos);
+    }
+}
+
 TEST_CASE("a file is kube-proxy's by its kind") {
     CHECK(is_kube_proxy_file("{\"kind\": \"KubeProxyConfiguration\"}"));
     CHECK(is_kube_proxy_file("a: b\n---\nkind: KubeProxyConfiguration"));
