@@ -22,6 +22,9 @@ enum class Own : std::uint8_t {
     metrics_port,
     version,
     ignored,
+    log_form,
+    log_file,
+    gone,
 };
 struct OwnFlag {
     std::string_view name;
@@ -40,20 +43,42 @@ constexpr std::array own_flags{
     // They say where to read what names the machine; nobody asks for that.
     OwnFlag{"boot-id-file", Own::ignored},
     OwnFlag{"machine-id-file", Own::ignored},
+    // What kube-proxy knew until 1.25, for its log and for things that are no more.
+    OwnFlag{"add-dir-header", Own::log_form, true},
+    OwnFlag{"alsologtostderr", Own::log_form, true},
+    OwnFlag{"log-backtrace-at", Own::log_form},
+    OwnFlag{"log-dir", Own::log_file},
+    OwnFlag{"log-file", Own::log_file},
+    OwnFlag{"log-file-max-size", Own::log_form},
+    OwnFlag{"logtostderr", Own::log_form, true},
+    OwnFlag{"one-output", Own::log_form, true},
+    OwnFlag{"skip-headers", Own::log_form, true},
+    OwnFlag{"skip-log-headers", Own::log_form, true},
+    OwnFlag{"stderrthreshold", Own::log_form},
+    OwnFlag{"azure-container-registry-config", Own::gone},
+    OwnFlag{"cleanup-ipvs", Own::gone, true},
+    OwnFlag{"cloud-provider-gce-l7lb-src-cidrs", Own::gone},
+    OwnFlag{"cloud-provider-gce-lb-src-cidrs", Own::gone},
+    OwnFlag{"conntrack-max", Own::gone},
+    OwnFlag{"proxy-port-range", Own::gone},
+    OwnFlag{"resource-container", Own::gone},
+    OwnFlag{"udp-timeout", Own::gone},
 };
 /// Flags of kube-proxy that we, or anybody, may have without standing in its place.
 constexpr std::array<std::string_view, 4> shared_flags{"kubeconfig", "master", "version", "v"};
 
-// As pflag reads them: two dashes, or one before a single letter.
-std::string_view name_of(std::string_view argument) {
+// As pflag reads them: two dashes, or one before a single letter. As there, `_` is a `-`.
+std::string name_of(std::string_view argument) {
     if (argument.starts_with("--")) {
         argument.remove_prefix(2);
-        return argument.substr(0, argument.find('='));
+        std::string name{argument.substr(0, argument.find('='))};
+        std::ranges::replace(name, '_', '-');
+        return name;
     }
     const bool is_v = argument == "-v" ||
                       (argument.starts_with("-v") &&
                        std::string_view{"=0123456789"}.find(argument[2]) != std::string_view::npos);
-    return is_v ? argument.substr(1, 1) : std::string_view{};
+    return is_v ? "v" : "";
 }
 
 const OwnFlag* own_flag(std::string_view name) {
@@ -69,8 +94,13 @@ const KubeProxyField* field_of(std::string_view flag) {
 }
 
 bool is_ours_alone(std::string_view name) {
-    return !name.empty() && (own_flag(name) != nullptr || field_of(name) != nullptr) &&
-           std::ranges::find(shared_flags, name) == shared_flags.end();
+    const OwnFlag* const own = own_flag(name);
+    // Many programs have those of the log.
+    if (own != nullptr) {
+        return own->what != Own::log_form && own->what != Own::log_file &&
+               std::ranges::find(shared_flags, name) == shared_flags.end();
+    }
+    return field_of(name) != nullptr && std::ranges::find(shared_flags, name) == shared_flags.end();
 }
 
 // As Go's strconv.ParseBool; what it does not know stays as it is.
@@ -95,7 +125,7 @@ public:
 
     void take(const std::vector<std::string>& arguments) {
         for (auto at = arguments.begin(); at != arguments.end(); ++at) {
-            const std::string_view name = name_of(*at);
+            const std::string name = name_of(*at);
             const OwnFlag* const own = own_flag(name);
             const KubeProxyField* const field = field_of(name);
             if (own == nullptr && field == nullptr) {
@@ -201,8 +231,20 @@ private:
             // --version=v1.2 only changes what kube-proxy says of itself.
             if (truth == "true" || text == "raw") out_.rest.emplace_back("--version");
             return;
-        case Own::ignored: return;
+        case Own::ignored:
+        case Own::log_form: return;
+        case Own::log_file:
+            if (!text.empty()) no_effect(flag.name, "the log goes to standard error");
+            return;
+        case Own::gone:
+            if (!text.empty()) no_effect(flag.name, "kube-proxy itself does not know it any more");
+            return;
         }
+    }
+    void no_effect(std::string_view name, std::string_view why) {
+        role_.warnings.push_back(
+            {role_.values.origin,
+             written(name) + ": accepted without effect, since " + std::string{why}});
     }
     void set_truth(std::string_view name, const std::string& truth, bool& to) {
         to = truth == "true";

@@ -1,6 +1,6 @@
 #pragma once
-// kube_proxy_flags: the flags of kube-proxy 1.35. A flag that only kube-proxy has, or a program
-// that is called kube-proxy, is what tells that the agent stands in its place.
+// kube_proxy_flags: the flags of kube-proxy 1.24 to 1.35. A flag that only kube-proxy has, or a
+// program that is called kube-proxy, is what tells that the agent stands in its place.
 
 #include "agent/kube_proxy_fields.hpp"
 #include <nameplane/base/log.hpp>

@@ -109,7 +109,8 @@ constexpr std::array refused =
                             {"sign", signing},
                             {"dnssec", signing},
                             {"proxyproto", "clients are those of the packets"},
-                            {"on", "commands are not run"}});
+                            {"on", "commands are not run"},
+                            {"ocp_dnsnameresolver", "it serves OpenShift's own objects"}});
 
 }  // namespace
 
