@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```", re.M | re.S)
-TOOLS = {"dig", "kdig", "curl", "iptables-legacy-save", "iptables-save", "conntrack", "ip", "kill",
+TOOLS = {".", "dig", "kdig", "curl", "iptables-legacy-save", "iptables-save", "conntrack", "ip", "kill",
          "sudo", "meson", "ninja", "git", "cd", "docker", "dnsperf", "kubectl", "perf", "python3", "systemctl"}
 SUBCOMMANDS = {"check", "render"}
 
