@@ -346,6 +346,29 @@ def await_server(port, name):
     await_true("somebody answers at port %d" % port, answers)
 
 
+def nsd_config(folder, port, server="", zone=""):
+    """What NSD reads to have the zone "example" of FOLDER/example.zone at PORT of loopback; `server` and
+    `zone` are further lines of these clauses."""
+    return f"""server:
+  ip-address: 127.0.0.1@{port}
+  username: ""
+  zonesdir: "{folder}"
+  database: ""
+  pidfile: "{folder}/nsd.pid"
+  xfrdfile: "{folder}/xfrd.state"
+  zonelistfile: "{folder}/zone.list"
+  xfrdir: "{folder}"
+  server-count: 1
+{server}
+remote-control:
+  control-enable: no
+zone:
+  name: "example"
+  zonefile: "example.zone"
+{zone}
+"""
+
+
 class Server:
     """Another program that says on standard error what it does."""
 

@@ -35,26 +35,12 @@ class Upstream:
         with open(self.path("example.zone"), "w", encoding="ascii") as file:
             file.write(ZONE)
         with open(self.path("nsd.conf"), "w", encoding="ascii") as file:
-            file.write(f"""server:
-  ip-address: 127.0.0.1@{self.port}
+            file.write(nameplane.nsd_config(folder, self.port, f"""
   ip-address: 127.0.0.1@{self.tls_port}
   tls-port: {self.tls_port}
   tls-service-key: "{self.path('key.pem')}"
   tls-service-pem: "{self.path('cert.pem')}"
-  username: ""
-  zonesdir: "{folder}"
-  database: ""
-  pidfile: "{self.path('nsd.pid')}"
-  xfrdfile: "{self.path('xfrd.state')}"
-  zonelistfile: "{self.path('zone.list')}"
-  server-count: 1
-  hide-version: yes
-remote-control:
-  control-enable: no
-zone:
-  name: "example"
-  zonefile: "example.zone"
-""")
+  hide-version: yes"""))
 
     def path(self, name):
         return os.path.join(self.folder, name)

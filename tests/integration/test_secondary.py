@@ -216,22 +216,8 @@ class FromNsd(SecondaryTest):
         os.mkdir(folder)
         with open(os.path.join(folder, "example.zone"), "w", encoding="ascii") as file:
             file.write(zone())
-        config = self.write("nsd.conf", f"""server:
-  ip-address: 127.0.0.1@{port}
-  username: ""
-  zonesdir: "{folder}"
-  database: ""
-  pidfile: "{folder}/nsd.pid"
-  xfrdfile: "{folder}/xfrd.state"
-  zonelistfile: "{folder}/zone.list"
-  server-count: 1
-remote-control:
-  control-enable: no
-zone:
-  name: "example"
-  zonefile: "example.zone"
-  provide-xfr: 127.0.0.0/8 NOKEY
-""")
+        config = self.write("nsd.conf", nameplane.nsd_config(
+            folder, port, zone="  provide-xfr: 127.0.0.0/8 NOKEY"))
         nsd = nameplane.Server(["nsd", "-d", "-c", config])
         self.addCleanup(nsd.kill)
         agent = self.serve("127.0.0.1:%d" % port)

@@ -449,25 +449,10 @@ example {
         agent.started()
         folder = os.path.join(self.folder, "nsd")
         os.mkdir(folder)
-        nsd = nameplane.Server(["nsd", "-d", "-c", self.write("nsd.conf", f"""server:
-  ip-address: 127.0.0.1@{port}
-  username: ""
-  zonesdir: "{folder}"
-  database: ""
-  pidfile: "{folder}/nsd.pid"
-  xfrdfile: "{folder}/xfrd.state"
-  zonelistfile: "{folder}/zone.list"
-  xfrdir: "{folder}"
-  server-count: 1
-  verbosity: 2
-remote-control:
-  control-enable: no
-zone:
-  name: "example"
-  zonefile: "example.zone"
+        config = self.write("nsd.conf", nameplane.nsd_config(folder, port, "  verbosity: 2", f"""
   allow-notify: 127.0.0.0/8 NOKEY
-  request-xfr: AXFR 127.0.0.1@{agent.ports['dns']} NOKEY
-""")])
+  request-xfr: AXFR 127.0.0.1@{agent.ports['dns']} NOKEY"""))
+        nsd = nameplane.Server(["nsd", "-d", "-c", config])
         self.addCleanup(nsd.kill)
         nsd.wait_for(r"zone example.*(serial 1|1 is newer|updated|committed)")
         self.write("example.zone", self.ZONE % (2, 2))
