@@ -18,7 +18,7 @@ namespace nameplane::test {
 
 /// Certificates that all upstreams of a test share, for 127.0.0.1 and dns.example.
 struct HttpsTrust {
-    Scratch folder;
+    TemporaryFolder folder;
     Certificate authority = make_authority(folder, "ca");
     Certificate server =
         make_certificate(folder, "server", authority, {.names = "IP:127.0.0.1,DNS:dns.example"});

@@ -1,6 +1,6 @@
 #include "captured_lines.hpp"
 #include "stage.hpp"
-#include "temporary_folder.hpp"
+#include "zone_files.hpp"
 #include <nameplane/base/background.hpp>
 
 #include <catch2/catch.hpp>
@@ -56,10 +56,10 @@ std::string blocks(Stage& stage, const std::string& questions) {
     return text;
 }
 
-/// Compares block by block; with NAMEPLANE_UPDATE_GOLDEN set, writes the file anew.
+/// Compares block by block; with NAMEPLANE_GOLDEN_WRITE set, writes the file anew.
 void check_golden(const std::string& name, const std::string& made) {
     const std::filesystem::path path = zones / name;
-    if (std::getenv("NAMEPLANE_UPDATE_GOLDEN") != nullptr) std::ofstream{path} << made;
+    if (std::getenv("NAMEPLANE_GOLDEN_WRITE") != nullptr) std::ofstream{path} << made;
     std::stringstream now{made};
     std::stringstream golden{text_of(path)};
     std::string question;
@@ -95,8 +95,8 @@ TEST_CASE("a signed zone") {
 
 TEST_CASE("names that are not there go on where fallthrough says so") {
     const TemporaryFolder folder;
-    const std::string path = folder.write("db", small_zone(1, "192.0.2.1") +
-                                                    "a.b.c 60 A 192.0.2.2\n*.d 60 A 192.0.2.3\n");
+    const std::string path = folder.replace("db", small_zone(1, "192.0.2.1") +
+                                                      "a.b.c 60 A 192.0.2.2\n*.d 60 A 192.0.2.3\n");
     const auto goes_on = [&](const std::string& body, const char* name, const char* type) {
         Stage stage{"file " + path + " example.org {\n" + body + "\n}"};
         (void)stage.ask(name, type);
@@ -113,8 +113,8 @@ TEST_CASE("names that are not there go on where fallthrough says so") {
 
 TEST_CASE("several files, several zones of one") {
     const TemporaryFolder folder;
-    const std::string one = folder.write("one", small_zone(1, "192.0.2.1"));
-    const std::string two = folder.write("two", small_zone(2, "192.0.2.2"));
+    const std::string one = folder.replace("one", small_zone(1, "192.0.2.1"));
+    const std::string two = folder.replace("two", small_zone(2, "192.0.2.2"));
     Stage stage{"file " + one + " example.org example.net\nfile " + two + " sub.example.org {\n}"};
     CHECK(stage.ask("www.example.org", "A").answers() == "www.example.org. 60 IN A 192.0.2.1");
     CHECK(stage.ask("www.example.net", "A").answers() == "www.example.net. 60 IN A 192.0.2.1");
@@ -129,31 +129,31 @@ TEST_CASE("several files, several zones of one") {
 TEST_CASE("a file is read again when its serial is another one") {
     const TemporaryFolder folder;
     Background background;
-    const std::string path = folder.write("db", small_zone(5, "192.0.2.1"));
+    const std::string path = folder.replace("db", small_zone(5, "192.0.2.1"));
     Stage stage{"file " + path + " example.org {\nreload 10ms\n}", {.background = &background}};
     const auto address = [&] { return stage.ask("www.example.org", "A").answers(); };
     CHECK(address() == "www.example.org. 60 IN A 192.0.2.1");
-    folder.write("db", small_zone(6, "192.0.2.2"));
+    folder.replace("db", small_zone(6, "192.0.2.2"));
     CHECK(comes_true([&] { return address() == "www.example.org. 60 IN A 192.0.2.2"; }));
     // What is wrong, or gone, changes nothing; a smaller serial is another one, too.
-    folder.write("db", small_zone(7, "nonsense"));
+    folder.replace("db", small_zone(7, "nonsense"));
     std::this_thread::sleep_for(50ms);
     CHECK(address() == "www.example.org. 60 IN A 192.0.2.2");
     std::filesystem::remove(path);
     std::this_thread::sleep_for(50ms);
     CHECK(address() == "www.example.org. 60 IN A 192.0.2.2");
-    folder.write("db", small_zone(3, "192.0.2.3"));
+    folder.replace("db", small_zone(3, "192.0.2.3"));
     CHECK(comes_true([&] { return address() == "www.example.org. 60 IN A 192.0.2.3"; }));
 }
 
 TEST_CASE("or when its time is") {
     const TemporaryFolder folder;
     Background background;
-    const std::string path = folder.write("db", small_zone(5, "192.0.2.1"));
+    const std::string path = folder.replace("db", small_zone(5, "192.0.2.1"));
     std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - 1h);
     Stage stage{"file " + path + " example.org {\nreload 10ms\nreload_by_mtime\n}",
                 {.background = &background}};
-    folder.write("db", small_zone(5, "192.0.2.2"));
+    folder.replace("db", small_zone(5, "192.0.2.2"));
     CHECK(comes_true([&] {
         return stage.ask("www.example.org", "A").answers() == "www.example.org. 60 IN A 192.0.2.2";
     }));
@@ -162,27 +162,29 @@ TEST_CASE("or when its time is") {
 TEST_CASE("a file that is not there may come; until then its zone fails") {
     const TemporaryFolder folder;
     Background background;
-    const std::string path = folder.at("db");
+    const std::string path = folder / "db";
     Stage stage{"file " + path + " example.org {\nreload 10ms\nfallthrough\n}",
                 {.background = &background}};
     CHECK(stage.ask("www.example.org", "A").rcode == "SERVFAIL");
     CHECK_FALSE(stage.heard());
-    folder.write("db", small_zone(1, "192.0.2.1"));
+    folder.replace("db", small_zone(1, "192.0.2.1"));
     CHECK(comes_true([&] { return stage.ask("www.example.org", "A").rcode == "NOERROR"; }));
-    CHECK(mistakes_in("file " + folder.at("other") + " example.org {\nreload 0\n}") ==
-          "Corefile:1: file: " + folder.at("other") +
+    CHECK(mistakes_in("file " + folder / "other" + " example.org {\nreload 0\n}") ==
+          "Corefile:1: file: " + folder / "other" +
               ": No such file or directory, expected a zone file");
 }
 
 TEST_CASE("a file that is wrong is told by its line") {
     const TemporaryFolder folder;
-    const std::string path = folder.write("db", "@ 60 IN SOA a b 1 2 3 4 5\n\nwww 60 IN A 1.2.3\n");
+    const std::string path =
+        folder.replace("db", "@ 60 IN SOA a b 1 2 3 4 5\n\nwww 60 IN A 1.2.3\n");
     const std::string mistake = mistakes_in("file " + path + " example.org");
     INFO(mistake);
     CHECK(mistake.starts_with("Corefile:1: file: " + path + ":3: 'A 1.2.3', expected a type"));
     CHECK(mistakes_in("file") == "Corefile:1: file: no file, expected one and, if wanted, zones");
-    CHECK(mistakes_in("file " + folder.write("none", "") + " example.org").find("no SOA record") !=
-          std::string::npos);
+    CHECK(
+        mistakes_in("file " + folder.replace("none", "") + " example.org").find("no SOA record") !=
+        std::string::npos);
     CHECK(mistakes_in("file x example.org {\nreload\n}").find("reload: expected a duration") !=
           std::string::npos);
 }
@@ -190,7 +192,7 @@ TEST_CASE("a file that is wrong is told by its line") {
 TEST_CASE("the wildcard that made an answer is metadata") {
     const TemporaryFolder folder;
     const std::string path =
-        folder.write("db", small_zone(1, "192.0.2.1") + "*.d 60 A 192.0.2.3\n");
+        folder.replace("db", small_zone(1, "192.0.2.1") + "*.d 60 A 192.0.2.3\n");
     CapturedLines lines;
     Stage stage{"metadata\nlog . \"{name} {/zone/wildcard}\"\nfile " + path + " example.org",
                 {.line_log = lines.log()}};

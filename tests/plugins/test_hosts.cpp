@@ -1,13 +1,11 @@
 #include "plugins/hosts/table.hpp"
 #include "stage.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <source_location>
 #include <thread>
 
@@ -19,29 +17,14 @@ namespace {
 /// A file of its own that goes with the object.
 class TemporaryFile {
 public:
-    explicit TemporaryFile(std::string_view text) {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "nameplane-hosts-XXXXXX").string();
-        const int fd = ::mkstemp(pattern.data());
-        REQUIRE(fd >= 0);
-        ::close(fd);
-        path_ = pattern;
-        write(text);
-    }
-    ~TemporaryFile() { std::filesystem::remove(path_); }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    explicit TemporaryFile(std::string_view text) { write(text); }
 
     /// In one step, as editors do.
-    void write(std::string_view text) const {
-        const std::string next = path_ + ".next";
-        std::ofstream{next} << text;
-        std::filesystem::rename(next, path_);
-    }
-    const std::string& path() const { return path_; }
+    void write(std::string_view text) const { folder_.replace("hosts", text); }
+    std::string path() const { return folder_ / "hosts"; }
 
 private:
-    std::string path_;
+    TemporaryFolder folder_;
 };
 
 constexpr std::string_view text = R"(# a comment

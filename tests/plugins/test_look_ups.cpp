@@ -5,7 +5,7 @@
 #include "agent/settings.hpp"
 #include "cluster.hpp"
 #include "plugins/upstream_lab.hpp"
-#include "temporary_folder.hpp"
+#include "zone_files.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -109,9 +109,9 @@ public:
     ZoneFolder() {
         const std::string text = "@ 60 SOA ns hostmaster 1 60 60 60 60\n@ 60 NS ns\nwww 60 CNAME "
                                  "target.two.test.\n";
-        for (const char* name : {"db", "db.one.test"}) folder_.write(name, text);
+        for (const char* name : {"db", "db.one.test"}) folder_.replace(name, text);
     }
-    std::string path() const { return folder_.at(""); }
+    std::string path() const { return folder_.path(); }
 
 private:
     TemporaryFolder folder_;

@@ -95,41 +95,13 @@ int listening_now(int pid) {
 
 }  // namespace
 
-Scratch::Scratch() {
-    std::string name = (fs::temp_directory_path() / "nameplane-web-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) fail("no temporary folder");
-    path_ = name;
-}
-
-Scratch::~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-}
-
-std::string Scratch::write(std::string_view name, std::string_view text) const {
-    const std::string path = *this / name;
-    const std::string next = path + ".next";
-    fs::create_directories(fs::path{path}.parent_path());
-    {
-        std::ofstream out{next, std::ios::trunc | std::ios::binary};
-        out << text;
-        if (!out.flush()) fail("cannot write " + next);
-    }
-    fs::rename(next, path);
-    return path;
-}
-
-std::string Scratch::read(std::string_view name) const {
-    return content_of(*this / name);
-}
-
 std::string content_of(const std::string& path) {
     std::ifstream in{path, std::ios::binary};
     if (!in) fail("cannot read " + path);
     return {std::istreambuf_iterator<char>{in}, {}};
 }
 
-Certificate make_authority(const Scratch& folder, const std::string& name) {
+Certificate make_authority(const TemporaryFolder& folder, const std::string& name) {
     const std::string path = folder / name;
     std::vector<std::string> words{"openssl", "req", "-x509"};
     new_key(path, words);
@@ -138,7 +110,7 @@ Certificate make_authority(const Scratch& folder, const std::string& name) {
     return {path + ".crt", path + ".key"};
 }
 
-Certificate make_certificate(const Scratch& folder, const std::string& name,
+Certificate make_certificate(const TemporaryFolder& folder, const std::string& name,
                              const Certificate& authority, const CertificateWishes& wishes) {
     const std::string path = folder / name;
     std::vector<std::string> words{"openssl", "req"};

@@ -1,7 +1,7 @@
 #pragma once
 // Web: real servers on loopback for tests of HTTP and TLS, and certificates for them.
 //
-//     const test::Scratch folder;
+//     const test::TemporaryFolder folder;
 //     const auto ca = test::make_authority(folder, "ca");
 //     const auto cert = test::make_certificate(folder, "server", ca, {.names = "IP:127.0.0.1"});
 //     test::Program server = test::web_server({"--certificate", cert.file, "--key", cert.key});
@@ -10,29 +10,13 @@
 // What fails here ends the test by std::runtime_error. A program dies with the test, however that
 // ends.
 
+#include "support/temporary_folder.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nameplane::test {
-
-/// A new folder below the system's temporary one, gone with this object.
-class Scratch {
-public:
-    Scratch();
-    ~Scratch();
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-
-    const std::string& path() const noexcept { return path_; }
-    std::string operator/(std::string_view name) const { return path_ + '/' + std::string{name}; }
-    /// Writes beside it and renames over it, as what rotates tokens does. Gives back its path.
-    std::string write(std::string_view name, std::string_view text) const;
-    std::string read(std::string_view name) const;
-
-private:
-    std::string path_;
-};
 
 /// The contents of a file.
 std::string content_of(const std::string& path);
@@ -47,8 +31,8 @@ struct CertificateWishes {
     bool expired = false;
 };
 /// By the command openssl; elliptic curves, valid for a day.
-Certificate make_authority(const Scratch& folder, const std::string& name);
-Certificate make_certificate(const Scratch& folder, const std::string& name,
+Certificate make_authority(const TemporaryFolder& folder, const std::string& name);
+Certificate make_certificate(const TemporaryFolder& folder, const std::string& name,
                              const Certificate& authority, const CertificateWishes& wishes = {});
 
 /// A program that speaks in lines. Move-only; killed with this object.

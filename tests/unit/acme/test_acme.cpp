@@ -4,12 +4,11 @@
 #include "acme/messages.hpp"
 #include "acme/resolve.hpp"
 #include "examples.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 using namespace nameplane;
@@ -155,9 +154,8 @@ TEST_CASE("files lie where CoreDNS puts them") {
 }
 
 TEST_CASE("an account's key is made once, and a broken one is not lost") {
-    std::string folder = "/tmp/nameplane-acme-XXXXXX";
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    const Files files{folder, "https://ca/dir", ""};
+    const test::TemporaryFolder folder;
+    const Files files{folder.path(), "https://ca/dir", ""};
     const Result<Key> made = files.account_key();
     REQUIRE(made);
     CHECK(files.account_key()->jwk() == made->jwk());
@@ -169,7 +167,6 @@ TEST_CASE("an account's key is made once, and a broken one is not lost") {
     CHECK(files.read("dns.example").error().code == Errc::not_found);
     CHECK(files.write("dns.example", {.chain = "c", .key = "k"}));
     CHECK(files.read("dns.example")->chain == "c");
-    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("hosts of URLs") {

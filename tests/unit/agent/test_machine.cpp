@@ -1,4 +1,5 @@
 #include "agent/machine.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,12 +15,9 @@ namespace {
 class Machine {
 public:
     Machine() {
-        std::string made = (std::filesystem::temp_directory_path() / "nameplane-XXXXXX").string();
-        REQUIRE(::mkdtemp(made.data()) != nullptr);
-        folder_ = made;
-        paths.netfilter = made + "/nf/";
-        paths.hash_size = made + "/hashsize";
-        paths.oom_score_adj = made + "/oom";
+        paths.netfilter = folder_ / "nf/";
+        paths.hash_size = folder_ / "hashsize";
+        paths.oom_score_adj = folder_ / "oom";
         std::filesystem::create_directory(paths.netfilter);
         for (const char* const name :
              {"nf_conntrack_max", "nf_conntrack_tcp_timeout_established",
@@ -30,9 +28,6 @@ public:
         write(paths.hash_size, 1000);
         write(paths.oom_score_adj, 3);
     }
-    ~Machine() { std::filesystem::remove_all(folder_); }
-    Machine(const Machine&) = delete;
-    Machine& operator=(const Machine&) = delete;
 
     static void write(const std::string& path, int value) { std::ofstream{path} << value << '\n'; }
     static int read(const std::string& path) {
@@ -45,7 +40,7 @@ public:
     MachinePaths paths;
 
 private:
-    std::filesystem::path folder_;
+    test::TemporaryFolder folder_;
 };
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include "agent/processors.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
-
-#include <filesystem>
-#include <fstream>
 
 using namespace nameplane::agent;
 
@@ -11,28 +9,15 @@ namespace {
 
 /// Control groups as files, gone at the end.
 class Groups {
+    const nameplane::test::TemporaryFolder folder_;
+
 public:
-    Groups() {
-        std::string made = (std::filesystem::temp_directory_path() / "nameplane-XXXXXX").string();
-        REQUIRE(::mkdtemp(made.data()) != nullptr);
-        folder_ = made;
-        paths = {made + "/own", made + "/mounts"};
-    }
-    ~Groups() { std::filesystem::remove_all(folder_); }
-    Groups(const Groups&) = delete;
-    Groups& operator=(const Groups&) = delete;
-
-    void own(const std::string& lines) const { std::ofstream{paths.own} << lines; }
+    void own(const std::string& lines) const { folder_.write("own", lines); }
     void set(const std::string& file, const std::string& content) const {
-        const std::filesystem::path path = paths.mounts + file;
-        std::filesystem::create_directories(path.parent_path());
-        std::ofstream{path} << content << '\n';
+        folder_.write("mounts" + file, content + '\n');
     }
 
-    ControlGroupPaths paths;
-
-private:
-    std::filesystem::path folder_;
+    const ControlGroupPaths paths{folder_ / "own", folder_ / "mounts"};
 };
 
 }  // namespace

@@ -1,12 +1,10 @@
 #include "agent/reload.hpp"
 #include "agent/settings.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
-#include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 using namespace nameplane;
 using namespace nameplane::agent;
@@ -16,22 +14,12 @@ namespace {
 // A file of its own, gone at the end.
 class TempFile {
 public:
-    explicit TempFile(std::string_view text) {
-        std::string path = (std::filesystem::temp_directory_path() / "nameplane-XXXXXX").string();
-        const int fd = ::mkstemp(path.data());
-        REQUIRE(fd >= 0);
-        ::close(fd);
-        path_ = path;
-        write(text);
-    }
-    ~TempFile() { std::filesystem::remove(path_); }
-    TempFile(const TempFile&) = delete;
-    TempFile& operator=(const TempFile&) = delete;
-    void write(std::string_view text) const { std::ofstream{path_} << text; }
-    const std::string& path() const noexcept { return path_; }
+    explicit TempFile(std::string_view text) { write(text); }
+    void write(std::string_view text) const { folder_.write("file", text); }
+    std::string path() const { return folder_ / "file"; }
 
 private:
-    std::string path_;
+    test::TemporaryFolder folder_;
 };
 
 // For each kind a value that is not the default of any option.

@@ -1,11 +1,10 @@
 #include "conf/corefile.hpp"
 #include "row.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 
 using namespace nameplane;
@@ -150,11 +149,10 @@ TEST_CASE("Corefile: snippets and imports") {
 }
 
 TEST_CASE("Corefile: patterns match hidden files, but not hidden folders, which volumes have") {
-    std::string folder = "/tmp/nameplane-XXXXXX";
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    std::filesystem::create_directories(folder + "/..data");
-    for (const char* const name : {"/..data/x", "/a.server", "/.b.server", "/x"}) {
-        std::ofstream{folder + name} << "x\n";
+    const test::TemporaryFolder files;
+    const std::string& folder = files.path();
+    for (const char* const name : {"..data/x", "a.server", ".b.server", "x"}) {
+        files.write(name, "x\n");
     }
     const auto found = [&](const std::string& pattern) {
         std::string all;
@@ -169,7 +167,6 @@ TEST_CASE("Corefile: patterns match hidden files, but not hidden folders, which 
     CHECK(found("/..data") == "/..data ");
     CHECK(found("/*/x").empty());
     CHECK(found("/..data/../*r") == "/..data/../.b.server /..data/../a.server ");
-    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("Corefile: what is wrong is said, all of it") {

@@ -2,32 +2,13 @@
 // What the tests of kube share: a folder of their own, and short ways to look into events.
 
 #include "kube/manifests.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nameplane::kube::testing {
-
-/// A new folder below the system's temporary one, gone with this object.
-class TempFolder {
-public:
-    TempFolder();
-    ~TempFolder();
-    TempFolder(const TempFolder&) = delete;
-    TempFolder& operator=(const TempFolder&) = delete;
-
-    const std::string& path() const noexcept { return path_; }
-    std::string operator/(std::string_view name) const { return path_ + "/" + std::string{name}; }
-    /// Writes in place: create or truncate, write, close.
-    void write(std::string_view name, std::string_view text) const;
-    /// Writes beside it and renames over it.
-    void replace(std::string_view name, std::string_view text) const;
-    void remove(std::string_view name) const;
-
-private:
-    std::string path_;
-};
 
 /// The objects of one type among `events`.
 template <class T> std::vector<T> all(const std::vector<services::Event>& events) {

@@ -109,7 +109,7 @@ struct Cluster {
         access.peer.authorities.file = authority.file;
         access.origin = "the test";
     }
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     test::Certificate authority = test::make_authority(folder, "ca");
     test::Program server = test::web_server();
     ApiAccess access;
@@ -136,8 +136,8 @@ std::string in_query(std::string_view text) {
     return out;
 }
 
-std::string script(const test::Scratch& folder, const std::string& text) {
-    const std::string path = folder.write("plugin", "#!/bin/sh\n" + text);
+std::string script(const test::TemporaryFolder& folder, const std::string& text) {
+    const std::string path = folder.replace("plugin", "#!/bin/sh\n" + text);
     REQUIRE(::chmod(path.c_str(), 0700) == 0);
     return path;
 }
@@ -192,10 +192,10 @@ TEST_CASE("a password goes as basic authentication, and nobody as nothing") {
 
 TEST_CASE("a rotated token is read in time, and at once when the old one is refused") {
     Cluster cluster;
-    cluster.access.token_file = cluster.folder.write("token", "one\n");
+    cluster.access.token_file = cluster.folder.replace("token", "one\n");
     Caller caller{cluster.access};
     CHECK(echoed(caller.get("/echo").body, "authorization") == "Bearer one");
-    cluster.folder.write("token", "two");
+    cluster.folder.replace("token", "two");
     CHECK(echoed(caller.get("/echo").body, "authorization") == "Bearer one");
     cluster.server.tell("token two");
     const Got& renewed = caller.get("/echo");
@@ -209,13 +209,13 @@ TEST_CASE("a rotated token is read in time, and at once when the old one is refu
                Catch::StartsWith("list services: the server does not accept the token in " +
                                  cluster.folder / "token" + " (401)"));
     Caller impatient{cluster.access, {.reread = 0ms}};
-    cluster.folder.write("token", "three");
+    cluster.folder.replace("token", "three");
     CHECK(impatient.get("/echo").end.ok);
 }
 
 TEST_CASE("a token's file that is away keeps the token; one that never was is an error") {
     Cluster cluster;
-    cluster.access.token_file = cluster.folder.write("token", "one");
+    cluster.access.token_file = cluster.folder.replace("token", "one");
     Caller caller{cluster.access, {.reread = 0ms}};
     CHECK(caller.get("/echo").end.ok);
     cluster.access.token_file = cluster.folder / "none";
@@ -224,13 +224,13 @@ TEST_CASE("a token's file that is away keeps the token; one that never was is an
     CHECK(got.end.status == 0);
     CHECK(got.end.error == "list services: " + cluster.folder / "none" +
                                ": cannot be read: No such file or directory, expected a token");
-    cluster.folder.write("none", "a b");
+    cluster.folder.replace("none", "a b");
     CHECK_THAT(none.get("/echo").end.error, Catch::Contains("no token, expected one line"));
 }
 
 TEST_CASE("a credential plugin is run once, and again when its token is refused or expires") {
     Cluster cluster;
-    const test::Scratch& folder = cluster.folder;
+    const test::TemporaryFolder& folder = cluster.folder;
     cluster.access.exec = plugin(script(
         folder, "echo x >> " + folder / "runs" + "\nprintf '%s' \"$KUBERNETES_EXEC_INFO\" > " +
                     folder / "info" + "\n" + printed(R"({"token":"one"})")));
@@ -240,13 +240,13 @@ TEST_CASE("a credential plugin is run once, and again when its token is refused 
     caller.run_until([&] { return first.ends + second.ends == 2; });
     CHECK(echoed(first.body, "authorization") == "Bearer one");
     CHECK(second.end.ok);
-    CHECK(folder.read("runs") == "x\n");
-    CHECK(folder.read("info") ==
+    CHECK(test::content_of(folder / "runs") == "x\n");
+    CHECK(test::content_of(folder / "info") ==
           R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",)"
           R"("spec":{"interactive":false}})");
     cluster.server.tell("token two");
     CHECK(caller.get("/echo").end.status == 401);
-    CHECK(folder.read("runs") == "x\nx\n");
+    CHECK(test::content_of(folder / "runs") == "x\nx\n");
     script(folder, printed(R"({"token":"two","expirationTimestamp":"2000-01-01T00:00:00Z"})"));
     CHECK(caller.get("/echo").end.ok);
     script(folder, printed(R"({"token":"two","expirationTimestamp":"2100-01-01T00:00:00Z"})"));
@@ -256,7 +256,7 @@ TEST_CASE("a credential plugin is run once, and again when its token is refused 
 }
 
 TEST_CASE("a credential plugin's certificate") {
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     const auto clients = test::make_authority(folder, "clients");
     const auto alice =
         test::make_certificate(folder, "alice", clients, {.names = "", .subject = "/CN=alice"});
@@ -297,21 +297,21 @@ TEST_CASE("credential plugins that fail say so") {
 }
 
 TEST_CASE("a client certificate that changes on disk is used at once") {
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     const auto clients = test::make_authority(folder, "clients");
     const auto alice =
         test::make_certificate(folder, "alice", clients, {.names = "", .subject = "/CN=alice"});
     const auto bob =
         test::make_certificate(folder, "bob", clients, {.names = "", .subject = "/CN=bob"});
     Cluster cluster{{}, {"--http2", "--client-authority", clients.file}};
-    cluster.access.peer.certificate.file = folder.write("me.crt", test::content_of(alice.file));
-    cluster.access.peer.key.file = folder.write("me.key", test::content_of(alice.key));
+    cluster.access.peer.certificate.file = folder.replace("me.crt", test::content_of(alice.file));
+    cluster.access.peer.key.file = folder.replace("me.key", test::content_of(alice.key));
     Caller caller{cluster.access, {.tick = 5ms, .reread = 0ms}};
     CHECK(echoed(caller.get("/echo").body, "client-name") == "alice");
     Got& watch = caller.start("/stream", 0ms);
     caller.run_until([&] { return !watch.body.empty(); });
-    folder.write("me.key", test::content_of(bob.key));
-    folder.write("me.crt", test::content_of(bob.file));
+    folder.replace("me.key", test::content_of(bob.key));
+    folder.replace("me.crt", test::content_of(bob.file));
     caller.run_until([&] { return watch.ends == 1; });
     CHECK_THAT(watch.end.error, Catch::Contains("the client certificate has changed"));
     CHECK(echoed(caller.get("/echo").body, "client-name") == "bob");

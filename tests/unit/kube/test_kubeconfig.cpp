@@ -67,10 +67,10 @@ TEST_CASE("a kubeconfig: server, trust, and each way to say who we are") {
 }
 
 TEST_CASE("files of a kubeconfig are looked for beside it") {
-    const test::Scratch folder;
-    folder.write("pki/ca.crt", certificate);
-    folder.write("token", "t");
-    const std::string path = folder.write(
+    const test::TemporaryFolder folder;
+    folder.replace("pki/ca.crt", certificate);
+    folder.replace("token", "t");
+    const std::string path = folder.replace(
         "config", config("{server: 'https://h', certificate-authority: pki/ca.crt}",
                          "{tokenFile: token, exec: {apiVersion: client.authentication.k8s.io/v1, "
                          "command: ./get, interactiveMode: Never}}"));
@@ -183,16 +183,16 @@ TEST_CASE("a key that is broken is not shown") {
 }
 
 TEST_CASE("in a cluster: host, port and what the Pod is given") {
-    const test::Scratch folder;
+    const test::TemporaryFolder folder;
     std::map<std::string, std::string> variables;
     const auto environment = [&](const char* name) { return variables[name]; };
     const auto access = [&] { return in_cluster_access(environment, folder.path()); };
     CHECK_THAT(access().error().text, Catch::StartsWith("KUBERNETES_SERVICE_HOST and"));
     variables = {{"KUBERNETES_SERVICE_HOST", "10.96.0.1"}, {"KUBERNETES_SERVICE_PORT", "443"}};
     CHECK_THAT(access().error().text, Catch::Contains(folder / "token" + ": cannot be read"));
-    folder.write("token", "t");
+    folder.replace("token", "t");
     CHECK_THAT(access().error().text, Catch::Contains(folder / "ca.crt"));
-    folder.write("ca.crt", certificate);
+    folder.replace("ca.crt", certificate);
     REQUIRE(access());
     CHECK(access()->peer.url == "https://10.96.0.1:443");
     CHECK(access()->peer.authorities.file == folder / "ca.crt");
@@ -204,8 +204,8 @@ TEST_CASE("in a cluster: host, port and what the Pod is given") {
 }
 
 TEST_CASE("endpoint and tls as in CoreDNS, and another master") {
-    const test::Scratch folder;
-    const std::string file = folder.write("a", certificate);
+    const test::TemporaryFolder folder;
+    const std::string file = folder.replace("a", certificate);
     const auto plain = endpoint_access({.endpoint = "h:8080"});
     REQUIRE(plain);
     CHECK(plain->peer.url == "http://h:8080");

@@ -22,7 +22,6 @@
 using namespace nameplane;
 using namespace nameplane::kube;
 using namespace nameplane::services;
-using kube::testing::TempFolder;
 using test::HandClock;
 
 namespace {
@@ -357,7 +356,7 @@ TEST_CASE("makes the seeds anew", "[.seeds]") {
 }
 
 TEST_CASE("a file is written for its owner only and replaces the old one", "[saved]") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     const std::string path = folder / "state";
     HandClock clock;
     Store store{{}, clock};
@@ -379,7 +378,7 @@ TEST_CASE("a file is written for its owner only and replaces the old one", "[sav
 }
 
 TEST_CASE("a file that is not ours alone is not read", "[saved]") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     const std::string path = folder / "state";
     const auto why = [&] {
         const auto state = SavedState::read(path, head.fingerprint);
@@ -406,7 +405,7 @@ TEST_CASE("a file that is not ours alone is not read", "[saved]") {
 }
 
 TEST_CASE("a write that fails leaves the old file and nothing else", "[saved]") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     const std::string path = folder / "state";
     HandClock clock;
     Store store{{}, clock};

@@ -40,7 +40,7 @@ TEST_CASE("a text that is cut or changed anywhere is refused") {
 }
 
 TEST_CASE("no state file is an empty memory") {
-    const testing::TempFolder folder;
+    const test::TemporaryFolder folder;
     const auto memory = load_memory(folder / "none");
     REQUIRE(memory);
     CHECK(memory->empty());

@@ -16,7 +16,6 @@ using namespace nameplane;
 using namespace nameplane::kube;
 using namespace nameplane::services;
 using namespace std::chrono_literals;
-using kube::testing::TempFolder;
 using test::HandClock;
 using test::stderr_of;
 
@@ -66,7 +65,7 @@ struct Fixture {
         return value_of(registry, "nameplane_state_saves_total", result);
     }
 
-    TempFolder folder;
+    test::TemporaryFolder folder;
     StateOptions options{.path = folder / "state", .fingerprint = "here"};
     HandClock clock;
     metrics::Registry registry{1};
@@ -120,7 +119,7 @@ TEST_CASE("one save at a time, and what changes meanwhile is in the next", "[sav
 }
 
 TEST_CASE("half a cluster is not saved", "[saved]") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     HandClock clock;
     metrics::Registry registry{1};
     Store store{{}, clock};

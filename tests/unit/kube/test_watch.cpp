@@ -128,7 +128,7 @@ std::string alias(std::string_view name, std::string_view target) {
 }  // namespace
 
 TEST_CASE("the start gives whole lists of every kind, in order, and one settled()") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("a.yaml", alias("a", "one.example"));
     folder.write("sub/b.yml", alias("b", "two.example"));
     folder.write("c.json", R"({"kind":"Service","metadata":{"name":"c"},)"
@@ -164,7 +164,7 @@ TEST_CASE("the start gives whole lists of every kind, in order, and one settled(
 }
 
 TEST_CASE("a path that is not there is an error that names it") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     Watched watched{folder / "missing"};
     const Status status = watched.start();
     REQUIRE_FALSE(status);
@@ -173,7 +173,7 @@ TEST_CASE("a path that is not there is an error that names it") {
 }
 
 TEST_CASE("changes to files are seen however they are made") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("a.yaml", alias("a", "one.example"));
     Watched watched{folder.path()};
     REQUIRE(watched.start());
@@ -212,7 +212,7 @@ TEST_CASE("changes to files are seen however they are made") {
             CHECK_FALSE(std::holds_alternative<services::Remove>(event));
     }
     SECTION("a folder with files in it, moved in as a whole") {
-        const TempFolder other;
+        const test::TemporaryFolder other;
         other.write("deep/er/b.yaml", alias("b", "two.example"));
         fs::rename(other / "deep", folder / "deep");
         watched.await_service("b", "two.example");
@@ -222,13 +222,13 @@ TEST_CASE("changes to files are seen however they are made") {
         watched.await([&] { return watched.services.size() == 1; });
     }
     SECTION("a hard link appears") {
-        const TempFolder other;
+        const test::TemporaryFolder other;
         other.write("b.yaml", alias("b", "two.example"));
         fs::create_hard_link(other / "b.yaml", folder / "b.yaml");
         watched.await_service("b", "two.example");
     }
     SECTION("a link to a file elsewhere, and that file changes") {
-        const TempFolder other;
+        const test::TemporaryFolder other;
         other.write("b.yaml", alias("b", "two.example"));
         fs::create_symlink(other / "b.yaml", folder / "b.yaml");
         watched.await_service("b", "two.example");
@@ -238,7 +238,7 @@ TEST_CASE("changes to files are seen however they are made") {
 }
 
 TEST_CASE("what cannot be read keeps its last good state until it can") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("sub/a.yaml", alias("a", "one.example"));
     folder.write("c.yaml", alias("c", "one.example"));
     const Unprivileged nobody{folder.path()};
@@ -283,7 +283,7 @@ TEST_CASE("what cannot be read keeps its last good state until it can") {
 }
 
 TEST_CASE("the links of a mounted ConfigMap are swapped at once") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("..1/a.yaml", alias("a", "one.example"));
     fs::create_directory_symlink("..1", folder / "..data");
     fs::create_symlink("..data/a.yaml", folder / "a.yaml");
@@ -302,7 +302,7 @@ TEST_CASE("the links of a mounted ConfigMap are swapped at once") {
 }
 
 TEST_CASE("a folder that is removed and made again") {
-    const TempFolder around;
+    const test::TemporaryFolder around;
     around.write("far/in/a.yaml", alias("a", "one.example"));
     Watched watched{around / "far/in/"};
     REQUIRE(watched.start());
@@ -320,7 +320,7 @@ TEST_CASE("a folder that is removed and made again") {
 }
 
 TEST_CASE("a single file as the path: its folder is watched for it, other files are not read") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("a.conf", alias("a", "one.example"));
     Watched watched{folder / "a.conf"};
     REQUIRE(watched.start());
@@ -338,7 +338,7 @@ TEST_CASE("a single file as the path: its folder is watched for it, other files 
 }
 
 TEST_CASE("many changes that wait together make one batch") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("a.yaml", alias("a", "one.example"));
     Watched watched{folder.path()};
     REQUIRE(watched.start());
@@ -351,7 +351,7 @@ TEST_CASE("many changes that wait together make one batch") {
 }
 
 TEST_CASE("when the kernel's queue overflows, everything is read again") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("a.yaml", alias("a", "one.example"));
     Watched watched{folder.path()};
     REQUIRE(watched.start());
@@ -369,7 +369,7 @@ TEST_CASE("when the kernel's queue overflows, everything is read again") {
 }
 
 TEST_CASE("a broken document is one problem; its last good state stays and the others go on") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("a.yaml", alias("a", "one.example") + alias("b", "one.example"));
     folder.write("c.yaml", alias("c", "one.example"));
     Watched watched{folder.path()};
@@ -426,7 +426,7 @@ TEST_CASE("a broken document is one problem; its last good state stays and the o
 }
 
 TEST_CASE("an object in two files belongs to the first by path, whichever came first") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     folder.write("m.yaml", alias("a", "m.example"));
     Watched watched{folder.path()};
     REQUIRE(watched.start());
@@ -445,7 +445,7 @@ TEST_CASE("an object in two files belongs to the first by path, whichever came f
 }
 
 TEST_CASE("a pod that comes, changes and goes changes one slice") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     const auto pod = [](int number, bool ready) {
         return "---\nkind: Pod\nmetadata: {name: p" + std::to_string(number) +
                ", labels: {app: w}}\nstatus: {podIP: 10.1.0." + std::to_string(number) +
@@ -474,7 +474,7 @@ TEST_CASE("a pod that comes, changes and goes changes one slice") {
 }
 
 TEST_CASE("the state file keeps addresses over a restart; a damaged one is ignored") {
-    const TempFolder folder;
+    const test::TemporaryFolder folder;
     const std::string state = folder / "state";
     const std::string service = "---\nkind: Service\nmetadata: {name: NAME}\n"
                                 "spec: {ports: [{port: 80}]}\n";

@@ -20,7 +20,7 @@ struct Secure {
         peer.url = server.url("https");
         peer.authorities.file = authority.file;
     }
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     test::Certificate authority = test::make_authority(folder, "ca");
     test::Program server = test::web_server();
     HttpPeer peer;

@@ -40,7 +40,7 @@ struct Servers {
         peers.push_back({.url = secure.url("https"), .authorities = {.file = authority.file}});
         peers.push_back({.url = plain.url("http")});
     }
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     test::Program plain = test::web_server();
     test::Program secure = test::web_server();
     std::vector<HttpPeer> peers;

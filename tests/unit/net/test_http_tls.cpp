@@ -23,7 +23,7 @@ public:
         return {.url = server.url("https"), .authorities = {.file = authority.file}};
     }
 
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     test::Certificate authority = test::make_authority(folder, "ca");
     test::Program server = test::web_server();
 };
@@ -68,13 +68,13 @@ TEST_CASE("an authority that changes on disk counts for the next connection") {
     const Trust trust;
     HttpPeer peer = trust.peer();
     const std::string good = test::content_of(peer.authorities.file);
-    peer.authorities.file = trust.folder.write(
+    peer.authorities.file = trust.folder.replace(
         "bundle", test::content_of(test::make_authority(trust.folder, "other").file));
     Fetcher web{peer};
     CHECK(web.get("/echo").end.failure == HttpFailure::untrusted);
-    trust.folder.write("bundle", good);
+    trust.folder.replace("bundle", good);
     CHECK(web.get("/echo").end.failure == HttpFailure::none);
-    trust.folder.write("bundle", "");
+    trust.folder.replace("bundle", "");
     CHECK(web.get("/echo").end.failure == HttpFailure::none);  // the connection is there
     web.client->drop_connections("try again");
     CHECK(web.get("/echo").end.failure == HttpFailure::tls);
@@ -118,7 +118,7 @@ TEST_CASE("a server without TLS where there should be some") {
 }
 
 TEST_CASE("who we are: a certificate from files or memory, and its renewal on disk") {
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     const auto clients = test::make_authority(folder, "clients");
     const auto alice =
         test::make_certificate(folder, "alice", clients, {.names = "", .subject = "/CN=alice"});
@@ -131,12 +131,12 @@ TEST_CASE("who we are: a certificate from files or memory, and its renewal on di
     INFO(nobody.reason);
     CHECK(is_refusal(nobody));
 
-    peer.certificate.file = folder.write("mine.crt", test::content_of(alice.file));
-    peer.key.file = folder.write("mine.key", test::content_of(alice.key));
+    peer.certificate.file = folder.replace("mine.crt", test::content_of(alice.file));
+    peer.key.file = folder.replace("mine.key", test::content_of(alice.key));
     Fetcher web{peer};
     CHECK(echoed(web.get("/echo"), "client-name") == "alice");
-    folder.write("mine.crt", test::content_of(bob.file));
-    folder.write("mine.key", test::content_of(bob.key));
+    folder.replace("mine.crt", test::content_of(bob.file));
+    folder.replace("mine.key", test::content_of(bob.key));
     CHECK(echoed(web.get("/echo"), "client-name") == "alice");
     web.client->drop_connections("renewed");
     CHECK(echoed(web.get("/echo"), "client-name") == "bob");
@@ -153,7 +153,7 @@ TEST_CASE("who we are: a certificate from files or memory, and its renewal on di
 }
 
 TEST_CASE("a certificate that the server does not take") {
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     const auto clients = test::make_authority(folder, "clients");
     const auto others = test::make_authority(folder, "others");
     const auto eve = test::make_certificate(folder, "eve", others, {.names = ""});
@@ -192,12 +192,12 @@ TEST_CASE("a proxy leads to the server, when we say so and whatever the environm
 }
 
 TEST_CASE("nghttpd, a server of others: HTTP/2, many streams, client certificates") {
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     const auto authority = test::make_authority(folder, "ca");
     const auto certificate = test::make_certificate(folder, "server", authority);
     const auto mine =
         test::make_certificate(folder, "mine", authority, {.names = "", .subject = "/CN=me"});
-    folder.write("htdocs/large", std::string(3'000'000, 'y'));
+    folder.replace("htdocs/large", std::string(3'000'000, 'y'));
     test::Program server{{"nghttpd", "-a", "127.0.0.1", "-d", folder / "htdocs", "--verify-client",
                           "0", certificate.key, certificate.file}};
     server.set_port(test::listening_port_of(server.pid()));

@@ -75,7 +75,7 @@ TEST_CASE("what cannot be started says why") {
 }
 
 TEST_CASE("limits of time and output kill it, and what it started") {
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     Command slow = shell("sleep 1000 & echo $! > " + (folder / "pid") + "; echo begun; wait");
     ProcessEnd late;
     // On a busy machine the shell may need longer than the least of these to begin.
@@ -85,7 +85,7 @@ TEST_CASE("limits of time and output kill it, and what it started") {
         CHECK(late.failure == ProcessFailure::timed_out);
     }
     CHECK(late.output == "begun\n");
-    CHECK(is_gone(std::stoi(folder.read("pid"))));
+    CHECK(is_gone(std::stoi(test::content_of(folder / "pid"))));
 
     Command loud = shell("while :; do echo much; done");
     loud.output_octets_max = 10'000;
@@ -96,7 +96,7 @@ TEST_CASE("limits of time and output kill it, and what it started") {
 }
 
 TEST_CASE("a process that is not wanted any more is killed, calls nobody and leaves no zombie") {
-    test::Scratch folder;
+    test::TemporaryFolder folder;
     {
         net::Loop loop;
         auto process = Process::start(shell("echo $$; sleep 1000"), loop,
