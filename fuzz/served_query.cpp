@@ -77,14 +77,6 @@ served.example:53 {
 }
 )";
 
-std::vector<conf::OptionTable> tables() {
-    std::vector<conf::OptionTable> all;
-    for (const chain::PluginKind& kind : chain::plugin_kinds()) {
-        all.push_back({kind.name, kind.options, kind.syntax});
-    }
-    return all;
-}
-
 /// What a worker has.
 struct Server {
     metrics::Registry metrics{1};
@@ -96,7 +88,7 @@ struct Server {
     Server() { handler.use(*chains, services::ServiceView{*snapshot}); }
     static std::shared_ptr<const chain::Chains> made(metrics::Registry& metrics) {
         const auto reading = conf::read_corefile(corefile, "Corefile", {});
-        const conf::Compiled compiled = conf::compile(reading.document, tables());
+        const conf::Compiled compiled = conf::compile(reading.document, chain::plugin_tables());
         for (const auto* problems : {&reading.problems, &compiled.problems}) {
             for (const conf::Problem& problem : *problems) {
                 NP_CHECK(false, problem.to_string().c_str());

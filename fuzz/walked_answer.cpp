@@ -7,6 +7,7 @@
 #include "conf/lines.hpp"
 #include "dns/encode.hpp"
 #include "dns/parse_answer.hpp"
+#include "support/one_chain.hpp"
 #include <nameplane/base/check.hpp>
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/setup.hpp>
@@ -15,7 +16,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -45,20 +45,12 @@ public:
 };
 std::span<const std::uint8_t> Upstream::said;
 
-std::vector<conf::OptionTable> tables() {
-    std::vector<conf::OptionTable> all;
-    for (const chain::PluginKind& kind : chain::plugin_kinds()) {
-        all.push_back({kind.name, kind.options, kind.syntax});
-    }
-    return all;
-}
-
 chain::Chain made(std::string_view block, metrics::Registry& metrics) {
     conf::Document document;
     std::vector<conf::Problem> problems;
     document.servers.push_back(
         {{"."}, conf::lines_of(conf::words_of(block, {"Corefile", 1}), problems), {}});
-    const conf::Compiled compiled = conf::compile(document, tables());
+    const conf::Compiled compiled = conf::compile(document, chain::plugin_tables());
     NP_CHECK(problems.empty() && compiled.problems.empty(), "the blocks are right");
     const std::vector<dns::Name> zones{{}};
     Setup setup{.zones = zones, .workers = 1, .metrics = metrics};
@@ -84,39 +76,12 @@ const std::vector<chain::Chain>& chains() {
     return all;
 }
 
-/// What a plugin looks up is asked of the same chain.
-class LookUps final : public Host {
-public:
-    explicit LookUps(const chain::Chain& chain) : chain_{chain} {}
-    bool make_room(Query&) noexcept override { return false; }
-    void resume(Query&) noexcept override {}
-    bool look_up(Query& asking, dns::NameView name, dns::Type type,
-                 const Reply*& answer) noexcept override {
-        answer = nullptr;
-        Arena& arena = asking.arena();
-        void* const query_memory = arena.allocate(sizeof(Query), alignof(Query));
-        void* const reply_memory = arena.allocate(sizeof(Reply), alignof(Reply));
-        if (query_memory == nullptr || reply_memory == nullptr) return true;
-        Query::Parts parts = asking.parts();
-        parts.name = parts.asked = name;
-        parts.type = type;
-        parts.asked_by = &asking;
-        auto& query = *new (query_memory) Query{parts};
-        auto& reply = *new (reply_memory) Reply{arena};
-        if (chain_.walk(query, reply) == Step::done) answer = &reply;
-        return true;
-    }
-
-private:
-    const chain::Chain& chain_;
-};
-
 void walk(const chain::Chain& chain, const dns::AnswerHead& head) {
     static Arena arena{1 << 20};
     static std::array<std::uint8_t, 65535> out;
     arena.clear();
     const dns::Name name = dns::Name{head.name}.lower();
-    LookUps host{chain};
+    test::OneChain host{chain};
     Query query{{.name = name,
                  .asked = head.name,
                  .type = head.type,

@@ -8,6 +8,7 @@
 #include "agent/node.hpp"
 #include "base/file.hpp"
 #include "chain/builder.hpp"
+#include "chain/registry.hpp"
 #include "conf/print.hpp"
 #include "kube/folder.hpp"
 #include "rules/backend.hpp"
@@ -114,7 +115,7 @@ int run_convert(const ConvertCommand& command) {
         return exit_ok;
     }
     const bool to_toml = is_corefile(*text, command.file);
-    const std::vector<conf::OptionTable> plugins = plugin_tables();
+    const std::vector<conf::OptionTable> plugins = chain::plugin_tables();
     const conf::Printed printed = to_toml ? conf::print_toml(settings.config, plugins)
                                           : conf::print_corefile(settings.config, plugins);
     for (const std::string& name : printed.left_out) {

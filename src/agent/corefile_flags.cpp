@@ -1,6 +1,6 @@
 #include "agent/corefile_flags.hpp"
 
-#include "agent/settings.hpp"
+#include "chain/registry.hpp"
 #include "conf/directives.hpp"
 
 #include <sys/utsname.h>
@@ -63,7 +63,7 @@ std::string start_lines(const conf::Config& config) {
 
 std::string plugin_list() {
     std::set<std::string_view> names;
-    for (const conf::OptionTable& table : plugin_tables()) names.insert(table.name);
+    for (const conf::OptionTable& table : chain::plugin_tables()) names.insert(table.name);
     for (const conf::OptionTable& table : conf::directive_tables()) names.insert(table.name);
     std::string text;
     for (const std::string_view name : names) text += std::string{name} + '\n';

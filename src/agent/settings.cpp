@@ -58,7 +58,7 @@ void lay_over(const Overrides& overrides, conf::Config& config) {
 
 conf::Compiled compile_kube_proxy(KubeProxyReading reading) {
     const conf::Document document = settings_of(reading.values, reading.problems);
-    conf::Compiled compiled = conf::compile(document, plugin_tables());
+    conf::Compiled compiled = conf::compile(document, chain::plugin_tables());
     compiled.warnings.insert(compiled.warnings.begin(), reading.warnings.begin(),
                              reading.warnings.end());
     compiled.problems.insert(compiled.problems.begin(), reading.problems.begin(),
@@ -125,14 +125,6 @@ bool needs_services(const conf::Config& config) {
     });
 }
 
-std::vector<conf::OptionTable> plugin_tables() {
-    std::vector<conf::OptionTable> tables;
-    for (const chain::PluginKind& kind : chain::plugin_kinds()) {
-        tables.push_back({kind.name, kind.options, kind.syntax});
-    }
-    return tables;
-}
-
 std::string_view config_name(const Overrides& overrides) noexcept {
     return overrides.config_path.empty() ? std::string_view{"(default)"} : overrides.config_path;
 }
@@ -161,7 +153,7 @@ conf::Compiled compile_text(std::string_view text, std::string_view file) {
             reading.problems.push_back(
                 {{std::string{file}, 0}, "no server block, expected one such as '.:53 { ... }'"});
         }
-        compiled = conf::compile(reading.document, plugin_tables());
+        compiled = conf::compile(reading.document, chain::plugin_tables());
         compiled.warnings.insert(compiled.warnings.begin(), reading.warnings.begin(),
                                  reading.warnings.end());
         problems = std::move(reading.problems);
@@ -170,7 +162,7 @@ conf::Compiled compile_text(std::string_view text, std::string_view file) {
         }
     } else {
         conf::TomlReading reading = conf::read_toml(text, file);
-        compiled = conf::compile(reading.document, plugin_tables());
+        compiled = conf::compile(reading.document, chain::plugin_tables());
         problems = std::move(reading.problems);
     }
     compiled.sources = std::move(sources);

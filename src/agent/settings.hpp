@@ -45,9 +45,6 @@ Source source_of(const conf::StartConfig& start) noexcept;
 /// Whether anything in `config` asks for the objects of a cluster.
 bool needs_services(const conf::Config& config);
 
-/// The option tables of all plugins, in chain order.
-std::vector<conf::OptionTable> plugin_tables();
-
 /// Reads and compiles `overrides.config_path` and lays the overrides over it. A file that cannot be
 /// read is a problem like any other.
 conf::Compiled load_settings(const Overrides& overrides);

@@ -2,6 +2,7 @@
 // The plugins that exist, in the order queries meet them. The list is plugins/meson.build, which
 // generates registry.cpp; no plugin registers itself.
 
+#include "conf/tables.hpp"
 #include <nameplane/base/result.hpp>
 #include <nameplane/conf/options.hpp>
 #include <nameplane/conf/syntax.hpp>
@@ -10,6 +11,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace nameplane::chain {
 
@@ -43,5 +45,8 @@ template <class P> constexpr PluginKind kind_of(std::string_view name) noexcept 
 
 /// All kinds, in chain order.
 std::span<const PluginKind> plugin_kinds() noexcept;
+
+/// What a configuration may say of each of them, in the same order.
+std::vector<conf::OptionTable> plugin_tables();
 
 }  // namespace nameplane::chain

@@ -6,6 +6,7 @@
 #include "dns/encode.hpp"
 #include "dns/parse.hpp"
 #include "dns/record_text.hpp"
+#include "support/one_chain.hpp"
 #include <nameplane/seal.hpp>
 
 #include <catch2/catch.hpp>
@@ -43,14 +44,6 @@ Octets query_octets(dns::NameView name, dns::Type type, const StageAsk& how) {
     return octets;
 }
 
-std::vector<conf::OptionTable> tables() {
-    std::vector<conf::OptionTable> all;
-    for (const chain::PluginKind& kind : chain::plugin_kinds()) {
-        all.push_back({kind.name, kind.options, kind.syntax});
-    }
-    return all;
-}
-
 struct Built {
     std::vector<chain::Link> links;
     std::string mistakes;
@@ -66,7 +59,7 @@ Built build(std::string_view lines, const Stage::Options& options, metrics::Regi
     std::vector<conf::Problem> problems;
     document.servers.push_back(
         {options.zones, conf::lines_of(conf::words_of(lines, {"Corefile", 1}), problems), {}});
-    conf::Compiled compiled = conf::compile(document, tables());
+    conf::Compiled compiled = conf::compile(document, chain::plugin_tables());
     problems.insert(problems.end(), compiled.problems.begin(), compiled.problems.end());
     for (const conf::Problem& problem : problems) add_line(built.mistakes, problem.to_string());
     if (!problems.empty()) return built;
@@ -186,38 +179,6 @@ private:
     std::optional<Heard>& heard_;
 };
 
-namespace {
-
-/// What a plugin looks up is asked of the same chain.
-class StageHost final : public Host {
-public:
-    explicit StageHost(const chain::Chain& chain) : chain_{chain} {}
-
-    bool make_room(Query&) noexcept override { return false; }
-    void resume(Query&) noexcept override {}
-    bool look_up(Query& asking, dns::NameView name, dns::Type type,
-                 const Reply*& answer) noexcept override {
-        Arena& arena = asking.arena();
-        void* const query_memory = arena.allocate(sizeof(Query), alignof(Query));
-        void* const reply_memory = arena.allocate(sizeof(Reply), alignof(Reply));
-        REQUIRE(query_memory != nullptr);
-        REQUIRE(reply_memory != nullptr);
-        Query::Parts parts = asking.parts();
-        parts.name = parts.asked = name;
-        parts.type = type;
-        parts.asked_by = &asking;
-        auto& query = *new (query_memory) Query{parts};
-        auto& reply = *new (reply_memory) Reply{arena};
-        answer = chain_.walk(query, reply) == Step::done ? &reply : nullptr;
-        return true;
-    }
-
-private:
-    const chain::Chain& chain_;
-};
-
-}  // namespace
-
 struct Stage::Parts {
     explicit Parts(std::size_t workers) : metrics{workers} {}
 
@@ -273,7 +234,7 @@ StageAnswer Stage::ask(std::string_view name, std::string_view type, const Stage
     dns::Question question;
     REQUIRE(dns::parse_query(octets, question) == dns::ParseError::none);
     Arena arena{1 << 20};
-    StageHost host{*parts_->chain};
+    OneChain host{*parts_->chain};
     Query query{
         {.name = question.name,
          .asked = question.asked,

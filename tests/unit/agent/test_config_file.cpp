@@ -2,6 +2,7 @@
 // it says about defaults must be true.
 
 #include "agent/settings.hpp"
+#include "chain/registry.hpp"
 #include "conf/directives.hpp"
 
 #include <catch2/catch.hpp>
@@ -90,7 +91,7 @@ TEST_CASE("every option of the configuration file is set to its default") {
 
 TEST_CASE("what is not in use by default has its options' defaults, too") {
     const conf::Config config = compiled(without_marks({"#", "##"}));
-    const std::vector<conf::OptionTable> tables = plugin_tables();
+    const std::vector<conf::OptionTable> tables = chain::plugin_tables();
     REQUIRE(config.runtime.servers.size() == 1);
     std::set<std::string> names;
     for (const conf::PluginConfig& plugin : config.runtime.servers[0].plugins) {
@@ -115,7 +116,7 @@ TEST_CASE("the configuration file names every option and no other") {
             known[std::string{table.name}].insert(std::string{option.name});
         }
     }
-    for (const conf::OptionTable& table : plugin_tables()) {
+    for (const conf::OptionTable& table : chain::plugin_tables()) {
         std::set<std::string>& of_table = known["server." + std::string{table.name}];
         for (const Option& option : table.options) of_table.emplace(option.name);
         // With a grammar of its own it has the keys that every plugin has.

@@ -5,6 +5,7 @@
 
 #include "agent/commands.hpp"
 #include "agent/settings.hpp"
+#include "chain/registry.hpp"
 #include "conf/directives.hpp"
 
 #include <catch2/catch.hpp>
@@ -73,7 +74,7 @@ bool is_served(std::string_view directive) {
     const auto has = [&](std::span<const conf::OptionTable> tables) {
         return std::ranges::find(tables, directive, &conf::OptionTable::name) != tables.end();
     };
-    return has(plugin_tables()) || has(conf::directive_tables());
+    return has(chain::plugin_tables()) || has(conf::directive_tables());
 }
 
 // Cases name files by relative paths.

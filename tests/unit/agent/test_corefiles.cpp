@@ -2,6 +2,7 @@
 
 #include "agent/commands.hpp"
 #include "agent/settings.hpp"
+#include "chain/registry.hpp"
 #include "conf/print.hpp"
 #include "kube/folder.hpp"
 
@@ -74,7 +75,7 @@ TEST_CASE("a Corefile and a TOML file of a pair mean the same") {
 }
 
 TEST_CASE("what is printed of a configuration means the same") {
-    const std::vector<conf::OptionTable> tables = plugin_tables();
+    const std::vector<conf::OptionTable> tables = chain::plugin_tables();
     std::size_t printed = 0;
     for (const char* const name : {"corefiles", "pairs"}) {
         for (const auto& path : files_in(name)) {
@@ -99,13 +100,13 @@ TEST_CASE("what is printed of a configuration means the same") {
 TEST_CASE("what a Corefile has no place for is named") {
     const conf::Compiled settings =
         compile_text("[rules]\nmode = \"iptables\"\n[dns]\nthreads = 3\n", "t.toml");
-    CHECK(conf::print_corefile(settings.config, plugin_tables()).left_out ==
+    CHECK(conf::print_corefile(settings.config, chain::plugin_tables()).left_out ==
           std::vector<std::string>{"[dns]", "[rules]"});
 }
 
 TEST_CASE("a time that a Corefile does not take is named, and the rest is printed") {
     const auto printed = [](const char* text) {
-        return conf::print_corefile(compile_text(text, "t.toml").config, plugin_tables());
+        return conf::print_corefile(compile_text(text, "t.toml").config, chain::plugin_tables());
     };
     const conf::Printed little = printed("[dns]\ntcp_idle = \"500ms\"\n");
     CHECK(little.left_out == std::vector<std::string>{"[dns] tcp_idle below 1s"});
