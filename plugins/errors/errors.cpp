@@ -2,18 +2,16 @@
 
 #include "conf/values.hpp"
 #include <nameplane/base/log.hpp>
+#include <nameplane/query_format.hpp>
 #include <nameplane/text.hpp>
 
 #include <algorithm>
-#include <array>
-#include <optional>
 
 namespace nameplane::plugins {
 
 namespace {
 
 constexpr std::chrono::milliseconds look_every{250};
-constexpr std::size_t line_octets_max = 4096;
 
 std::int64_t now_ns() noexcept {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -126,23 +124,18 @@ Step Errors::tell(Query& query, Reply& reply) const noexcept {
         if (first) group->first_ns.store(now_ns());
         if (!first || !group->show_first || group->silent) return Step::done;
     }
-    const std::string_view prefix =
-        group == nullptr ? std::string_view{"[ERROR] plugin/errors: "} : group->prefix;
-    // Where all others pass a question on, this is what every query comes to: no heap, for rcode
-    // and type are short.
-    std::array<char, dns::name_text_octets_max> name;
-    const std::string_view asked{name.data(), query.name().write_text(name)};
-    const std::string rcode = std::to_string(static_cast<unsigned>(reply.rcode)) + ' ';
-    const std::string type = ' ' + dns::to_string(query.type()) + ": ";
-    std::array<char, line_octets_max> line;
-    std::size_t size = 0;
-    for (const std::string_view part :
-         {prefix, std::string_view{rcode}, asked, std::string_view{type}, reply.error}) {
-        const std::size_t taken = std::min(part.size(), line.size() - size);
-        std::copy_n(part.data(), taken, line.data() + size);
-        size += taken;
-    }
-    lines_->put(query.worker(), {line.data(), size});
+    // Where all others pass a question on, this is what every query comes to: no heap, for the type
+    // is short.
+    query_format::Line line;
+    line.add(group == nullptr ? std::string_view{"[ERROR] plugin/errors: "} : group->prefix);
+    line.add(static_cast<std::uint64_t>(reply.rcode));
+    line.add(" ");
+    line.add(query.name());
+    line.add(" ");
+    line.add(dns::to_string(query.type()));
+    line.add(": ");
+    line.add(reply.error);
+    lines_->put(query.worker(), line.text());
     return Step::done;
 }
 
