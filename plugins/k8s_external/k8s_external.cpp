@@ -33,14 +33,7 @@ Step K8sExternal::ask(Query& query, Reply& reply) const noexcept {
     } else {
         answer.give(found);
     }
-    if (reply.answers().empty()) {
-        answer.add_soa();
-        counters_.no_data->add(query.worker());
-    } else {
-        counters_.answers->add(query.worker());
-    }
-    if (!answer.outside()) return Step::done;
-    return kubernetes::look_up_outside(this, *answer.outside(), query, reply);
+    return kubernetes::finish(this, answer, counters_, query, reply);
 }
 
 Step K8sExternal::woken(Query& query, Reply& reply) const noexcept {

@@ -21,14 +21,7 @@ Step Kubernetes::ask(Query& query, Reply& reply) const noexcept {
     reply.authoritative = true;
     kubernetes::Answer answer{settings_, *zone, query, reply};
     answer.give(found);
-    if (reply.answers().empty()) {
-        answer.add_soa();
-        counters_.no_data->add(query.worker());
-    } else {
-        counters_.answers->add(query.worker());
-    }
-    if (!answer.outside()) return Step::done;
-    return kubernetes::look_up_outside(this, *answer.outside(), query, reply);
+    return kubernetes::finish(this, answer, counters_, query, reply);
 }
 
 Step Kubernetes::woken(Query& query, Reply& reply) const noexcept {

@@ -10,14 +10,26 @@ struct Sought {
     const Reply* found = nullptr;
 };
 
-}  // namespace
-
 Step look_up_outside(const Plugin* plugin, dns::NameView target, Query& query,
                      Reply& reply) noexcept {
     Sought* const sought = query.keep<Sought>(plugin);
     if (sought == nullptr) return Step::done;
     if (!query.look_up(target, query.type(), sought->found)) return Step::wait;
     return add_outside(plugin, query, reply);
+}
+
+}  // namespace
+
+Step finish(const Plugin* plugin, Answer& answer, const Outcomes& outcomes, Query& query,
+            Reply& reply) noexcept {
+    if (reply.answers().empty()) {
+        answer.add_soa();
+        outcomes.no_data->add(query.worker());
+    } else {
+        outcomes.answers->add(query.worker());
+    }
+    if (!answer.outside()) return Step::done;
+    return look_up_outside(plugin, *answer.outside(), query, reply);
 }
 
 Step add_outside(const Plugin* plugin, Query& query, Reply& reply) noexcept {

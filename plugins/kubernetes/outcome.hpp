@@ -2,6 +2,7 @@
 // outcome: what happens to a query once a plugin that speaks of Services has decided it: counted by
 // result, or finished by what the server knows of a name outside. For kubernetes and k8s_external.
 
+#include "plugins/kubernetes/answer.hpp"
 #include <nameplane/base/metrics.hpp>
 #include <nameplane/dns/name.hpp>
 #include <nameplane/plugin.hpp>
@@ -25,11 +26,12 @@ struct Outcomes {
                          const std::string& help);
 };
 
-/// For `plugin`, whose reply ends at a CNAME to `target`: asks the whole server for it and adds
-/// what it says. A client's resolver follows no CNAME itself, it needs the address in the same
+/// The end of an ask() of `plugin` that has given what there is. A reply without answers gets the
+/// SOA. Where it ends at a CNAME that leads outside, the whole server is asked for that, and what
+/// it says is added: a client's resolver follows no CNAME itself, it needs the address in the same
 /// answer. Without memory for it the reply stays as it is.
-Step look_up_outside(const Plugin* plugin, dns::NameView target, Query& query,
-                     Reply& reply) noexcept;
+Step finish(const Plugin* plugin, Answer& answer, const Outcomes& outcomes, Query& query,
+            Reply& reply) noexcept;
 
 /// The plugin's woken(), when that had to wait.
 Step add_outside(const Plugin* plugin, Query& query, Reply& reply) noexcept;
