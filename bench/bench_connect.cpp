@@ -111,10 +111,7 @@ Medians measure(const Size& size) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (const std::string why = test::why_no_netns(); !why.empty()) {
-        std::printf("cannot measure: %s\n", why.c_str());
-        return 1;
-    }
+    if (!can_measure()) return 1;
     std::vector<Size> sizes;
     const bool node_ports = argc > 1 && std::string_view{argv[1]} == "node-ports";
     for (int i = node_ports ? 2 : 1; i < argc; ++i) {

@@ -140,20 +140,9 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (const std::string why = test::why_no_netns(); !why.empty()) {
-        std::printf("cannot measure: %s\n", why.c_str());
-        return 1;
-    }
-    std::vector<Size> sizes;
-    for (int i = 1; i < argc; ++i) {
-        Size size;
-        char kind = 0;
-        if (std::sscanf(argv[i], "%zux%zu%c", &size.services, &size.endpoints, &kind) >= 2) {
-            size.affinity = kind == 'a';
-            sizes.push_back(size);
-        }
-    }
-    if (sizes.empty()) sizes = {{10, 10}, {1'000, 10}, {10'000, 10}, {5'000, 50}};
+    if (!can_measure()) return 1;
+    const std::vector<Size> sizes =
+        sizes_of(argc, argv, {{10, 10}, {1'000, 10}, {10'000, 10}, {5'000, 50}});
     std::printf(
         "%s\n%s\n",
         "Services       ms       plan     from  restart      one      one   nft -f   nft -f  "

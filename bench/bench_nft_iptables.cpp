@@ -171,17 +171,8 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (const std::string why = test::why_no_netns(); !why.empty()) {
-        std::printf("cannot measure: %s\n", why.c_str());
-        return 1;
-    }
-    std::vector<Size> sizes;
-    for (int i = 1; i < argc; ++i) {
-        Size size;
-        if (std::sscanf(argv[i], "%zux%zu", &size.services, &size.endpoints) == 2)
-            sizes.push_back(size);
-    }
-    if (sizes.empty()) sizes = {{1'000, 10}, {10'000, 10}};
+    if (!can_measure()) return 1;
+    const std::vector<Size> sizes = sizes_of(argc, argv, {{1'000, 10}, {10'000, 10}});
     std::printf("%s\n%s\n",
                 "Services         ms       from       same  endpoint      kube-   Service      "
                 "kube-      kube-      MB      MB      MB      MB",

@@ -3,6 +3,7 @@
 // costs.
 
 #include "services/store.hpp"
+#include "support/netns.hpp"
 #include <nameplane/base/ip.hpp>
 #include <nameplane/base/result.hpp>
 
@@ -30,6 +31,27 @@ struct Size {
     std::size_t refused = 0;  ///< further Services, without endpoints
     bool node_ports = false;  ///< all of them have one
 };
+
+/// Whether namespaces can be made; says why not.
+inline bool can_measure() {
+    const std::string why = test::why_no_netns();
+    if (!why.empty()) std::printf("cannot measure: %s\n", why.c_str());
+    return why.empty();
+}
+
+/// The arguments that are SERVICESxENDPOINTS, with an "a" behind it for session affinity; `usual`
+/// where none is.
+inline std::vector<Size> sizes_of(int argc, char** argv, std::vector<Size> usual) {
+    std::vector<Size> sizes;
+    for (int i = 1; i < argc; ++i) {
+        Size size;
+        char kind = 0;
+        if (std::sscanf(argv[i], "%zux%zu%c", &size.services, &size.endpoints, &kind) < 2) continue;
+        size.affinity = kind == 'a';
+        sizes.push_back(size);
+    }
+    return sizes.empty() ? std::move(usual) : sizes;
+}
 
 /// Measures and prints each size in a process of its own, so that it has its own memory. What
 /// main() returns.

@@ -1,12 +1,15 @@
 #include "kernel/rules_case.hpp"
 
 #include <catch2/catch.hpp>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace nameplane::test {
@@ -79,6 +82,31 @@ rules::Plan with_service(rules::Plan plan, std::size_t index, PortPlan port) {
     plan.services.at(index) = std::move(service);
     finish(plan);
     return plan;
+}
+
+rules::Plan small_plan(const std::vector<std::string>& endpoints) {
+    return plan_of({port_plan("ns/one:http", "10.96.0.1", endpoints),
+                    port_plan("ns/two:http", "10.96.0.2", {})},
+                   settings_of(Family::ipv4));
+}
+
+void drop_network_rights() {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct data[2]{};
+    ::syscall(SYS_capget, &header, data);
+    const unsigned dropped = (1U << CAP_NET_ADMIN) | (1U << CAP_NET_RAW);
+    data[0].effective &= ~dropped;
+    ::syscall(SYS_capset, &header, data);
+}
+
+std::string sorted_lines(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream in{text};
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    std::ranges::sort(lines);
+    std::string all;
+    for (const std::string& line : lines) all += line + "\n";
+    return all;
 }
 
 rules::Plan plan_of_everything(Family family) {

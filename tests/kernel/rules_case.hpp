@@ -37,12 +37,21 @@ rules::Plan with_service(rules::Plan plan, std::size_t index, rules::PortPlan po
 /// Counts endpoints, raises the version.
 void finish(rules::Plan& plan);
 
+/// Two IPv4 Services, "ns/one" with these endpoints and "ns/two" with none.
+rules::Plan small_plan(const std::vector<std::string>& endpoints);
+
 /// Every kind of Service that makes rules of its own, in one family.
 rules::Plan plan_of_everything(Family family);
 
 /// A lock file of this run, so that test runs do not wait for each other; children use it, too,
 /// since who is killed would leave its own behind.
 std::string own_lock_path();
+
+/// This thread goes on without CAP_NET_ADMIN and CAP_NET_RAW.
+void drop_network_rights();
+
+/// One by one, since the tools put new chains where there is room.
+std::string sorted_lines(const std::string& text);
 
 /// Two programs, `path()`-restore and `path()`-save, that do what a shell script says.
 class FakePrograms {

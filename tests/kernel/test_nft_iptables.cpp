@@ -39,16 +39,6 @@ std::string nft_saved(const Netns& netns, Family family) {
     return all;
 }
 
-std::string sorted(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream in{text};
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    std::ranges::sort(lines);
-    std::string all;
-    for (const std::string& line : lines) all += line + "\n";
-    return all;
-}
-
 rules::BackendOptions options(IptablesKind kind) {
     return {.iptables = kind, .xtables_lock_path = own_lock_path()};
 }
@@ -158,7 +148,7 @@ TEST_CASE("iptables-nft-save shows what iptables-legacy-save shows of the legacy
             // nft knows which built-in chains nobody uses, and does not make them.
             const auto rules_only = [](const std::string& text) {
                 std::string lines;
-                std::istringstream in{sorted(text)};
+                std::istringstream in{sorted_lines(text)};
                 for (std::string line; std::getline(in, line);) {
                     if (line.starts_with("-A") || line.starts_with(":KUBE")) lines += line + "\n";
                 }
@@ -221,7 +211,7 @@ TEST_CASE("changes of iptables-nft bring chains that differ, and end as if writt
             const Netns fresh = Netns::make("restorefresh");
             NetnsWriter whole{fresh, make_nft_iptables_writer(family)};
             const auto expected = must(whole.apply(step));
-            CHECK(sorted(nft_saved(netns, family)) == sorted(nft_saved(fresh, family)));
+            CHECK(sorted_lines(nft_saved(netns, family)) == sorted_lines(nft_saved(fresh, family)));
             CHECK(applied.nat_rules == expected.nat_rules);
             CHECK(applied.filter_rules == expected.filter_rules);
         }
@@ -235,7 +225,7 @@ TEST_CASE("iptables-nft: chains of ports are read back as written, mended and ta
         const Netns netns = Netns::make("restoreports");
         NetnsWriter writer{netns, make_nft_iptables_writer(family)};
         must(writer.apply(plan));
-        const std::string wanted = sorted(nft_saved(netns, family));
+        const std::string wanted = sorted_lines(nft_saved(netns, family));
         for (const char* jump : {
                  "-A KUBE-NODEPORTS -p tcp -j KUBE-TREE-N-TCP\n",
                  "-A KUBE-TREE-N-TCP -p tcp -m tcp --dport 0:4095 -j KUBE-TREE-N-TCP-0-4095\n",
@@ -266,7 +256,7 @@ TEST_CASE("iptables-nft: chains of ports are read back as written, mended and ta
         netns.sh(nft_tool(family) + " -t nat -I KUBE-TREE-N-TCP -j RETURN");
         CHECK(writer.disturbed());
         CHECK(must(writer.apply(plan)).wrote);
-        CHECK(sorted(nft_saved(netns, family)) == wanted);
+        CHECK(sorted_lines(nft_saved(netns, family)) == wanted);
         // One less, and one more.
         rules::Plan less = plan;
         less.services.erase(less.services.begin() + 40);
@@ -274,7 +264,7 @@ TEST_CASE("iptables-nft: chains of ports are read back as written, mended and ta
         CHECK(must(writer.apply(less)).chains_written <= 8);
         CHECK_FALSE(must(writer.apply(less, true)).wrote);
         must(writer.apply(plan));
-        CHECK(sorted(nft_saved(netns, family)) == wanted);
+        CHECK(sorted_lines(nft_saved(netns, family)) == wanted);
         REQUIRE(writer.clean());
         CHECK(nft_saved(netns, family).find("KUBE-TREE") == std::string::npos);
     }
@@ -291,7 +281,7 @@ TEST_CASE("iptables-nft: what somebody did is noticed and put right, theirs is l
         NetnsWriter writer{netns, make_nft_iptables_writer(family)};
         must(writer.apply(plan));
         CHECK_FALSE(writer.disturbed());
-        const std::string wanted = sorted(nft_saved(netns, family));
+        const std::string wanted = sorted_lines(nft_saved(netns, family));
         CHECK(wanted.find("-A INPUT -j THEIRS") != std::string::npos);
         for (const std::string& theirs : {
                  std::string{" -t nat -F KUBE-SERVICES"},
@@ -304,7 +294,7 @@ TEST_CASE("iptables-nft: what somebody did is noticed and put right, theirs is l
             netns.sh(iptables + theirs);
             CHECK(writer.disturbed());
             CHECK(must(writer.apply(plan)).wrote);
-            CHECK(sorted(nft_saved(netns, family)) == wanted);
+            CHECK(sorted_lines(nft_saved(netns, family)) == wanted);
             CHECK_FALSE(writer.disturbed());
         }
         // Not ours: no reason to write.
@@ -315,7 +305,7 @@ TEST_CASE("iptables-nft: what somebody did is noticed and put right, theirs is l
         // A restart takes over what is there.
         NetnsWriter restarted{netns, make_nft_iptables_writer(family)};
         must(restarted.apply(plan));
-        CHECK(sorted(nft_saved(netns, family)) == wanted);
+        CHECK(sorted_lines(nft_saved(netns, family)) == wanted);
         // A chain to which others jump stays, empty.
         netns.sh(iptables + " -t nat -N THEIRS; " + iptables +
                  " -t nat -A THEIRS -j KUBE-MARK-MASQ");
@@ -371,7 +361,7 @@ TEST_CASE("iptables-nft that refuses, hangs or is not there keeps the old rules"
     CHECK_FALSE(must(good.apply(plan)).wrote);
     netns.sh("iptables-nft -t nat -F KUBE-MARK-MASQ");
     CHECK(must(good.apply(plan)).chains_written == 1);
-    CHECK(sorted(nft_saved(netns, family)) == sorted(before));
+    CHECK(sorted_lines(nft_saved(netns, family)) == sorted_lines(before));
 }
 
 TEST_CASE("iptables-nft: what is there already is not written again, whatever the settings") {

@@ -8,7 +8,6 @@
 #include "rules/nftables/apply.hpp"
 
 #include <catch2/catch.hpp>
-#include <linux/capability.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,21 +19,6 @@ using rules::Backend;
 using rules::nftables::make_nftables_writer;
 
 namespace {
-
-rules::Plan small_plan(const std::vector<std::string>& endpoints) {
-    return plan_of({port_plan("ns/one:http", "10.96.0.1", endpoints),
-                    port_plan("ns/two:http", "10.96.0.2", {})},
-                   settings_of(Family::ipv4));
-}
-
-/// Without CAP_NET_ADMIN on this thread.
-void drop_capabilities() {
-    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    __user_cap_data_struct data[2]{};
-    ::syscall(SYS_capget, &header, data);
-    data[0].effective &= ~(1U << CAP_NET_ADMIN);
-    ::syscall(SYS_capset, &header, data);
-}
 
 std::string tables(const Netns& netns) {
     return netns.sh("nft list tables 2>&1 | grep -v '^#' || true");
@@ -103,7 +87,7 @@ TEST_CASE("without permission, or with a name that no interface has, nothing is 
     Status cleaned;
     Status probed;
     netns.run([&] {
-        drop_capabilities();  // of this thread, which ends here
+        drop_network_rights();  // of this thread, which ends here
         refused = writer->apply(small_plan({"10.244.0.2"}), false);
         cleaned = writer->clean();
         probed = rules::nftables::probe_nftables(Family::ipv4);
@@ -190,7 +174,8 @@ TEST_CASE("from one writer to the other, and from kube-proxy, with one apply eac
         CHECK(saved(netns, family).find("KUBE-S") == std::string::npos);
         CHECK(tables(netns).find("kube-proxy") == std::string::npos);
         CHECK(tables(netns).find("theirs") != std::string::npos);
-        // A kube-proxy that goes on for a while beside us: what it wrote again goes with a full one.
+        // A kube-proxy that goes on for a while beside us: what it wrote again goes with a full
+        // one.
         netns.sh("nft 'add table " + ip_word + " kube-proxy'");
         must(nft.apply(plan, true));
         CHECK(tables(netns).find("kube-proxy") == std::string::npos);

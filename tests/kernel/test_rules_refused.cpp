@@ -10,7 +10,6 @@
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -36,22 +35,6 @@ using rules::iptables::IptablesOptions;
 using rules::iptables::TableName;
 
 namespace {
-
-rules::Plan small_plan(const std::vector<std::string>& endpoints) {
-    return plan_of({port_plan("ns/one:http", "10.96.0.1", endpoints),
-                    port_plan("ns/two:http", "10.96.0.2", {})},
-                   settings_of(Family::ipv4));
-}
-
-/// Without CAP_NET_ADMIN and CAP_NET_RAW on this thread.
-void drop_capabilities() {
-    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    __user_cap_data_struct data[2]{};
-    ::syscall(SYS_capget, &header, data);
-    const unsigned dropped = (1U << CAP_NET_ADMIN) | (1U << CAP_NET_RAW);
-    data[0].effective &= ~dropped;
-    ::syscall(SYS_capset, &header, data);
-}
 
 /// From now on the kernel seems to have no table (IPT_SO_GET_INFO fails): on this thread only.
 void hide_tables() {
@@ -190,7 +173,7 @@ TEST_CASE("without permission nothing is written and nothing crashes") {
         Result<rules::Applied> refused = Error{};
         netns.run([&] {
             if (probed) (void)writer->apply(small_plan({"10.244.0.1"}), false);
-            drop_capabilities();  // of this thread, which ends here
+            drop_network_rights();  // of this thread, which ends here
             refused = writer->apply(small_plan({"10.244.0.2"}), false);
         });
         REQUIRE_FALSE(refused);
@@ -201,7 +184,7 @@ TEST_CASE("without permission nothing is written and nothing crashes") {
     auto writer =
         rules::iptables::make_iptables_writer(Family::ipv4, {.lock_path = own_lock_path()}).value();
     netns.run([&] {
-        drop_capabilities();
+        drop_network_rights();
         cleaned = writer->clean();
     });
     REQUIRE_FALSE(cleaned);

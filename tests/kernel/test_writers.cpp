@@ -23,17 +23,6 @@ std::unique_ptr<rules::RuleWriter> by_libiptc(Family family) {
     return std::move(*made);
 }
 
-/// One by one, since the nft tools put new chains where there is room.
-std::string sorted_lines(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream in{text};
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    std::ranges::sort(lines);
-    std::string all;
-    for (const std::string& line : lines) all += line + "\n";
-    return all;
-}
-
 std::string by_nft_save(const Netns& netns, Family family) {
     const std::string program = family == Family::ipv4 ? "iptables-nft-save" : "ip6tables-nft-save";
     return sorted_lines(netns.sh(program + " | sed -e '/^#/d' -e 's/ \\[[0-9]*:[0-9]*\\]$//'"));
