@@ -118,9 +118,11 @@ struct Agent::Parts {
     /// Number of the snapshot with the first whole list; 0: there is none yet.
     std::atomic<std::uint64_t> listed_version{0};
     std::atomic<bool> was_ready{false};
+    std::atomic<bool> ready_continuously;  // as the configuration has it
 
     Parts(conf::Config wanted, Overrides given)
-        : config{std::move(wanted)}, overrides{std::move(given)} {}
+        : config{std::move(wanted)}, overrides{std::move(given)},
+          ready_continuously{config.runtime.ready_continuously} {}
 
     // The configuration that is in use was read from `sources`.
     void use_sources(const std::string& sources) {
@@ -315,6 +317,7 @@ struct Agent::Parts {
         use(std::move(built).value());
         log::set_level(next->runtime.log_level);
         config.runtime = std::move(next->runtime);
+        ready_continuously = config.runtime.ready_continuously;
         use_sources(next->sources);
         counts.reloads_done.add_shared();
         NP_LOG_INFO("reload.done", "config", config_name(overrides));
@@ -348,7 +351,7 @@ struct Agent::Parts {
     Readiness readiness() {
         Readiness all;
         if (is_lameduck) all.not_ready.emplace_back("lameduck");
-        for (const std::string_view name : chains->newest()->not_ready()) {
+        for (const std::string_view name : chains->newest()->not_ready(ready_continuously)) {
             all.not_ready.emplace_back(name);
         }
         Readiness of_source = source->readiness(rules_in(), was_ready);

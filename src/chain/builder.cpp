@@ -182,6 +182,7 @@ Status Chains::add(const conf::ServerConfig& server, std::size_t block, Building
             note_enabled(building, place, **chain);
         }
     }
+    for (std::size_t i = 0; i < (*chain)->links().size(); ++i) were_ready_.emplace_back(false);
     chains_.push_back(std::move(*chain));
     return {};
 }
@@ -221,11 +222,15 @@ const Zone* Chains::parent_of(const Router& router, const Zone& zone, dns::NameV
     return parent == nullptr || parent->name.view().is_root() ? &zone : parent;
 }
 
-std::vector<std::string_view> Chains::not_ready() const {
+std::vector<std::string_view> Chains::not_ready(bool continuously) const {
     std::vector<std::string_view> names;
+    auto was_ready = were_ready_.begin();
     for (const auto& chain : chains_) {
         for (const Link& link : chain->links()) {
-            if (!link.plugin->ready()) names.push_back(link.name);
+            std::atomic<bool>& was = *was_ready++;
+            if (was && !continuously) continue;
+            was = link.plugin->ready();
+            if (!was) names.push_back(link.name);
         }
     }
     return names;

@@ -12,7 +12,9 @@
 #include <nameplane/dns/types.hpp>
 #include <nameplane/setup.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,8 +65,9 @@ public:
     void begin(WorkerContext& worker) const;
     /// These serve now, in the place of `before` (nullptr: of nothing): coredns_plugin_enabled.
     void announce(const Chains* before) const;
-    /// Names of plugins that are not ready.
-    std::vector<std::string_view> not_ready() const;
+    /// Names of plugins that are not ready. Whoever was ready is not asked again, unless
+    /// `continuously`. Any thread.
+    std::vector<std::string_view> not_ready(bool continuously) const;
 
 private:
     Chains() = default;
@@ -80,6 +83,8 @@ private:
     std::vector<const Traffic*> dropped_;  // by listener
     std::vector<metrics::Gauge*> enabled_;
     std::vector<Router> routers_;  // by listener
+    /// For each link of each chain: it was ready when it was asked.
+    mutable std::deque<std::atomic<bool>> were_ready_;
 };
 
 }  // namespace nameplane::chain

@@ -71,6 +71,21 @@ class Pages(nameplane.AgentTest):
         agent = self.start("--config", path).started()
         self.assertNotIn("pprof", agent.ports)
 
+    def test_who_was_ready_is_asked_again_only_continuously(self):
+        # The plugin erratic is ready between its third query and its fifth.
+        for (monitor, later) in (("", 200), ("monitor until-ready", 200), ("monitor continuously", 503)):
+            path = self.write("Corefile", ".:0 {\n ready 127.0.0.1:0 {\n %s\n }\n erratic {\n drop 0\n }\n}\n"
+                              % monitor)
+            agent = self.start("--config", path).started()
+            self.assertEqual(agent.get("ready"), (503, "erratic"), monitor)
+            for _ in range(3):
+                agent.udp("any.example")
+            nameplane.await_true("it is ready", lambda: agent.get("ready")[0] == 200)
+            for _ in range(2):
+                agent.udp("any.example")
+            self.assertEqual(agent.get("ready")[0], later, monitor)
+            self.assertEqual(agent.stop(), 0)
+
     def test_health_asks_itself(self):
         path = self.write("Corefile", """.:0 {
             health 127.0.0.1:0

@@ -65,7 +65,11 @@ constexpr std::array unready_options{
 class Unready final : public Scripted {
 public:
     using Scripted::Scripted;
-    bool ready() const noexcept override { return false; }
+    // Ready when it is asked for the second time, and only then.
+    bool ready() const noexcept override { return ++asked_ == 2; }
+
+private:
+    mutable int asked_ = 0;
 };
 
 Result<PluginPtr> make_unready(const Options& given, Setup& setup) {

@@ -102,13 +102,25 @@ TEST_CASE("one block that takes all classes opens its listeners for them, and no
     CHECK_FALSE(takes("c.", 1));
 }
 
-TEST_CASE("plugins that are not ready are named") {
+TEST_CASE("plugins that are not ready are named; who was ready is asked again only continuously") {
     metrics::Registry metrics{1};
-    const auto chains = build({{{name_of("a.")}, {plugin("answering"), plugin("unready")}},
-                               {{name_of("b.")}, {plugin("answering")}}},
-                              metrics);
-    REQUIRE(chains);
-    CHECK((*chains)->not_ready() == std::vector<std::string_view>{"unready"});
+    const auto built = [&] {
+        auto chains = build({{{name_of("a.")}, {plugin("answering"), plugin("unready")}},
+                             {{name_of("b.")}, {plugin("answering")}}},
+                            metrics);
+        REQUIRE(chains);
+        return std::move(*chains);
+    };
+    const std::vector<std::string_view> one{"unready"};
+    const auto once = built();
+    CHECK(once->not_ready(false) == one);
+    CHECK(once->not_ready(false).empty());
+    CHECK(once->not_ready(false).empty());
+    CHECK(once->not_ready(true) == one);
+    const auto continuously = built();
+    CHECK(continuously->not_ready(true) == one);
+    CHECK(continuously->not_ready(true).empty());
+    CHECK(continuously->not_ready(true) == one);
 }
 
 TEST_CASE("what cannot be built says where and why") {
