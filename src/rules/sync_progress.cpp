@@ -60,6 +60,10 @@ FamilyHealth& SyncProgress::of(Family family) {
     return *found;
 }
 
+const SyncProgress::Gauges& SyncProgress::gauges_of(const FamilyHealth& family) const {
+    return gauges_[static_cast<std::size_t>(&family - families_.data())];
+}
+
 SyncProgress::Changes SyncProgress::changes(const services::Snapshot& before,
                                             const services::Snapshot& after) {
     Changes all;
@@ -93,26 +97,37 @@ void SyncProgress::offered(std::shared_ptr<const services::Snapshot> snapshot, M
     offered_ = std::move(snapshot);
     offered_at_ = now;
     say_pending();
-    for (FamilyHealth& family : families_) {
+    for (std::size_t i = 0; i < families_.size(); ++i) {
+        FamilyHealth& family = families_[i];
+        if (family.missing) continue;
         if (!family.waiting_since) family.waiting_since = now;
+        gauges_[i].last_queued.set(seconds_of(wall));
     }
-    for (const Gauges& gauges : gauges_) gauges.last_queued.set(seconds_of(wall));
 }
 
 void SyncProgress::refused(Family family, Monotonic now) {
-    if (FamilyHealth& health = of(family); !health.waiting_since) health.waiting_since = now;
+    FamilyHealth& health = of(family);
+    health.missing = false;
+    if (!health.waiting_since) health.waiting_since = now;
+}
+
+void SyncProgress::missing(Family family) {
+    FamilyHealth& health = of(family);
+    health.missing = true;
+    health.waiting_since.reset();
+    gauges_of(health).last_queued.set(0);
 }
 
 void SyncProgress::applied(Family family, std::uint64_t version, std::string_view writer,
                            Monotonic now, WallTime wall) {
     FamilyHealth& health = of(family);
+    health.missing = false;
     health.last_success = now;
     health.writer = writer;
     // What came meanwhile waits since it came.
     health.waiting_since.reset();
     if (offered_->version() != version) health.waiting_since = offered_at_;
-    gauges_[static_cast<std::size_t>(&health - families_.data())].last_success.set(
-        seconds_of(wall));
+    gauges_of(health).last_success.set(seconds_of(wall));
 }
 
 void SyncProgress::settled(std::shared_ptr<const services::Snapshot> snapshot) {

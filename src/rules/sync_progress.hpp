@@ -24,6 +24,7 @@ struct FamilyHealth {
     /// all is.
     std::optional<Monotonic> waiting_since;
     std::string_view writer;  ///< "iptables", "nftables"; empty before the first success
+    bool missing = false;     ///< the machine has nothing for it, and need not
 };
 
 /// Not thread-safe: the syncer's mutex guards it.
@@ -33,6 +34,9 @@ public:
 
     void offered(std::shared_ptr<const services::Snapshot> snapshot, Monotonic now, WallTime wall);
     void refused(Family family, Monotonic now);
+    /// The machine has nothing for this family, and need not: nothing of it waits, or is queued,
+    /// until it is refused or applied.
+    void missing(Family family);
     /// `version`: of the snapshot whose rules are in now.
     void applied(Family family, std::uint64_t version, std::string_view writer, Monotonic now,
                  WallTime wall);
@@ -54,6 +58,7 @@ private:
     static Changes changes(const services::Snapshot& before, const services::Snapshot& after);
     void say_pending();
     FamilyHealth& of(Family family);
+    const Gauges& gauges_of(const FamilyHealth& family) const;
 
     std::vector<FamilyHealth> families_;
     std::vector<Gauges> gauges_;  // of the same families

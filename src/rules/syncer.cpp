@@ -34,12 +34,27 @@ struct FamilySync {
     Planner planner;
     std::unique_ptr<RuleWriter> writer;
     FamilyMetrics metrics;
-    SnapshotPtr written;     ///< whose rules are in; nullptr: none yet
-    bool full = true;        ///< the next apply trusts nothing
-    bool suspected = false;  ///< somebody else may have changed our rules
-    std::string refused;     ///< why the last apply failed; empty: it did not
+    SnapshotPtr written;       ///< whose rules are in; nullptr: none yet
+    bool full = true;          ///< the next apply trusts nothing
+    bool suspected = false;    ///< somebody else may have changed our rules
+    bool due = false;          ///< there is something new to plan
+    std::size_t services = 0;  ///< that the last plan had
+    std::string refused;       ///< why the last apply failed; empty: it did not
     std::uint64_t refusals = 0;
+    Steady::time_point retry_at{};  ///< after a refusal
+    /// What the machine lacks for this family, which it does without; empty: it lacks nothing.
+    std::string missing;
     FlowForgetter flows;
+
+    bool failing() const noexcept { return refusals != 0; }
+};
+
+/// A round whose family the machine seems to have nothing for.
+struct Unsupported {
+    FamilySync* family;
+    Error error;
+    double seconds;
+    bool full;
 };
 
 std::vector<Family> families_of(const std::vector<SyncTarget>& targets) {
@@ -104,15 +119,18 @@ public:
 
 private:
     void run();
+    Steady::time_point next_look() const;
     void sync(const SnapshotPtr& snapshot);
-    bool sync_family(FamilySync& family, const SnapshotPtr& snapshot, const NodeFacts& node);
+    void sync_family(FamilySync& family, const SnapshotPtr& snapshot, const NodeFacts& node);
+    void settle_unsupported();
+    bool can_do_without(const FamilySync& family) const;
     static bool notices_disturbance(FamilySync& family);
     static void tell_of_repair(FamilySync& family, const Applied& applied);
     void refuse(FamilySync& family, const Error& error);
     void recover(FamilySync& family);
     void succeeded(const SnapshotPtr& snapshot);
     void observe_latency(FamilySync& family, const services::Snapshot& snapshot) const;
-    milliseconds next_backoff();
+    milliseconds backoff_after(std::uint64_t refusals) const;
 
     std::vector<std::unique_ptr<FamilySync>> families_;  // rule thread
     NodeFacts node_;                                     // under mutex_
@@ -130,22 +148,26 @@ private:
     SyncProgress progress_;
 
     // Rule thread.
-    unsigned failures_ = 0;  // in a row
-    Steady::time_point retry_at_{};
+    std::vector<Unsupported> unsupported_;  // of this round
     Steady::time_point full_at_{};
 };
 
+Steady::time_point Syncer::State::next_look() const {
+    auto next = std::min(full_at_, Steady::now() + options_.look);
+    for (const auto& family : families_) {
+        if (family->failing()) next = std::min(next, family->retry_at);
+    }
+    return next;
+}
+
 void Syncer::State::run() {
     SnapshotPtr snapshot;
-    bool due = false;
     full_at_ = Steady::now() + options_.full_sync;
     while (!box_.closed()) {
-        const auto until =
-            failures_ != 0 ? retry_at_ : std::min(full_at_, Steady::now() + options_.look);
-        const auto wait = std::chrono::ceil<milliseconds>(until - Steady::now());
+        const auto wait = std::chrono::ceil<milliseconds>(next_look() - Steady::now());
         if (auto next = box_.take(std::max(wait, milliseconds{0}))) {
             snapshot = std::move(*next);
-            due = true;
+            for (auto& family : families_) family->due = true;
         }
         if (box_.closed()) return;
         const auto now = Steady::now();
@@ -153,16 +175,12 @@ void Syncer::State::run() {
             if (now >= full_at_) full_at_ = now + options_.full_sync;
             continue;
         }
-        // While failing, what arrives is kept, but does not shorten the pause.
-        if (failures_ != 0 && now < retry_at_) continue;
         if (now >= full_at_) {
-            for (auto& family : families_) family->full = true;
+            for (auto& family : families_) family->full = family->due = true;
             full_at_ = now + options_.full_sync;
-            due = true;
         }
-        for (auto& family : families_) due = notices_disturbance(*family) || due;
-        if (due || failures_ != 0) sync(snapshot);
-        due = false;
+        for (auto& family : families_) family->due = notices_disturbance(*family) || family->due;
+        sync(snapshot);
     }
 }
 
@@ -182,35 +200,47 @@ void Syncer::State::tell_of_repair(FamilySync& family, const Applied& applied) {
                    applied.chains_written);
 }
 
+/// All families that have something to write and, if they are failing, have paused long enough:
+/// what arrives meanwhile does not shorten the pause, nor does one family wait for the other.
 void Syncer::State::sync(const SnapshotPtr& snapshot) {
     NodeFacts node;
     {
         const std::lock_guard lock{mutex_};
         node = node_;
     }
-    bool applied = true;
-    for (auto& family : families_) applied = sync_family(*family, snapshot, node) && applied;
-    if (applied) {
-        succeeded(snapshot);
-        failures_ = 0;
-    } else {
-        retry_at_ = Steady::now() + next_backoff();
+    const auto now = Steady::now();
+    bool tried = false;
+    for (auto& family : families_) {
+        if (family->failing() ? now < family->retry_at : !family->due) continue;
+        sync_family(*family, snapshot, node);
+        tried = true;
     }
+    if (!tried) return;
+    settle_unsupported();
+    const bool all_in = std::ranges::none_of(
+        families_, [](const auto& family) { return family->due || family->failing(); });
+    if (all_in) succeeded(snapshot);
 }
 
-bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
+void Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
                                 const NodeFacts& node) {
     const Monotonic begin = clock_.now();
     const bool full = std::exchange(family.full, false);
+    family.due = false;
     const auto plan = std::make_shared<const Plan>(family.planner.plan(snapshot, node));
+    family.services = plan->services.size();
     const auto applied = family.writer->apply(*plan, full);
-    family.metrics.round(std::chrono::duration<double>(clock_.now() - begin).count(), full,
-                         family.writer->name());
+    const double seconds = std::chrono::duration<double>(clock_.now() - begin).count();
+    if (!applied && applied.error().code == Errc::unsupported && !family.written) {
+        family.full = true;
+        unsupported_.push_back({&family, applied.error(), seconds, full});
+        return;
+    }
+    family.metrics.round(seconds, full, family.writer->name());
     if (!applied) {
         family.full = true;
         family.metrics.refused(full);
-        refuse(family, applied.error());
-        return false;
+        return refuse(family, applied.error());
     }
     family.metrics.applied(*applied, *plan);
     {
@@ -232,11 +262,42 @@ bool Syncer::State::sync_family(FamilySync& family, const SnapshotPtr& snapshot,
         for (const auto& interface : node.addresses) addresses.push_back(interface.address);
         family.flows.offer(plan, std::move(addresses));
     }
-    return true;
+}
+
+/// Whether a machine without anything for `family` is whole: the other family is in, and is the one
+/// that the cluster has Services in, or none is. As kube-proxy, which then serves one family only.
+bool Syncer::State::can_do_without(const FamilySync& family) const {
+    return std::ranges::any_of(families_, [&](const auto& other) {
+        return other.get() != &family && other->written && !other->failing() &&
+               (other->services != 0 || family.services == 0);
+    });
+}
+
+/// Once both families were tried. What is missing may come later: it is tried again with each
+/// change.
+void Syncer::State::settle_unsupported() {
+    for (const Unsupported& each : std::exchange(unsupported_, {})) {
+        FamilySync& family = *each.family;
+        if (!can_do_without(family)) {
+            family.metrics.round(each.seconds, each.full, family.writer->name());
+            family.metrics.refused(each.full);
+            refuse(family, each.error);
+            continue;
+        }
+        {
+            const std::lock_guard lock{mutex_};
+            progress_.missing(family.family);
+        }
+        family.refused.clear();
+        family.refusals = 0;
+        if (std::exchange(family.missing, each.error.text) == each.error.text) continue;
+        NP_LOG_WARNING("rules.family_missing", "family", to_string(family.family), "error",
+                       each.error, "effect", "no rules for this family");
+    }
 }
 
 void Syncer::State::refuse(FamilySync& family, const Error& error) {
-    ++family.refusals;
+    family.retry_at = Steady::now() + backoff_after(family.refusals++);
     {
         const std::lock_guard lock{mutex_};
         progress_.refused(family.family, clock_.now());
@@ -250,9 +311,10 @@ void Syncer::State::refuse(FamilySync& family, const Error& error) {
 }
 
 void Syncer::State::recover(FamilySync& family) {
-    if (family.refused.empty()) return;
+    if (family.refused.empty() && family.missing.empty()) return;
     NP_LOG_INFO("rules.recovered", "family", to_string(family.family), "after", family.refusals);
     family.refused.clear();
+    family.missing.clear();
     family.refusals = 0;
 }
 
@@ -293,9 +355,9 @@ void Syncer::State::observe_latency(FamilySync& family, const services::Snapshot
         });
 }
 
-milliseconds Syncer::State::next_backoff() {
-    constexpr unsigned doublings_max = 20;
-    const unsigned doublings = std::min(failures_++, doublings_max);
+milliseconds Syncer::State::backoff_after(std::uint64_t refusals) const {
+    constexpr std::uint64_t doublings_max = 20;
+    const std::uint64_t doublings = std::min(refusals, doublings_max);
     const auto pause =
         std::min(options_.retry_first * (std::int64_t{1} << doublings), options_.retry_max);
     const double jitter = 0.75 + 0.5 * options_.random();

@@ -3,7 +3,9 @@
 // is in the kernel. A busy syncer merges what arrives meanwhile; an idle one starts at once: there
 // is no batching window. A failing one keeps the old rules, retries with backoff and then writes in
 // full; a failure is one log line (rules.refused) when it begins, however often it is tried, and
-// one when it is over (rules.recovered); health() has the newest reason.
+// one when it is over (rules.recovered); health() has the newest reason. Each family fails, and is
+// tried again, for itself. One that the machine has nothing for (no IPv6, no ip6_tables) is done
+// without where the other is written and has the cluster's Services: rules.family_missing.
 //
 // Removed endpoints need not go ahead of added ones: a commit replaces a table in one step, so both
 // take effect at the same moment.
