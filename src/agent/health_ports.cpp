@@ -1,5 +1,6 @@
 #include "agent/health_ports.hpp"
 
+#include "agent/http_date.hpp"
 #include "net/loop.hpp"
 #include "net/tcp.hpp"
 #include "services/delta.hpp"
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <ctime>
 #include <list>
 #include <optional>
 #include <set>
@@ -46,16 +46,6 @@ std::size_t local_ready(const ServiceEntry& entry, std::string_view node, Family
         if (!node.empty() && *endpoint.node == node) addresses.insert(endpoint.address);
     }
     return addresses.size();
-}
-
-std::string http_date() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    ::gmtime_r(&now, &parts);
-    std::array<char, 64> text{};
-    const std::size_t size =
-        std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    return {text.data(), size};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "agent/page_server.hpp"
 
+#include "agent/http_date.hpp"
 #include <nameplane/base/ip.hpp>
 
 #include <poll.h>
@@ -9,8 +10,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstring>
+#include <optional>
+#include <string>
 
 namespace nameplane::agent {
 
@@ -22,6 +26,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t threads_a_port = 8;
 constexpr std::chrono::seconds idle_wait{1};     // for a request, the first one or another
 constexpr std::chrono::seconds request_wait{2};  // from its first octet to the answer's last one
+/// What a client may send for nothing before it is left.
+constexpr std::size_t body_octets_max = std::size_t{64} * 1024;
 
 // Two programs on one port are a mistake: the library's own default, SO_REUSEPORT, would hide it.
 void set_socket_options(int socket) {
@@ -63,6 +69,16 @@ public:
         name(::getsockname, ip, port);
     }
     socket_t socket() const override { return socket_; }
+    /// Whether so many octets came, and are gone now.
+    bool skip(std::size_t octets) {
+        std::array<char, 1024> nowhere;
+        while (octets != 0) {
+            const ssize_t got = read(nowhere.data(), std::min(octets, nowhere.size()));
+            if (got <= 0) return false;
+            octets -= static_cast<std::size_t>(got);
+        }
+        return true;
+    }
 
 private:
     bool wait(short events) const {
@@ -93,9 +109,44 @@ private:
     std::size_t end_ = 0;
 };
 
+/// Octets of a request's body, which nobody reads; nothing: where it ends is not said in octets, or
+/// it is too long to be waited for.
+std::optional<std::size_t> body_of(const httplib::Request& request) {
+    if (request.has_header("Transfer-Encoding")) return std::nullopt;
+    const std::string text = request.get_header_value("Content-Length");
+    if (text.empty()) return 0;
+    std::size_t octets = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, octets);
+    if (error != std::errc{} || stop != end || octets > body_octets_max) return std::nullopt;
+    return octets;
+}
+
+/// What only has status and headers yet, in the words of Go's server.
+void name_error(const httplib::Request&, httplib::Response& response) {
+    if (!response.body.empty()) return;
+    if (response.status == 404) {
+        response.set_header("X-Content-Type-Options", "nosniff");
+        response.set_content("404 page not found\n", "text/plain; charset=utf-8");
+    } else if (response.status == 400) {
+        response.set_content("400 Bad Request", "text/plain; charset=utf-8");
+    }
+}
+
+void finish_headers(const httplib::Request& request, httplib::Response& response) {
+    response.headers.erase("Accept-Ranges");  // pages are of the moment
+    response.set_header("Date", http_date());
+    if (body_of(request)) return;
+    response.headers.erase("Keep-Alive");
+    response.headers.erase("Connection");
+    response.set_header("Connection", "close");
+}
+
 }  // namespace
 
 PageServer::PageServer() {
+    set_error_handler(httplib::Server::Handler{name_error});
+    set_post_routing_handler(finish_headers);
     set_socket_options(agent::set_socket_options);
     set_keep_alive_timeout(idle_wait.count());
     new_task_queue = [] { return new httplib::ThreadPool(threads_a_port); };
@@ -110,7 +161,17 @@ bool PageServer::process_and_close_socket(socket_t socket) {
         if (!stream.is_readable()) break;
         stream.use_for(request_wait);
         bool closed = false;
-        good = process_request(stream, left == 1, closed, nullptr) && !closed;
+        std::optional<std::size_t> body = 0;
+        // Pages are pages, whatever is to be done with them; the library would wait for a body of a
+        // POST that has none.
+        const auto as_question = [&](httplib::Request& request) {
+            body = body_of(request);
+            if (request.method != "HEAD") request.method = "GET";
+        };
+        good = process_request(stream, left == 1, closed, as_question) && !closed;
+        // What is not read when the connection is closed would take the answer away, too.
+        if (!body) ::shutdown(socket, SHUT_WR);
+        if (!stream.skip(body.value_or(body_octets_max)) || !body) good = false;
     }
     ::shutdown(socket, SHUT_RDWR);
     ::close(socket);

@@ -123,7 +123,11 @@ struct ProxyPages::State {
     }
     void add_metrics(const SocketAddress& address) {
         httplib::Server& http = add("proxy_metrics", address);
-        http.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
+        http.Get("/healthz", [](const httplib::Request& request, httplib::Response& response) {
+            const bool verbose = request.has_param("verbose");
+            answer_text(verbose ? "[+]ping ok\nhealthz check passed\n" : "ok", response);
+        });
+        http.Get("/healthz/ping", [](const httplib::Request&, httplib::Response& response) {
             answer_text("ok", response);
         });
         http.Get("/proxyMode", [this](const httplib::Request&, httplib::Response& response) {

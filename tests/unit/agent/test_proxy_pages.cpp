@@ -67,13 +67,44 @@ TEST_CASE("kube-proxy's pages answer with its words") {
     CHECK(answer.body == "{\"a\":1}");
     CHECK(get(health, "/livez").body == "{\"b\":2}");
     CHECK(get(health, "/metrics").status == 404);
+    CHECK(get(health, "/metrics").body == "404 page not found\n");
     CHECK(get(metrics, "/healthz").body == "ok");
+    CHECK(get(metrics, "/healthz/ping").body == "ok");
+    CHECK(get(metrics, "/healthz?verbose").body == "[+]ping ok\nhealthz check passed\n");
     CHECK(get(metrics, "/proxyMode").body == "nftables");
     CHECK(get(metrics, "/proxyMode").type == "text/plain; charset=utf-8");
     CHECK(get(metrics, "/metrics").body == "m 1\n");
     answer = get(metrics, "/debug/pprof/heap");
     CHECK(answer.status == 404);
     CHECK(answer.body == "There are no pages of Go's profiler here.\n");
+}
+
+TEST_CASE("pages are the same by whatever method, and a body is of no account") {
+    auto pages = ProxyPages::bind(any_ports(), sources());
+    REQUIRE(pages);
+    (*pages)->start();
+    const std::uint16_t port = (*pages)->ports()[0].second;
+    const auto once = [&](const std::string& request) { return ask(port, request); };
+    const std::string end = "Connection: close\r\n\r\n";
+    const std::string head = once("HEAD /livez HTTP/1.1\r\nHost: x\r\n" + end);
+    CHECK(head.starts_with("HTTP/1.1 200 OK\r\n"));
+    CHECK(head.find("\r\nContent-Length: 7\r\n") != head.npos);
+    CHECK(head.find("\r\nDate: ") != head.npos);
+    CHECK(head.find("Accept-Ranges") == head.npos);
+    CHECK(head.ends_with("\r\n\r\n"));
+    for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH"}) {
+        CAPTURE(method);
+        const std::string line = std::string{method} + " /livez HTTP/1.1\r\nHost: x\r\n";
+        // None, one that is read over, and one of which nobody says how long it is.
+        CHECK(once(line + end).ends_with("\r\n\r\n{\"b\":2}"));
+        const std::string two =
+            once(line + "Content-Length: 4\r\n\r\nbodyGET /no HTTP/1.1\r\n" + end);
+        CHECK(two.find("{\"b\":2}HTTP/1.1 404 Not Found\r\n") != two.npos);
+        const std::string chunked =
+            once(line + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+        CHECK(chunked.ends_with("\r\n\r\n{\"b\":2}"));
+        CHECK(chunked.find("\r\nConnection: close\r\n") != chunked.npos);
+    }
 }
 
 TEST_CASE("a port that is taken is tried again, or is an error") {
