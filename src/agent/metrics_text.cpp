@@ -10,8 +10,11 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace nameplane::agent {
@@ -69,6 +72,12 @@ double boot_time() {
     return static_cast<double>(wall.tv_sec - since_boot.tv_sec);
 }
 
+// Longer than what read_small_file() reads.
+std::string read_netstat() {
+    std::ifstream file{"/proc/self/net/netstat"};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
 void add_one(std::vector<metrics::FamilyReading>& families, const char* name, const char* help,
              metrics::Kind kind, double value) {
     families.push_back({name, help, kind, {{{}, value, {}}}});
@@ -112,6 +121,20 @@ std::vector<metrics::FamilyReading> process_metrics() {
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         add_one(families, "process_max_fds", "Maximum number of open file descriptors.", gauge,
                 static_cast<double>(limit.rlim_cur));
+    }
+    if (::getrlimit(RLIMIT_AS, &limit) == 0) {
+        add_one(families, "process_virtual_memory_max_bytes",
+                "Maximum amount of virtual memory available in bytes.", gauge,
+                static_cast<double>(limit.rlim_cur));
+    }
+    const std::string netstat = read_netstat();
+    if (const auto octets = octets_of(netstat, "InOctets")) {
+        add_one(families, "process_network_receive_bytes_total",
+                "Number of bytes received by the process over the network.", counter, *octets);
+    }
+    if (const auto octets = octets_of(netstat, "OutOctets")) {
+        add_one(families, "process_network_transmit_bytes_total",
+                "Number of bytes sent by the process over the network.", counter, *octets);
     }
     return families;
 }

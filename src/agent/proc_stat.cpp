@@ -20,6 +20,13 @@ std::optional<Number> number_at(std::string_view text) {
     return Number{value, text.substr(static_cast<std::size_t>(end - text.data()))};
 }
 
+// Up to `end`, taken away from `rest` together with it.
+std::string_view take_until(char end, std::string_view& rest) {
+    const std::string_view taken = rest.substr(0, rest.find(end));
+    rest.remove_prefix(std::min(taken.size() + 1, rest.size()));
+    return taken;
+}
+
 }  // namespace
 
 std::optional<double> process_stat(std::string_view stat, std::size_t field) {
@@ -42,6 +49,22 @@ std::optional<double> boot_time_of(std::string_view stat) {
     const auto number = number_at(stat.substr(at + key.size()));
     if (!number || !number->rest.starts_with('\n')) return std::nullopt;
     return number->value;
+}
+
+std::optional<double> octets_of(std::string_view netstat, std::string_view name) {
+    while (!netstat.empty()) {
+        std::string_view names = take_until('\n', netstat);
+        std::string_view numbers = take_until('\n', netstat);
+        if (!names.starts_with("IpExt:")) continue;
+        while (!names.empty() && !numbers.empty()) {
+            const std::string_view number = take_until(' ', numbers);
+            if (take_until(' ', names) != name) continue;
+            const auto found = number_at(number);
+            return found && found->rest.empty() ? std::optional{found->value} : std::nullopt;
+        }
+        return std::nullopt;
+    }
+    return std::nullopt;
 }
 
 }  // namespace nameplane::agent

@@ -17,10 +17,17 @@ using metrics::FamilyReading;
 using metrics::Kind;
 
 // Ours by the names that CoreDNS has for them, and those that kube-proxy has.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 2> client_names{
-    {{"coredns_kubernetes_rest_client_requests_total", "rest_client_requests_total"},
+struct ClientMetric {
+    std::string_view ours;
+    const char* theirs;
+    const char* help;
+};
+constexpr std::array<ClientMetric, 2> client_metrics{
+    {{"coredns_kubernetes_rest_client_requests_total", "rest_client_requests_total",
+      "[ALPHA] Number of HTTP requests, partitioned by status code, method, and host."},
      {"coredns_kubernetes_rest_client_request_duration_seconds",
-      "rest_client_request_duration_seconds"}}};
+      "rest_client_request_duration_seconds",
+      "[ALPHA] Request latency in seconds. Broken down by verb, and host."}}};
 
 struct PacketCounter {
     std::string_view counter;
@@ -29,10 +36,10 @@ struct PacketCounter {
 };
 constexpr std::array<PacketCounter, 2> packet_counters{
     {{rules::iptables::invalid_counter, "kubeproxy_iptables_ct_state_invalid_dropped_packets_total",
-      "Packets that rules dropped because conntrack found them invalid."},
+      "[ALPHA] packets dropped by iptables to work around conntrack problems"},
      {rules::iptables::localhost_counter,
       "kubeproxy_iptables_localhost_nodeports_accepted_packets_total",
-      "Connections to node ports by a loopback address."}}};
+      "[ALPHA] Number of packets accepted on nodeports of loopback interface"}}};
 
 FamilyReading build_info() {
     utsname machine{};
@@ -46,20 +53,24 @@ FamilyReading build_info() {
                                  {"major", ""},
                                  {"minor", ""},
                                  {"platform", "linux/" + name}};
-    return {"kubernetes_build_info",
-            "Always 1; the labels say what was built.",
-            Kind::gauge,
-            {{labels, 1, {}}}};
+    return {
+        "kubernetes_build_info",
+        "[ALPHA] A metric with a constant '1' value labeled by major, minor, git version, git "
+        "commit, git tree state, build date, Go version, and compiler from which Kubernetes was "
+        "built, and platform on which it is running.",
+        Kind::gauge,
+        {{labels, 1, {}}}};
 }
 
 }  // namespace
 
 void add_proxy_metrics(std::vector<FamilyReading>& families, std::string_view mode) {
-    for (const auto& [ours, theirs] : client_names) {
-        const auto found = std::ranges::find(families, ours, &FamilyReading::name);
+    for (const ClientMetric& each : client_metrics) {
+        const auto found = std::ranges::find(families, each.ours, &FamilyReading::name);
         if (found == families.end()) continue;
         FamilyReading copy = *found;
-        copy.name = theirs;
+        copy.name = each.theirs;
+        copy.help = each.help;
         families.push_back(std::move(copy));
     }
     families.push_back(build_info());

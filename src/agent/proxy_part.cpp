@@ -9,9 +9,9 @@ namespace nameplane::agent {
 namespace {
 
 constexpr std::string_view healthz_name = "kubeproxy_proxy_healthz_total";
-constexpr std::string_view healthz_help = "Answers of /healthz about rules.";
+constexpr std::string_view healthz_help = "[ALPHA] Cumulative proxy healthz HTTP status";
 constexpr std::string_view livez_name = "kubeproxy_proxy_livez_total";
-constexpr std::string_view livez_help = "Answers of /livez about rules.";
+constexpr std::string_view livez_help = "[ALPHA] Cumulative proxy livez HTTP status";
 
 ProxyHealthAnswer counted(ProxyHealthAnswer answer, metrics::Counter& fine, metrics::Counter& bad) {
     (answer.status == 200 ? fine : bad).add_shared();

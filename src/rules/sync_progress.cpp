@@ -36,21 +36,21 @@ std::uint64_t slices_only_in(const ServiceEntry& one, const ServiceEntry* other)
 SyncProgress::SyncProgress(std::span<const Family> families, metrics::Registry& registry)
     : offered_{services::Snapshot::empty()}, settled_{offered_},
       service_changes_{registry.counter("kubeproxy_sync_proxy_rules_service_changes_total",
-                                        "Changes of Services that have rules.")},
+                                        "[ALPHA] Cumulative proxy rules Service changes")},
       slice_changes_{registry.counter("kubeproxy_sync_proxy_rules_endpoint_changes_total",
-                                      "Changes of EndpointSlices of such Services.")},
+                                      "[ALPHA] Cumulative proxy rules Endpoint changes")},
       services_pending_{registry.gauge("kubeproxy_sync_proxy_rules_service_changes_pending",
-                                       "Changes of Services that are not in the kernel yet.")},
+                                       "[ALPHA] Pending proxy rules Service changes")},
       slices_pending_{registry.gauge("kubeproxy_sync_proxy_rules_endpoint_changes_pending",
-                                     "Changes of EndpointSlices that are not in the kernel yet.")} {
+                                     "[ALPHA] Pending proxy rules Endpoint changes")} {
     for (const Family family : families) {
         families_.push_back({.family = family});
         const metrics::Labels labels{{"ip_family", label_of(family)}};
         gauges_.push_back(
             {registry.gauge("kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds",
-                            "When something was last to be written, Unix time.", labels),
+                            "[ALPHA] The last time a sync of proxy rules was queued", labels),
              registry.gauge("kubeproxy_sync_proxy_rules_last_timestamp_seconds",
-                            "When rules were last found or put right, Unix time.", labels)});
+                            "[ALPHA] The last time proxy rules were successfully synced", labels)});
     }
 }
 

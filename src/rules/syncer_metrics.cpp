@@ -19,12 +19,13 @@ metrics::Labels of_policy(const char* policy, Family family) {
 }
 
 constexpr const char* total_name = "kubeproxy_sync_proxy_rules_iptables_total";
-constexpr const char* total_help = "Rules of ours in the kernel.";
+constexpr const char* total_help = "[ALPHA] Total number of iptables rules owned by kube-proxy";
 constexpr const char* last_name = "kubeproxy_sync_proxy_rules_iptables_last";
-constexpr const char* last_help = "Rules that the last round inserted or removed.";
+constexpr const char* last_help =
+    "[ALPHA] Number of iptables rules written by kube-proxy in last sync";
 constexpr const char* no_local_name = "kubeproxy_sync_proxy_rules_no_local_endpoints_total";
 constexpr const char* no_local_help =
-    "Ports of Services with traffic policy Local that have endpoints, but none on this node.";
+    "[ALPHA] Number of services with a Local traffic policy and no endpoints";
 
 std::vector<double> programming_bounds() {
     std::vector<double> bounds{0, 0.25, 0.5};  // as there, 0 too
@@ -55,20 +56,20 @@ SyncMetrics::SyncMetrics(metrics::Registry& registry)
 FlowMetrics SyncMetrics::flows_of(metrics::Registry& registry, Family family) const {
     return {flows_forgotten,
             registry.counter("kubeproxy_conntrack_reconciler_deleted_entries_total",
-                             "Stale flows of UDP and SCTP taken out of conntrack.",
+                             "[ALPHA] Cumulative conntrack flows deleted by conntrack reconciler",
                              of_family(family)),
             registry.histogram("kubeproxy_conntrack_reconciler_sync_duration_seconds",
-                               "How long a look for stale flows of UDP and SCTP took.",
+                               "[ALPHA] ReconcileConntrackFlowsLatency latency in seconds",
                                duration_bounds(), of_family(family))};
 }
 
 IptablesMetrics::IptablesMetrics(metrics::Registry& registry, Family family)
     : failures{registry.counter("kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
-                                "Rounds that the kernel, the lock or a permission refused.",
+                                "[ALPHA] Cumulative proxy iptables restore failures",
                                 of_family(family))},
       partial_failures{registry.counter(
           "kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total",
-          "Those of them that would have written only what changed.", of_family(family))},
+          "[ALPHA] Cumulative proxy iptables partial restore failures", of_family(family))},
       nat_rules{registry.gauge(total_name, total_help, of_table("nat", family))},
       filter_rules{registry.gauge(total_name, total_help, of_table("filter", family))},
       nat_written{registry.gauge(last_name, last_help, of_table("nat", family))},
@@ -76,30 +77,31 @@ IptablesMetrics::IptablesMetrics(metrics::Registry& registry, Family family)
 
 NftablesMetrics::NftablesMetrics(metrics::Registry& registry, Family family)
     : failures{registry.counter("kubeproxy_sync_proxy_rules_nftables_sync_failures_total",
-                                "Rounds that the kernel or a permission refused.",
+                                "[ALPHA] Cumulative proxy nftables sync failures",
                                 of_family(family))} {
     registry.counter("kubeproxy_sync_proxy_rules_nftables_cleanup_failures_total",
-                     "Always 0: there are no chains of Services to clean up.", of_family(family));
+                     "[ALPHA] Cumulative proxy nftables cleanup failures", of_family(family));
 }
 
 FamilyMetrics::FamilyMetrics(metrics::Registry& registry, Family family)
     : disturbed{registry.counter("nameplane_rules_disturbed_total",
                                  "Times that somebody else changed or flushed our rules.",
                                  of_family(family))},
-      programming{
-          registry.histogram("kubeproxy_network_programming_duration_seconds",
-                             "From a change of endpoints until their rules were in the kernel.",
-                             programming_bounds(), of_family(family))},
-      registry_{registry}, family_{family},
-      duration_{registry.histogram("kubeproxy_sync_proxy_rules_duration_seconds",
-                                   "How long a round of planning and committing rules took.",
-                                   duration_bounds(), of_family(family))},
-      full_duration_{registry.histogram("kubeproxy_sync_full_proxy_rules_duration_seconds",
-                                        "The same of rounds that compared all rules.",
-                                        duration_bounds(), of_family(family))},
-      partial_duration_{registry.histogram("kubeproxy_sync_partial_proxy_rules_duration_seconds",
-                                           "The same of rounds that wrote only what changed.",
-                                           duration_bounds(), of_family(family))},
+      programming{registry.histogram("kubeproxy_network_programming_duration_seconds",
+                                     "[ALPHA] In Cluster Network Programming Latency in seconds",
+                                     programming_bounds(), of_family(family))},
+      registry_{registry}, family_{family}, duration_{registry.histogram(
+                                                "kubeproxy_sync_proxy_rules_duration_seconds",
+                                                "[ALPHA] SyncProxyRules latency in seconds",
+                                                duration_bounds(), of_family(family))},
+      full_duration_{
+          registry.histogram("kubeproxy_sync_full_proxy_rules_duration_seconds",
+                             "[ALPHA] SyncProxyRules latency in seconds for full resyncs",
+                             duration_bounds(), of_family(family))},
+      partial_duration_{
+          registry.histogram("kubeproxy_sync_partial_proxy_rules_duration_seconds",
+                             "[ALPHA] SyncProxyRules latency in seconds for partial resyncs",
+                             duration_bounds(), of_family(family))},
       no_local_internal_{
           registry.gauge(no_local_name, no_local_help, of_policy("internal", family))},
       no_local_external_{

@@ -16,7 +16,7 @@ struct Applied {
     std::size_t chains_written = 0;
     std::size_t rules_written = 0;
     bool wrote = false;  ///< false: the kernel had all of it already
-    // Rules of ours that the kernel now holds.
+    // Rules that chains of ours now hold.
     std::size_t nat_rules = 0;
     std::size_t filter_rules = 0;
     // Rules that this commit inserted or removed.

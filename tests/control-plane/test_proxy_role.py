@@ -20,7 +20,7 @@ from expected import nameplane
 FLAGS = ("--cluster-cidr=10.244.0.0/16,fd00:244::/48",)
 TAINT = {"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule", "value": "1"}
 # Metrics that Go programs of Kubernetes have and nobody else can (docs/from-kube-proxy.md).
-NOT_OURS = re.compile(r"go_|process_|kubernetes_feature_enabled$|rest_client_(?!requests_total$|"
+NOT_OURS = re.compile(r"go_|kubernetes_feature_enabled$|rest_client_(?!requests_total$|"
                       r"request_duration_seconds$)|apiserver_|authentication_|authorization_|"
                       r"hidden_metrics_total$|disabled_metrics_total$|registered_metrics_total$|"
                       r"aggregator_|cardinality_enforcement|workqueue_|leader_election_")
@@ -121,9 +121,18 @@ class ProxyRole(proxy_pair.NodesTest):
         self.await_both(nodes, "it is over", lambda node: node.status(health + "healthz") == 200)
 
         metrics = "http://127.0.0.1:10249/"
-        for page in ("proxyMode", "healthz"):
+        # Whatever the method, with a body and without.
+        for method in (("-I",), ("-X", "POST"), ("-X", "PUT", "-d", "x"), ("-X", "OPTIONS")):
+            for url in (health + "livez", health + "none", metrics + "proxyMode", metrics + "none"):
+                self.assertEqual(*(node.curl(url, *method).split()[1] for node in nodes),
+                                 (url, method))
+            self.assertEqual(*(sorted(line for line in node.curl(metrics + "proxyMode", *method)
+                                      .splitlines() if not line.startswith("Keep-Alive"))
+                               for node in nodes))
+        for page in ("proxyMode", "healthz", "healthz/ping", "healthz?verbose", "healthz/", "none"):
             self.assertEqual(*(node.body(metrics + page) for node in nodes))
-        self.assertEqual(nodes[1].status(metrics + "debug/pprof/"), 404)
+        for node in nodes:
+            self.assertEqual(node.status(metrics + "debug/pprof/"), 404)
         self.assertIsNone(nodes[1].curl("http://192.168.77.1:10249/metrics"))
 
     def test_node_that_is_deleted(self):
@@ -209,9 +218,12 @@ class ProxyRole(proxy_pair.NodesTest):
         self.agent.wait_for(r"health_port\.bound")
 
     def metrics_of(self, node):
-        """{name: (kind, label names, bounds)} of what is not Go's."""
-        (found, kinds) = ({}, {})
+        """{name: (kind and help, label names, bounds)} of what is not Go's."""
+        (found, kinds, helps) = ({}, {}, {})
         for line in node.body("http://127.0.0.1:10249/metrics").splitlines():
+            if line.startswith("# HELP "):
+                (_, _, name, text) = line.split(" ", 3)
+                helps[name] = text
             if line.startswith("# TYPE "):
                 (_, _, name, kind) = line.split()
                 kinds[name] = kind
@@ -226,7 +238,8 @@ class ProxyRole(proxy_pair.NodesTest):
                     base = name.removesuffix(suffix)
             if NOT_OURS.match(base):
                 continue
-            (_, keys, bounds, values) = found.setdefault(base, (kinds.get(base), set(), set(), set()))
+            (_, keys, bounds, values) = found.setdefault(
+                base, ((kinds.get(base), helps.get(base)), set(), set(), set()))
             keys.add(tuple(sorted(pairs)))
             values.update((key, value) for (key, value) in pairs.items()
                           if key in ("ip_family", "table", "traffic_policy"))
@@ -250,6 +263,20 @@ class ProxyRole(proxy_pair.NodesTest):
             found[:] = self.unlike(*(self.metrics_of(node) for node in nodes))
             return not found
         await_true(lambda: "metrics are alike, but\n" + "\n".join(found), are_alike)
+
+        def values_are_equal():
+            found[:] = [self.same_values_of(node) for node in nodes]
+            return found[0] == found[1] and len(found[0]) >= (10 if mode == "iptables" else 6)
+        await_true(lambda: "values are equal, but\n%s\n%s" % tuple(found), values_are_equal)
+
+    @staticmethod
+    def same_values_of(node):
+        """{name and labels: value} of what the same history makes the same."""
+        return {(match[1], tuple(sorted((match[2] or "").split(",")))): float(match[3])
+                for match in re.finditer(
+                    r"^kubeproxy_sync_proxy_rules_(iptables_total|no_local_endpoints_total|"
+                    r"\w+_changes_pending)(?:\{(.*)\})? (\S+)$",
+                    node.body("http://127.0.0.1:10249/metrics"), re.M)}
 
     @staticmethod
     def unlike(wanted, ours):

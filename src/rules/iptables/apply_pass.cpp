@@ -417,7 +417,6 @@ std::size_t Pass::rules_in(TableName table) const {
     const auto& base = table == TableName::nat ? base_.nat_chains : base_.filter_chains;
     for (const NamedChain& chain : base) rules += chain.rules.size();
     if (table == TableName::nat) rules += base_.nat_services_tail.size();
-    for (const BaseJump& jump : base_.jumps) rules += jump.table == table ? 1U : 0U;
     for (const Record& record : records_) {
         if (table == TableName::nat) rules += record.own_rules;
         for (std::size_t i = 0; i < shared_chains.size(); ++i) {

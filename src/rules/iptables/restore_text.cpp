@@ -411,10 +411,6 @@ public:
         for (auto& [table, chains] : content) shared_chains_of(table, std::move(chains));
         nat_rules += own_chains();
         remove_stale();
-        for (const BaseJump& jump : base_.jumps) {
-            if (jump.table == TableName::nat) ++nat_rules;
-            if (jump.table == TableName::filter) ++filter_rules;
-        }
         filter_rules += kubelet_chain();
         jumps();
         RestoreText done = std::move(assembly_).finish();

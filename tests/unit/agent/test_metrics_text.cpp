@@ -54,6 +54,9 @@ TEST_CASE("a process tells its memory, time, descriptors and start") {
     CHECK(value("process_resident_memory_bytes") > 1'000'000);
     CHECK(value("process_virtual_memory_bytes") >= value("process_resident_memory_bytes"));
     CHECK(value("process_cpu_seconds_total") >= 0);
+    CHECK(value("process_virtual_memory_max_bytes") >= value("process_virtual_memory_bytes"));
+    CHECK(value("process_network_receive_bytes_total") >= 0);
+    CHECK(value("process_network_transmit_bytes_total") >= 0);
     CHECK(value("process_open_fds") >= 3);
     CHECK(value("process_max_fds") >= value("process_open_fds"));
     const double age =
@@ -79,4 +82,15 @@ TEST_CASE("a boot time that is cut is none") {
     const std::size_t end = stat.find("\nprocesses");
     for (std::size_t size = 0; size <= end; ++size) CHECK_FALSE(boot_time_of(stat.substr(0, size)));
     CHECK_FALSE(boot_time_of("cpu 1\nbtime x\n"));
+}
+
+TEST_CASE("octets stand under their name, in the lines of IpExt") {
+    const std::string_view netstat = "TcpExt: InOctets Other\nTcpExt: 1 2\n"
+                                     "IpExt: InNoRoutes InOctets OutOctets\nIpExt: 0 77 78x\n";
+    CHECK(octets_of(netstat, "InOctets") == 77);
+    CHECK_FALSE(octets_of(netstat, "OutOctets"));
+    CHECK_FALSE(octets_of(netstat, "Other"));
+    CHECK_FALSE(octets_of("IpExt: InOctets\n", "InOctets"));
+    CHECK_FALSE(octets_of("IpExt: A InOctets\nIpExt: 1\n", "InOctets"));
+    CHECK_FALSE(octets_of("", "InOctets"));
 }
