@@ -6,7 +6,7 @@
 #include "rules/nftables/apply.hpp"
 #include <nameplane/base/log.hpp>
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -26,10 +26,18 @@ Status clean_iptables(Family family, const BackendOptions& options) {
     return iptables_writer(family, options)->clean();
 }
 
-/// All that can be tried is tried; the first error is told.
-Status first_error(const std::vector<Status>& all) {
-    const auto failed = std::ranges::find_if(all, [](const Status& each) { return !each; });
-    return failed == all.end() ? Status{} : *failed;
+/// All that can be tried is tried; what failed is told, under the first one's code.
+Status together(const std::vector<Status>& all) {
+    std::optional<Error> failed;
+    for (const Status& each : all) {
+        if (each) continue;
+        if (failed) {
+            failed->text += "; " + each.error().text;
+        } else {
+            failed = each.error();
+        }
+    }
+    return failed ? Status{std::move(*failed)} : Status{};
 }
 
 class Takeover final : public RuleWriter {
@@ -88,7 +96,7 @@ private:
         if (writer_->name() != "nftables")
             removed.push_back(nftables::remove_table(family_, "nameplane"));
         removed.push_back(nftables::remove_table(family_, kube_proxy_table));
-        const Status done = first_error(removed);
+        const Status done = together(removed);
         alone_ = done.has_value();
         if (done || std::exchange(told_, true)) return;
         NP_LOG_WARNING("rules.leftovers", "family", to_string(family_), "error", done.error());
@@ -109,9 +117,9 @@ std::unique_ptr<RuleWriter> make_backend(Family family, Backend backend, Backend
 }
 
 Status clean_everything(Family family, const BackendOptions& options) {
-    return first_error({clean_iptables(family, options), iptables::clean_nft_iptables(family),
-                        nftables::remove_table(family, "nameplane"),
-                        nftables::remove_table(family, kube_proxy_table)});
+    return together({clean_iptables(family, options), iptables::clean_nft_iptables(family),
+                     nftables::remove_table(family, "nameplane"),
+                     nftables::remove_table(family, kube_proxy_table)});
 }
 
 }  // namespace nameplane::rules

@@ -106,6 +106,38 @@ class Rules(nameplane.AgentTest):
         self.assertNotIn("nameplane", self.namespace.run("nft", "list", "tables"))
         self.assertNotIn("kube-proxy", self.namespace.run("nft", "list", "tables"))
 
+    def owner_of(self, *tables):
+        """A program whose own these nftables tables are, until its input ends."""
+        owner = subprocess.Popen([*self.namespace.prefix, "nft", "-i"], stdin=subprocess.PIPE,
+                                 stdout=subprocess.DEVNULL, text=True)
+        self.addCleanup(owner.wait)
+        self.addCleanup(owner.kill)
+        for table in tables:
+            owner.stdin.write("add table %s { flags owner; }\nadd chain %s theirs\n" % (table, table))
+        owner.stdin.flush()
+        nameplane.await_true("the last one is there", lambda: "table " + tables[-1] in
+                             self.namespace.run("nft", "list tables"))
+        return owner
+
+    def test_tables_that_are_somebody_elses_own(self):
+        owner = self.owner_of("ip nameplane", "ip kube-proxy")
+        config = self.write("nft.toml", CONFIG.replace("iptables", "nftables") % "60s")
+        agent = self.start("--config", config, prefix=self.namespace.prefix).started()
+        agent.wait_for(r" rules\.refused family=ipv4 .*Operation not permitted", seen=True)
+        table = self.namespace.run("nft", "list table ip nameplane")
+        self.assertIn("chain theirs", table)
+        self.assertNotIn("10.96.0.1", table)
+        done = subprocess.run([*self.namespace.prefix, nameplane.BINARY, "cleanup"], check=False,
+                              capture_output=True, text=True, timeout=nameplane.WAIT_S)
+        self.assertEqual((done.returncode, done.stderr), (
+            1, "nameplane: ipv4: nftables table nameplane: delete table: Operation not permitted; "
+            "nftables table kube-proxy: delete table: Operation not permitted\n"))
+        owner.stdin.close()
+        owner.wait()
+        agent.wait_for(r" rules\.recovered family=ipv4\b")
+        self.assertIn("10.96.0.1", self.namespace.run("nft", "list table ip nameplane"))
+        self.assertEqual(agent.stop(), 0)
+
     def test_names_are_served_when_the_kernel_refuses(self):
         # Everything but the right to change the network.
         agent = self.agent("100ms", ("setpriv", "--bounding-set=-net_admin",

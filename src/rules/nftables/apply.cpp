@@ -223,7 +223,7 @@ Status remove_table(Family family, std::string_view name) {
         (removed.error().code == Errc::not_found || removed.error().code == Errc::unsupported)) {
         return {};
     }
-    return removed;
+    return std::move(removed).within("nftables table " + std::string{name});
 }
 
 }  // namespace nameplane::rules::nftables
