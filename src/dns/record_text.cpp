@@ -1,6 +1,7 @@
 #include "dns/record_text.hpp"
 
 #include "dns/reader.hpp"
+#include "dns/record_words.hpp"
 
 #include <ldns/ldns.h>
 
@@ -151,20 +152,23 @@ std::size_t escape_size(std::string_view text) noexcept {
 
 /// As ldns takes it: parentheses only let a record go on over lines, which it knows in files alone,
 /// and are no blanks to miekg/dns;
-/// a quote begins or ends a string wherever it stands; and with `cut` strings in quotes that are
+/// a quote begins or ends a string wherever it stands; and with `cut` strings that are
 /// too long are several, as to miekg/dns. Empty if a quote is not closed.
 std::string for_ldns(std::string_view text, bool cut) {
     constexpr std::size_t string_octets_max = 255;
     constexpr std::string_view before_quote = " \t\r\n=";  // alpn="h2"
     constexpr std::string_view behind_quote = " \t\r\n()";
+    constexpr std::string_view blanks = " \t\r\n";
     std::string out;
     bool quoted = false;
     for (std::size_t octets = 0; !text.empty();) {
         const std::size_t size = escape_size(text);
         const bool is_quote = text.front() == '"';
         const bool is_parenthesis = !quoted && (text.front() == '(' || text.front() == ')');
-        if (quoted && !is_quote && cut && octets++ == string_octets_max) {
-            out += "\" \"";
+        if (!quoted && blanks.find(text.front()) != blanks.npos)
+            octets = 0;
+        else if (!is_quote && !is_parenthesis && cut && octets++ == string_octets_max) {
+            out += quoted ? "\" \"" : " ";
             octets = 1;
         }
         if (is_quote && !quoted && !out.empty() && before_quote.find(out.back()) == out.npos) {
@@ -183,28 +187,51 @@ std::string for_ldns(std::string_view text, bool cut) {
     return out;
 }
 
+/// The error is why.
+Result<Record> read(std::string_view text, Arena& arena, const RecordTextOptions& options) {
+    const std::unique_ptr<ldns_rdf, FreeRdf> origin{
+        ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, options.origin.size(), options.origin.data())};
+    ldns_rr* made = nullptr;
+    ldns_status status = LDNS_STATUS_OK;
+    std::optional<Type> type;
+    // Only where that helps are strings cut: not all types have them.
+    for (const bool cut : {false, true}) {
+        const Result<RecordWords> words = fit_words(for_ldns(text, cut));
+        if (!words) return words.error();
+        type = words->type;
+        status =
+            ldns_rr_new_frm_str(&made, words->text.c_str(), options.ttl, origin.get(), nullptr);
+        if (status == LDNS_STATUS_OK) break;
+    }
+    const std::unique_ptr<ldns_rr, FreeRr> rr{made};
+    // A word that is no type makes type 0.
+    if (status != LDNS_STATUS_OK || ldns_rr_get_type(rr.get()) == 0) {
+        return Error{Errc::invalid, ldns_get_errorstr_by_id(status)};
+    }
+    auto record = record_from_ldns(*rr, arena);
+    if (record && type) record->type = *type;
+    return record;
+}
+
+Error refused(std::string_view text, std::string_view expected, const Error& why) {
+    if (why.code != Errc::invalid) return why;
+    return {Errc::invalid, '\'' + std::string{text} + "', expected " + std::string{expected} +
+                               " (" + why.text + ")"};
+}
+
 }  // namespace
 
 Result<Record> read_record(std::string_view text, Arena& arena, const RecordTextOptions& options) {
-    const std::unique_ptr<ldns_rdf, FreeRdf> origin{
-        ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, options.origin.size(), options.origin.data())};
-    ldns_rr* read = nullptr;
-    ldns_status status = LDNS_STATUS_OK;
-    // Only where that helps are strings cut: not all types have them.
-    for (const bool cut : {false, true}) {
-        status = ldns_rr_new_frm_str(&read, for_ldns(text, cut).c_str(), options.ttl, origin.get(),
-                                     nullptr);
-        if (status == LDNS_STATUS_OK) break;
-    }
-    const std::unique_ptr<ldns_rr, FreeRr> rr{read};
-    // A word that is no type makes type 0.
-    if (status != LDNS_STATUS_OK || ldns_rr_get_type(rr.get()) == 0) {
-        return Error{Errc::invalid, "'" + std::string{text} +
-                                        "', expected a record such as "
-                                        "'example.org. 60 IN A 192.0.2.1' (" +
-                                        ldns_get_errorstr_by_id(status) + ")"};
-    }
-    return record_from_ldns(*rr, arena);
+    auto record = read(text, arena, options);
+    if (record) return record;
+    return refused(text, "a record such as 'example.org. 60 IN A 192.0.2.1'", record.error());
+}
+
+Result<Record> read_record_data(std::string_view text, Arena& arena,
+                                const RecordTextOptions& options) {
+    auto record = read(". 0 IN " + std::string{text}, arena, options);
+    if (record) return record;
+    return refused(text, "a type and its data", record.error());
 }
 
 }  // namespace nameplane::dns

@@ -22,6 +22,10 @@ struct RecordTextOptions {
 Result<Record> read_record(std::string_view text, Arena& arena,
                            const RecordTextOptions& options = {});
 
+/// "A 192.0.2.1" likewise: the root's, with TTL 0.
+Result<Record> read_record_data(std::string_view text, Arena& arena,
+                                const RecordTextOptions& options);
+
 /// A record that ldns holds, copied into `arena`; the owner keeps its case. Fails when the arena is
 /// full.
 Result<Record> record_from_ldns(const ldns_struct_rr& rr, Arena& arena);

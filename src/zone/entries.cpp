@@ -22,6 +22,7 @@ bool Entries::fail(std::string text) {
 // The word at at_: in quotes, or up to what ends one. Empty: it is wrong.
 std::string_view Entries::word() {
     const std::size_t begin = at_;
+    const unsigned line = line_;
     const bool quoted = text_[at_] == '"';
     if (quoted) ++at_;
     while (at_ < text_.size()) {
@@ -30,7 +31,7 @@ std::string_view Entries::word() {
             at_ += 2;
             continue;
         }
-        if (quoted && c == '\n') break;
+        if (quoted && c == '\n') ++line_;
         if (quoted && c == '"') {
             ++at_;
             return text_.substr(begin, at_ - begin);
@@ -39,7 +40,8 @@ std::string_view Entries::word() {
         ++at_;
     }
     if (quoted) {
-        fail("a quote that nothing closes, expected '\"' on the same line");
+        line_ = line;
+        fail("a quote that nothing closes, expected '\"' behind it");
         return {};
     }
     return text_.substr(begin, at_ - begin);
@@ -48,11 +50,14 @@ std::string_view Entries::word() {
 bool Entries::next(Entry& entry) {
     entry = {};
     unsigned depth = 0;
+    unsigned opened = 0;  // line of the first parenthesis
     bool at_start = true;
     while (at_ < text_.size()) {
         const char c = text_[at_];
-        if (at_start && entry.words.empty() && depth == 0) entry.owner_left_out = is_blank(c);
-        at_start = false;
+        if (at_start && c != '(' && (c != '\n' || depth == 0)) {
+            entry.owner_left_out = is_blank(c);
+            at_start = false;
+        }
         if (c == '\n') {
             ++at_;
             ++line_;
@@ -65,7 +70,7 @@ bool Entries::next(Entry& entry) {
             while (at_ < text_.size() && text_[at_] != '\n') ++at_;
         } else if (c == '(') {
             ++at_;
-            if (++depth > 1) return fail("'(' within parentheses, expected ')'");
+            if (depth++ == 0) opened = line_;
         } else if (c == ')') {
             ++at_;
             if (depth == 0) return fail("')', expected '(' before it");
@@ -77,7 +82,10 @@ bool Entries::next(Entry& entry) {
             entry.words.push_back(read);
         }
     }
-    if (depth != 0) return fail("the end of the file within parentheses, expected ')'");
+    if (depth != 0) {
+        line_ = opened;
+        return fail("'(' that nothing closes, expected ')' behind it");
+    }
     return !entry.words.empty();
 }
 

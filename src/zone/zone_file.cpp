@@ -2,19 +2,17 @@
 
 #include "base/fd.hpp"
 #include "dns/record_text.hpp"
+#include "dns/record_words.hpp"
 #include "zone/entries.hpp"
 #include "zone/generate.hpp"
 #include <nameplane/conf/statement.hpp>
 
 #include <fcntl.h>
-#include <ldns/ldns.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
-#include <memory>
 #include <vector>
 
 namespace nameplane::zone {
@@ -24,14 +22,6 @@ namespace {
 constexpr unsigned include_depth_max = 7;
 /// What records that $GENERATE makes have, where they say nothing of it; as CoreDNS.
 constexpr dns::Ttl generated_ttl = 3600;
-constexpr std::size_t string_octets_max = 255;
-
-struct FreeRr {
-    void operator()(ldns_rr* rr) const noexcept { ldns_rr_free(rr); }
-};
-struct FreeRdf {
-    void operator()(ldns_rdf* rdf) const noexcept { ldns_rdf_deep_free(rdf); }
-};
 
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
@@ -39,57 +29,6 @@ bool is_digit(char c) noexcept {
 
 char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-/// "3600" or "1h30m", as BIND writes them.
-std::optional<dns::Ttl> ttl_of(std::string_view text) noexcept {
-    constexpr std::uint64_t ttl_max = 0xffffffffU;
-    std::uint64_t all = 0;
-    std::uint64_t number = 0;
-    if (text.empty() || !is_digit(text.front())) return std::nullopt;
-    for (const char c : text) {
-        std::uint64_t unit = 0;
-        switch (lower(c)) {
-        case 's': unit = 1; break;
-        case 'm': unit = 60; break;
-        case 'h': unit = 3600; break;
-        case 'd': unit = 86400; break;
-        case 'w': unit = 604800; break;
-        default:
-            if (!is_digit(c)) return std::nullopt;
-            number = number * 10 + static_cast<std::uint64_t>(c - '0');
-            break;
-        }
-        if (unit != 0) {
-            all += number * unit;
-            number = 0;
-        }
-        if (number > ttl_max || all > ttl_max) return std::nullopt;
-    }
-    if (all + number > ttl_max) return std::nullopt;
-    return static_cast<dns::Ttl>(all + number);
-}
-
-/// A string of TXT that is longer than one may be is several, as in CoreDNS.
-void append_strings(std::string& to, std::string_view word) {
-    const bool quoted = word.size() >= 2 && word.front() == '"';
-    if (!quoted || word.size() - 2 <= string_octets_max) {
-        to.append(word);
-        return;
-    }
-    std::size_t octets = 0;
-    to += '"';
-    for (std::size_t i = 1; i + 1 < word.size(); ++i, ++octets) {
-        if (octets == string_octets_max) {
-            to += "\" \"";
-            octets = 0;
-        }
-        to += word[i];
-        if (word[i] != '\\' || i + 2 >= word.size()) continue;
-        const std::size_t more = is_digit(word[i + 1]) ? 3 : 1;
-        for (std::size_t j = 0; j < more && i + 2 < word.size(); ++j) to += word[++i];
-    }
-    to += '"';
 }
 
 class Reading {
@@ -148,6 +87,7 @@ private:
 
     static std::optional<dns::Name> absolute(std::string_view word, const dns::Name& origin) {
         if (word == "@") return origin;
+        if (word.starts_with('"')) return std::nullopt;
         const auto name = dns::Name::parse(word);
         if (!name || is_absolute(word)) return name;
         const std::size_t size = name->view().size() - 1U + origin.view().size();
@@ -189,7 +129,7 @@ private:
     static std::string quoted(std::string_view word) { return '\'' + std::string{word} + '\''; }
 
     bool read_ttl(File& file, Words words) {
-        const auto ttl = words.size() == 2 ? ttl_of(words[1]) : std::nullopt;
+        const auto ttl = words.size() == 2 ? dns::parse_ttl(words[1]) : std::nullopt;
         if (!ttl) return wrong(file, "$TTL: expected one TTL such as '3600' or '1h'");
         file.ttl = *ttl;
         file.ttl_by_directive = true;
@@ -217,7 +157,7 @@ private:
         std::filesystem::path path{named};
         if (path.is_relative()) path = std::filesystem::path{file.path}.parent_path() / path;
         const auto text = options_.load(path.string());
-        if (!text) return wrong(file, "$INCLUDE: " + text.error().text);
+        if (!text) return wrong(file, "$INCLUDE: " + text.error().text + ", expected a zone file");
         return read(*text, path.string(), *origin, file.ttl, file.ttl_by_directive, file.depth + 1);
     }
 
@@ -253,7 +193,7 @@ private:
             const std::string_view word = words.front();
             words = words.subspan(1);
             if (!head.ttl && is_digit(word.front())) {
-                head.ttl = ttl_of(word);
+                head.ttl = dns::parse_ttl(word);
                 if (!head.ttl) return std::nullopt;
             } else if (const auto klass = dns::parse_class(word); klass && !head.has_class) {
                 if (*klass != dns::Class::in) return std::nullopt;
@@ -276,26 +216,20 @@ private:
         const auto ttl = head->ttl ? head->ttl : file.ttl;
         // As CoreDNS, which asks for one only where the class is left out, too.
         if (!ttl && !head->has_class) return wrong(file, "no TTL, expected one, or $TTL before it");
-        std::string text = ". 0 IN " + std::string{head->type};
-        for (const std::string_view word : words) append_strings(text += ' ', word);
+        std::string text{head->type};
+        const char* end = nullptr;
+        for (const std::string_view word : words) {
+            // What stands together stays so: alpn="h2".
+            if (word.data() != end) text += ' ';
+            text += word;
+            end = word.data() + word.size();
+        }
         return add(file, text, ttl.value_or(0));
     }
 
     bool add(File& file, const std::string& text, dns::Ttl ttl) {
-        const dns::NameView origin = file.origin;
-        const std::unique_ptr<ldns_rdf, FreeRdf> relative_to{
-            ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, origin.size(), origin.data())};
-        ldns_rr* read = nullptr;
-        const ldns_status status =
-            ldns_rr_new_frm_str(&read, text.c_str(), ttl, relative_to.get(), nullptr);
-        const std::unique_ptr<ldns_rr, FreeRr> rr{read};
-        if (status != LDNS_STATUS_OK || ldns_rr_get_type(rr.get()) == 0) {
-            return wrong(file, quoted(std::string_view{text}.substr(7)) +
-                                   ", expected a type and its data (" +
-                                   ldns_get_errorstr_by_id(status) + ")");
-        }
         arena_.clear();
-        auto record = dns::record_from_ldns(*rr, arena_);
+        auto record = dns::read_record_data(text, arena_, {.ttl = ttl, .origin = file.origin});
         if (!record) return wrong(file, record.error().text);
         record->owner = *file.owner;
         record->ttl = ttl;

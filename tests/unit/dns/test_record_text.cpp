@@ -5,7 +5,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <map>
 #include <string>
+#include <vector>
 
 using namespace nameplane;
 using namespace nameplane::dns;
@@ -94,4 +97,64 @@ TEST_CASE("text that is no record is refused with what was expected", "[record_t
     }
     Arena small{8};
     CHECK(read_record("a.example. A 192.0.2.1", small).error().code == Errc::exhausted);
+}
+
+TEST_CASE("numbers, names and digits that ldns would bend are refused", "[record_text]") {
+    struct Row {
+        std::string data;
+        std::string why;
+    };
+    for (const Row& row : std::vector<Row>{
+             {"MX 65536 a", "'65536', expected a number from 0 to 65535"},
+             {"MX -1 a", "'-1', expected a number from 0 to 65535"},
+             {"SRV 1 2 70000 a", "'70000', expected a number"},
+             {"CAA 256 issue \"a\"", "'256', expected a number from 0 to 255"},
+             {"TLSA 256 1 1 ab", "'256', expected a number from 0 to 255"},
+             {"SOA a b 4294967296 1 1 1 1", "'4294967296', expected a number"},
+             {"SOA a b 1 -6 1 1 1", "'-6', expected a time such as"},
+             {"SOA a b 1 1 1 1 5000000000", "'5000000000', expected a time such as"},
+             {"SVCB 65536 .", "'65536', expected a number"},
+             {"SVCB 1 . port=70000", "'70000', expected a number from 0 to 65535"},
+             {"SVCB 1 . port=\"70000\"", "'70000', expected a number from 0 to 65535"},
+             {"SVCB 1 . port", "'port', expected '=' and a value"},
+             {"HTTPS 1 . port=1 port=2", "'port=2', expected each key once"},
+             {"CNAME \"a\"", "'\"a\"', expected a name without quotes"},
+             {"DS 1 8 2 abc", "'abc', expected two hexadecimal digits"},
+             {"DS 1 8 2 ab xy", "'xy', expected hexadecimal digits"},
+             {"TYPE65280 \\# 1 xx", "'xx', expected hexadecimal digits"},
+             {"TYPE65280 \\# 65536 00", "'65536', expected a number"},
+             {"TYPE65536 \\# 0", "'TYPE65536', expected a type up to TYPE65535"},
+         }) {
+        INFO(row.data);
+        Arena arena{4096};
+        const Result<Record> record = read_record_data(row.data, arena, {});
+        REQUIRE_FALSE(record);
+        CHECK(record.error().text.find(row.why) != std::string::npos);
+        CHECK_FALSE(read_record("a. 5 IN " + row.data, arena));
+    }
+    Arena arena{4096};
+    CHECK_FALSE(read_record("a. 5000000000 IN A 192.0.2.1", arena));
+}
+
+TEST_CASE("ways of writing that ldns does not know are read all the same", "[record_text]") {
+    for (const auto& [data, like] : std::map<std::string, std::string>{
+             {"CAA 0 issue ca.example", "CAA 0 issue \"ca.example\""},
+             {"URI 1 2 http://a/?b=c", "URI 1 2 \"http://a/?b=c\""},
+             {"HTTPS 1 . ohttp", "HTTPS 1 . key8"},
+             {"NINFO \"a b\"", "TYPE56 \\# 4 03612062"},
+             {"resinfo a b", "TYPE261 \\# 4 01610162"},
+             {"AVC a", "TYPE258 \\# 2 0161"},
+             {"TA 1 8 2 abcd", "TYPE32768 \\# 6 00010802abcd"},
+             {"TXT " + std::string(300, 'x'),
+              "TXT \"" + std::string(255, 'x') + "\" \"" + std::string(45, 'x') + "\""},
+         }) {
+        INFO(data);
+        Arena arena{1 << 16};
+        const Result<Record> record = read_record_data(data, arena, {});
+        const Result<Record> wanted = read_record_data(like, arena, {});
+        REQUIRE(record);
+        REQUIRE(wanted);
+        CHECK(record->type == wanted->type);
+        CHECK(std::ranges::equal(std::get<RawData>(record->data), std::get<RawData>(wanted->data)));
+    }
 }

@@ -75,6 +75,13 @@ TEST_CASE("what stands in front of a record's data") {
               "deep.example.org. 60 CNAME www.deep.example.org.\n"
               "www.sub.example.org. 60 A 192.0.2.1\n"},
              {"a.b. A 192.0.2.1", ""},
+             {"www TXT ((a\n) \"b\")", "www.example.org. 60 TXT 4\n"},
+             {"www TXT \"two\nlines\"\nx A 192.0.2.1",
+              "www.example.org. 60 TXT 10\nx.example.org. 60 A 192.0.2.1\n"},
+             {"(www A 192.0.2.1)\n( A 192.0.2.2)",
+              "www.example.org. 60 A 192.0.2.1\nwww.example.org. 60 A 192.0.2.2\n"},
+             {"www HTTPS 1 . alpn=\"h3,h2\" port=\"443\"", "www.example.org. 60 HTTPS 19\n"},
+             {"www TXT \"a\"b\"c\"", "www.example.org. 60 TXT 6\n"},
              {R"(a\.b A 192.0.2.1)", "a\\.b.example.org. 60 A 192.0.2.1\n"},
              {R"(a\. A 192.0.2.1)", "a\\..example.org. 60 A 192.0.2.1\n"},
              {R"(a\\. A 192.0.2.1)", ""},
@@ -98,6 +105,7 @@ TEST_CASE("a string that is too long is several") {
           "www.example.org. 60 TXT 256\n");
     CHECK(read(soa + "www TXT \"" + std::string(256, 'x') + "\"") ==
           "www.example.org. 60 TXT 258\n");
+    CHECK(read(soa + "www TXT " + std::string(256, 'x')) == "www.example.org. 60 TXT 258\n");
     std::string escaped;
     for (int i = 0; i < 300; ++i) escaped += "\\065";
     CHECK(read(soa + "www TXT \"" + escaped + "\"") == "www.example.org. 60 TXT 302\n");
@@ -122,8 +130,15 @@ TEST_CASE("mistakes are told with their place") {
              {"$GENERATE 1-2 a", "/zones/db:2: $GENERATE: expected"},
              {"$GENERATE 1-2 a${x} A 192.0.2.1", "/zones/db:2: $GENERATE: '${x}', expected"},
              {"www TXT \"open", "/zones/db:2: a quote that nothing closes"},
-             {"www TXT ( a", "/zones/db:2: the end of the file within parentheses"},
-             {"www TXT ( ( a", "/zones/db:2: '(' within parentheses"},
+             {"x A 192.0.2.1\nwww TXT \"open\n\n", "/zones/db:3: a quote that nothing closes"},
+             {"www TXT ( a", "/zones/db:2: '(' that nothing closes"},
+             {"x A 192.0.2.1\nwww TXT ( (\n a )\n\n", "/zones/db:3: '(' that nothing closes"},
+             {"\"www\" A 192.0.2.1", "/zones/db:2: '\"www\"', expected an owner's name"},
+             {"( www A 192.0.2.1 )", "/zones/db:2: 'www A 192.0.2.1', expected a type"},
+             {"www MX 65536 a", "/zones/db:2: 'MX 65536 a', expected a type and its data ('65536', "
+                                "expected a number from 0 to 65535)"},
+             {"www NS \"a\"", "/zones/db:2: 'NS \"a\"', expected a type and its data ('\"a\"', "
+                              "expected a name without quotes)"},
              {"www TXT a )", "/zones/db:2: ')', expected"},
              {"x TYPE255 \\# 0", "/zones/db:2: a type that no record has"},
              {"x TYPE41 \\# 0", "/zones/db:2: a type that no record has"},
