@@ -323,6 +323,34 @@ TEST_CASE("iptables-nft: what somebody did is noticed and put right, theirs is l
     }
 }
 
+TEST_CASE("iptables-nft: what only nf_tables can say keeps no repair away") {
+    for (const Family family : families) {
+        CAPTURE(to_string(family));
+        const rules::Plan plan = plan_of_everything(family);
+        const Netns netns = Netns::make("restoreodd");
+        NetnsWriter writer{netns, make_nft_iptables_writer(family)};
+        must(writer.apply(plan));
+        const std::string nat = family == Family::ipv4 ? "ip nat " : "ip6 nat ";
+        const std::string chain = "KUBE-SVC-LONGER-THAN-IPTABLES-TAKES-A-NAME";
+        const std::string spoken = " -t nat -A INPUT -m comment --comment 'see -j KUBE-SVC-A'";
+        netns.sh(nft_tool(family) + spoken);
+        netns.sh("nft add chain " + nat + chain + "; nft insert rule " + nat +
+                 "KUBE-SERVICES counter jump " + chain + "; nft add rule " + nat + "OUTPUT jump " +
+                 chain);
+        CHECK(writer.disturbed());
+        CHECK(must(writer.apply(plan)).wrote);
+        CHECK(netns.sh("nft list chain " + nat + "KUBE-SERVICES").find(chain) == std::string::npos);
+        CHECK(netns.sh("nft list chain " + nat + "OUTPUT").find(chain) != std::string::npos);
+        netns.sh("nft flush chain " + nat + chain);
+        CHECK_FALSE(must(NetnsWriter{netns, make_nft_iptables_writer(family)}.apply(plan)).wrote);
+        REQUIRE(writer.clean());
+        const std::string left = nft_saved(netns, family);
+        CHECK(left.find(":" + chain) != std::string::npos);
+        CHECK(left.find("see -j KUBE-SVC-A") != std::string::npos);
+        CHECK(left.find("-j KUBE-SERVICES") == std::string::npos);
+    }
+}
+
 TEST_CASE("iptables-nft that refuses, hangs or is not there keeps the old rules") {
     const Family family = Family::ipv4;
     const rules::Plan plan = plan_of_everything(family);

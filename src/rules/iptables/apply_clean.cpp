@@ -2,6 +2,8 @@
 
 #include "rules/iptables/apply_pass.hpp"
 
+#include <linux/netfilter/x_tables.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -9,6 +11,8 @@
 namespace nameplane::rules::iptables {
 
 bool is_ours(TableName table, std::string_view chain) noexcept {
+    // nf_tables takes longer names, and iptables, which would have to take them away, does not.
+    if (chain.size() >= XT_EXTENSION_MAXNAMELEN) return false;
     if (chain == "KUBE-PROXY-CANARY") return true;
     constexpr std::array<std::string_view, 4> nat{"KUBE-SERVICES", "KUBE-NODEPORTS",
                                                   "KUBE-POSTROUTING", "KUBE-MARK-MASQ"};

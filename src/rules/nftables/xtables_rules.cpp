@@ -6,12 +6,15 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
+#include <linux/if.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/x_tables.h>
 #include <linux/netfilter/xt_addrtype.h>
+#include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_nfacct.h>
@@ -45,6 +48,11 @@ std::string_view text_of(Octets octets) {
     return {reinterpret_cast<const char*>(octets.data()),
             static_cast<std::size_t>(end - octets.begin())};
 }
+
+/// What iptables takes as a chain's name, at most; nf_tables takes longer ones.
+constexpr std::size_t chain_name_max = XT_EXTENSION_MAXNAMELEN - 1;
+/// The same of a comment.
+constexpr std::size_t comment_max = XT_MAX_COMMENT_LEN - 1;
 
 /// Whether a character of a name stands for itself in a line; the kernel takes any in most names.
 bool is_of_word(char c) {
@@ -226,7 +234,7 @@ private:
     }
     bool destination_ports(std::optional<unsigned> first, std::optional<unsigned> last) {
         if (std::exchange(loaded_, Loaded::nothing) != Loaded::destination_port || !first ||
-            !last || protocol_.empty()) {
+            !last || *first > *last || protocol_.empty()) {
             return false;
         }
         add(matches_, " -m {} --dport {}:{}", protocol_, *first, *last);
@@ -259,9 +267,9 @@ private:
     }
     bool interface(Octets value, bool negated) {
         const std::string_view name = text_of(value);
-        if (!is_word(name)) return false;
-        add(interface_, "{} -i {}{}", negated ? " !" : "", name,
-            name.size() == value.size() ? "+" : "");
+        const bool prefix = name.size() == value.size();
+        if (!is_word(name) || name.size() + (prefix ? 1 : 0) >= IFNAMSIZ) return false;
+        add(interface_, "{} -i {}{}", negated ? " !" : "", name, prefix ? "+" : "");
         return true;
     }
     bool mark(Octets value, bool negated) {
@@ -277,7 +285,7 @@ private:
         const auto go = [&](std::string_view how) {
             target_ = how;
             append_name(chain, target_);
-            return is_word(chain);
+            return is_word(chain) && chain.size() <= chain_name_max;
         };
         switch (static_cast<int>(inside.number(NFTA_VERDICT_CODE))) {
         case NF_ACCEPT: target_ = " -j ACCEPT"; return true;
@@ -297,7 +305,7 @@ private:
             const std::string_view text = text_of(info);
             matches_ += " -m comment --comment ";
             append_comment(text, matches_);
-            return revision == 0 && text.find('\n') == text.npos;
+            return revision == 0 && text.size() <= comment_max && text.find('\n') == text.npos;
         }
         if (name == "conntrack" && revision == 3) return conntrack(info);
         if (name == "addrtype" && revision == 1) return address_type(info);
@@ -316,7 +324,7 @@ private:
     }
     bool conntrack(Octets octets) {
         const auto info = as<xt_conntrack_mtinfo3>(octets);
-        if (!info || info->match_flags != XT_CONNTRACK_STATE) return false;
+        if (!info || info->match_flags != XT_CONNTRACK_STATE || info->state_mask == 0) return false;
         struct Word {
             unsigned bit;
             std::string_view text;
@@ -356,7 +364,7 @@ private:
             return false;
         if (info->check_set == XT_RECENT_SET && info->seconds == 0) {
             matches_ += " -m recent --set";
-        } else if (info->check_set == (XT_RECENT_CHECK | XT_RECENT_REAP)) {
+        } else if (info->check_set == (XT_RECENT_CHECK | XT_RECENT_REAP) && info->seconds != 0) {
             add(matches_, " -m recent --rcheck --seconds {} --reap", info->seconds);
         } else {
             return false;
@@ -392,7 +400,7 @@ private:
     bool ports(std::string_view protocol, std::array<std::uint16_t, 2> source,
                std::array<std::uint16_t, 2> destination) {
         constexpr std::array<std::uint16_t, 2> any{0, 0xffff};
-        if (source != any) return false;
+        if (source != any || protocol != protocol_ || destination[0] > destination[1]) return false;
         add(matches_, " -m {}", protocol);
         if (destination != any) add_ports(destination);
         return true;
@@ -415,6 +423,7 @@ private:
         const auto info = as<xt_sctp_info>(octets);
         if (!info || (info->flags & ~std::uint32_t{XT_SCTP_DEST_PORTS}) != 0 || info->invflags != 0)
             return false;
+        if (protocol_ != "sctp" || info->dpts[0] > info->dpts[1]) return false;
         matches_ += " -m sctp";
         if ((info->flags & XT_SCTP_DEST_PORTS) == 0) return true;
         add_ports({info->dpts[0], info->dpts[1]});
@@ -439,7 +448,8 @@ private:
     }
     bool translate(Octets octets) {
         const auto info = as<nf_nat_range2>(octets);
-        if (!info || info->flags != (NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED) ||
+        if (protocol_.empty() || !info || info->min_proto.all == 0 ||
+            info->flags != (NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED) ||
             std::memcmp(&info->min_addr, &info->max_addr, sizeof info->min_addr) != 0 ||
             info->min_proto.all != info->max_proto.all) {
             return false;
@@ -498,7 +508,7 @@ constexpr std::array<std::string_view, 3> tables{"filter", "nat", "mangle"};
 }  // namespace
 
 void append_comment(std::string_view comment, std::string& out) {
-    if (std::ranges::all_of(comment, is_plain)) {
+    if (!comment.empty() && std::ranges::all_of(comment, is_plain)) {
         out += comment;
         return;
     }

@@ -147,3 +147,15 @@ TEST_CASE("what a comment or a prefix of others says is no jump of theirs") {
     CHECK(saved.jumps[0].place == 4);
     CHECK(saved.held == std::set{SavedRules::Chain{TableName::nat, "KUBE-MARK-MASQ"}});
 }
+
+TEST_CASE("a chain with a longer name than iptables takes is somebody's") {
+    const std::string longest = "KUBE-SVC-" + std::string(19, 'A');
+    const std::string text = "*nat\n:" + longest + " - [0:0]\n:" + longest + "A - [0:0]\n-A " +
+                             longest + "A -j KUBE-MARK-MASQ\n-A OUTPUT ? -j " + longest + "A\n";
+    const SavedRules saved = read_saved(text);
+    REQUIRE(saved.chains.size() == 1);
+    CHECK(saved.chains.begin()->first.second == longest);
+    CHECK(saved.jumps.empty());
+    CHECK(saved.held.size() == 1);
+    CHECK(text_of_everything(plan_of({one}), saved).text.find(longest + "A") == std::string::npos);
+}

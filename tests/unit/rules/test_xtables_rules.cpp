@@ -5,9 +5,11 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/xt_conntrack.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +61,15 @@ std::string line_in(std::string_view chain, const std::vector<Bytes>& expression
 Bytes commented(const Bytes& comment) {
     return expression("match", {text(NFTA_MATCH_NAME, "comment"), number(NFTA_MATCH_REV, 0),
                                 attribute(NFTA_MATCH_INFO, comment)});
+}
+
+Bytes state_match(std::uint16_t states) {
+    xt_conntrack_mtinfo3 info{};
+    info.match_flags = XT_CONNTRACK_STATE;
+    info.state_mask = states;
+    Bytes octets(sizeof info);
+    std::memcpy(octets.data(), &info, sizeof info);
+    return octets;
 }
 
 Bytes octets_of(std::string_view text) {
@@ -127,4 +138,38 @@ TEST_CASE("a rule that iptables-restore cannot name is an unknown one, where oth
     CHECK(line_in("their chain", {verdict(NFT_JUMP, "KUBE-SVC-A")}) ==
           "-A their?chain -j KUBE-SVC-A\n");
     CHECK(line_in("INPUT", {verdict(NFT_JUMP, "their\nchain")}) == "-A INPUT ? -j their?chain\n");
+}
+
+TEST_CASE("what is longer or emptier than iptables takes makes the rule an unknown one") {
+    const std::string unknown = "-A KUBE-X ? -j DROP\n";
+    const auto dropped = [](const Bytes& one) {
+        return line_in("KUBE-X", {one, verdict(NF_DROP)});
+    };
+    CHECK(dropped(commented({})) == "-A KUBE-X -m comment --comment \"\" -j DROP\n");
+    CHECK(dropped(commented(Bytes(255, 'a'))).starts_with("-A KUBE-X -m comment"));
+    CHECK(dropped(commented(Bytes(256, 'a'))) == unknown);
+    const std::string longest(28, 'A');
+    CHECK(line_in("KUBE-X", {verdict(NFT_JUMP, longest)}) == "-A KUBE-X -j " + longest + "\n");
+    CHECK(line_in("KUBE-X", {verdict(NFT_JUMP, longest + "A")}) ==
+          "-A KUBE-X ? -j " + longest + "A\n");
+    const auto through = [](std::string_view interface) {
+        return line_in("KUBE-X", {expression("meta", {number(NFTA_META_KEY, NFT_META_IIFNAME)}),
+                                  compare(NFT_CMP_EQ, octets_of(interface)), verdict(NF_DROP)});
+    };
+    using namespace std::string_view_literals;
+    CHECK(through("fifteen-letters\0"sv) == "-A KUBE-X -i fifteen-letters -j DROP\n");
+    CHECK(through("fourteen-lette"sv) == "-A KUBE-X -i fourteen-lette+ -j DROP\n");
+    CHECK(through("fifteen-letters"sv) == unknown);
+    // Neither a state nor a protocol.
+    CHECK(
+        dropped(expression("match", {text(NFTA_MATCH_NAME, "conntrack"), number(NFTA_MATCH_REV, 3),
+                                     attribute(NFTA_MATCH_INFO, state_match(0))})) == unknown);
+    CHECK(
+        dropped(expression("match", {text(NFTA_MATCH_NAME, "conntrack"), number(NFTA_MATCH_REV, 3),
+                                     attribute(NFTA_MATCH_INFO, state_match(1))})) ==
+        "-A KUBE-X -m conntrack --ctstate INVALID -j DROP\n");
+    const Bytes any_port{0, 0, 0xff, 0xff, 80, 0, 80, 0, 0, 0};
+    CHECK(dropped(expression("match", {text(NFTA_MATCH_NAME, "udp"), number(NFTA_MATCH_REV, 0),
+                                       attribute(NFTA_MATCH_INFO, any_port)})) == unknown);
+    CHECK(line_of(range(NFT_RANGE_EQ, 2, 1)) == "-A KUBE-X ? -j ACCEPT\n");
 }
