@@ -296,7 +296,8 @@ struct Agent::Parts {
                                       .workers = workers,
                                       .udp_size_max = dns.udp_size_max,
                                       .terms = certificates.terms(),
-                                      .tcp_connections_max = dns.tcp_connections_max};
+                                      .tcp_connections_max = dns.tcp_connections_max,
+                                      .share_ports = overrides.share_ports};
         if (!config.start.admin.pprof.empty()) options.profile = &profile.emplace(workers);
         auto bound = server::Server::bind(std::move(options), *chains, gate.published(), registry);
         if (!bound) return std::move(bound).error();

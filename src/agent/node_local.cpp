@@ -78,8 +78,8 @@ public:
 
 private:
     Result<bool> try_update() {
-        const Result<std::string> base = kube::read_file(base_);
-        if (!base) return base.error();
+        Result<std::string> base = kube::read_file(base_);
+        if (!base) return std::move(base).error().within(base_);
         if (!folder_.empty()) {
             Result<KubeDnsConfig> kube_dns = read_kube_dns(folder_);
             if (!kube_dns) return std::move(kube_dns).error().within(folder_);
@@ -240,6 +240,8 @@ int run_node_local(RunCommand command) {
     SetupErrors& errors = *shared_errors();
     overrides.more_metrics = role.metrics_listen;
     overrides.setup_errors = &errors;
+    // What stays when we end is for another one, who may be there already.
+    overrides.share_ports = role.skip_teardown;
 
     const sigset_t signals_before = block_signals();
     CorefileWriter corefile{role, overrides.config_path, dns_port, errors};

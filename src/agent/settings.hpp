@@ -30,6 +30,7 @@ struct Overrides {
     std::optional<std::string> state_file;
     std::optional<SocketAddress> more_metrics;  ///< a second place for /metrics
     std::optional<KubeProxyRole> kube_proxy;    ///< we stand in its place
+    bool share_ports = false;  ///< DNS ports may be another's as well (SO_REUSEPORT)
     const SetupErrors* setup_errors = nullptr;  ///< in /metrics, if there is one; outlives the run
 };
 

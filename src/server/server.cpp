@@ -52,9 +52,10 @@ Result<Sockets> bind_all(const ServerOptions& options, const std::vector<Place>&
     Sockets sockets;
     std::array<std::uint16_t, 3> free_ports{};
     for (std::size_t worker = 0; worker < options.workers; ++worker) {
-        const net::Share share = worker == 0 ? net::Share::first : net::Share::also;
         for (const Place& place : places) {
             const bool any_port = place.address.port == 0;
+            const bool alone = worker == 0 && (any_port || !options.share_ports);
+            const net::Share share = alone ? net::Share::first : net::Share::also;
             std::uint16_t& free_port = free_ports[static_cast<std::size_t>(place.protocol)];
             const SocketAddress wanted{place.address.address,
                                        any_port ? free_port : place.address.port};

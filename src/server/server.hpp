@@ -42,6 +42,8 @@ struct ServerOptions {
     AllTerms terms{};
     std::size_t tcp_connections_max = 1000;  ///< over all workers
     chain::Profile* profile = nullptr;       ///< outlives the server; nullptr: nothing is timed
+    /// Whether another process of ours may have the same ports, and get a part of the queries.
+    bool share_ports = false;
 };
 
 /// Made, started and stopped on the control thread.

@@ -338,6 +338,38 @@ class NodeLocal(nameplane.AgentTest):
         self.assertEqual(agent.stop(), 0)
         self.assert_gone()
 
+    def test_two_share_a_node_and_a_corefile_without_a_template(self):
+        """kubespray's way: the Corefile is mounted where it is read, and a second one bridges updates."""
+        local = LOCAL[self.family]
+        block = "who.example:53 {\n    errors\n    bind %s\n    hosts {\n        %s who.example\n    }\n" \
+                "    health %s:%d\n}\n"
+        at = local if self.family == 4 else "[%s]" % local
+
+        def start(port):
+            corefile = self.write("%d.corefile" % port, block % (local, OF_NODE, at, port))
+            agent = nameplane.Agent(
+                ["-localip", local, "-conf", corefile, "-upstreamsvc", "coredns", "-skipteardown",
+                 "-basecorefile", os.path.join(self.folder, "missing")],
+                self.subfolder(), self.node.prefix, "53")
+            self.addCleanup(agent.kill)
+            agent.started()
+            agent.wait_for(r" nodelocal\.corefile_failed error=\"/\S+/missing: ", seen=True)
+            return agent
+
+        first = start(9254)
+        first.wait_for(r" nodelocal\.rules added=12\b", seen=True)
+        self.assertEqual(self.ask(address=local), [OF_NODE])
+        second = start(9255)
+        self.assertEqual(first.stop(), 0)
+        for tcp in (False, True):
+            self.assertEqual(self.ask(address=local, tcp=tcp), [OF_NODE])
+        third = start(9254)
+        self.assertEqual(second.stop(), 0)
+        self.assertEqual(self.ask(address=local), [OF_NODE])
+        self.assertEqual(third.stop(), 0)
+        self.assertEqual(len(self.rules()), 12)
+        self.assertTrue(self.has_interface())
+
     def test_without_interface_and_rules_nothing_is_touched(self):
         self.node.sh("ip link add mine type bridge; ip addr add %s dev mine; ip addr add %s dev mine"
                      % (LOCAL[self.family], CLUSTER_DNS[self.family]))
