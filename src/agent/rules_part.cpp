@@ -19,6 +19,7 @@ struct RulesPart::State {
     const Clock* clock;
     std::function<void(std::uint64_t)> applied;
     KernelFacts kernel;
+    std::vector<Family> families;   // that the kernel has
     bool wants_localhost = false;   // set before the rule thread starts
     bool localhost_opened = false;  // the rule thread's; there is one at a time
 
@@ -40,7 +41,7 @@ struct RulesPart::State {
 
     std::vector<rules::PlanSettings> wanted_settings() const {
         std::vector<rules::PlanSettings> wanted;
-        for (const Family family : {Family::ipv4, Family::ipv6}) {
+        for (const Family family : families) {
             wanted.push_back(plan_settings(config, node, family, kernel));
         }
         return wanted;
@@ -111,6 +112,13 @@ RulesPart::RulesPart(conf::RulesConfig config, std::string node_name, metrics::R
     if (enabled()) {
         state_->kernel = {.liberal_conntrack = conntrack_is_liberal(),
                           .packet_counters = rules::iptables::make_packet_counters()};
+        for (const Family family : {Family::ipv4, Family::ipv6}) {
+            if (rules::kernel_has(family)) {
+                state_->families.push_back(family);
+            } else {
+                NP_LOG_INFO("rules.no_family", "family", to_string(family));
+            }
+        }
     }
 }
 

@@ -1,8 +1,10 @@
+#include "base/fd.hpp"
 #include "rules/policy.hpp"
 
 #include <ifaddrs.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <memory>
 
 namespace nameplane::rules {
@@ -21,6 +23,12 @@ NodeFacts facts_of_this_machine(std::string_view name) {
             {item->ifa_name, SocketAddress::from_sockaddr(*item->ifa_addr).address});
     }
     return facts;
+}
+
+bool kernel_has(Family family) {
+    const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
+    const UniqueFd socket{::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    return socket || errno != EAFNOSUPPORT;
 }
 
 }  // namespace nameplane::rules

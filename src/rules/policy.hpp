@@ -44,5 +44,7 @@ std::optional<IpAddress> node_address(const NodeFacts& node, Family family);
 
 /// This machine's own interfaces and addresses, `name` as the node's name.
 NodeFacts facts_of_this_machine(std::string_view name);
+/// Whether its kernel has that family at all; one without (`ipv6.disable=1`) has no packet of it.
+bool kernel_has(Family family);
 
 }  // namespace nameplane::rules

@@ -36,6 +36,23 @@ metrics = "127.0.0.1:0"
 """
 
 
+# Runs its arguments where socket(AF_INET6, ...) fails as on a kernel with ipv6.disable=1.
+WITHOUT_IPV6 = """\
+import ctypes, errno, os, platform, struct, sys
+number = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+load, equal, give = 0x20, 0x15, 0x06
+code = b"".join(struct.pack("HBBI", *step) for step in [
+    (load, 0, 0, 0), (equal, 0, 3, number),  # which call
+    (load, 0, 0, 16), (equal, 0, 1, 10),     # its first argument
+    (give, 0, 0, 0x50000 | errno.EAFNOSUPPORT), (give, 0, 0, 0x7fff0000)])
+program = ctypes.create_string_buffer(code)
+filter = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(program))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.c_char_p(filter), 0, 0):
+    sys.exit("no seccomp: %d" % ctypes.get_errno())
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
 LOCALNET = "/proc/sys/net/ipv4/conf/all/route_localnet"
 
 
@@ -137,6 +154,20 @@ class Rules(nameplane.AgentTest):
         agent.wait_for(r" rules\.recovered family=ipv4\b")
         self.assertIn("10.96.0.1", self.namespace.run("nft", "list table ip nameplane"))
         self.assertEqual(agent.stop(), 0)
+
+    def test_a_kernel_without_ipv6_needs_no_rules_of_it(self):
+        for mode, shown in (("iptables", ("iptables-legacy-save",)),
+                            ("nftables", ("nft", "list", "table", "ip", "nameplane"))):
+            config = self.write(mode + ".toml", CONFIG.replace("iptables", mode) % "60s")
+            agent = self.start("--config", config, prefix=(
+                *self.namespace.prefix, sys.executable, "-c", WITHOUT_IPV6)).started()
+            agent.wait_for(r" rules\.no_family family=ipv6\b", seen=True)
+            agent.wait_for(r" agent\.ready\b", seen=True)
+            self.assertIn("10.244.0.5", self.namespace.run(*shown))
+            self.assertEqual(self.inside(agent, "print(agent.get('ready'))"), "(200, 'OK')\n")
+            self.assertEqual(agent.stop(), 0)
+            self.assertNotIn("rules.refused", "\n".join(agent.lines))
+            self.assertNotIn("ip6 nameplane", self.namespace.run("nft", "list", "tables"))
 
     def test_names_are_served_when_the_kernel_refuses(self):
         # Everything but the right to change the network.
