@@ -153,6 +153,14 @@ TEST_CASE("node ports among many, listed and divided, are answered and refused a
             std::vector<rules::PortPlan> ports;
             add_node_ports(ports, family, true, 30'100, 40);
             add_node_ports(ports, family, false, 30'200, 40);
+            // Addresses that stand behind the rule of a refused node port with their port.
+            for (unsigned n = 1; n <= 12; ++n) {
+                rules::PortPlan behind = service(family, n, {});
+                behind.name = "ns/z-behind" + std::to_string(n);
+                behind.port = 30'200;
+                behind.external_ips = {ip(Lab::outside_ip(family, n))};
+                ports.push_back(std::move(behind));
+            }
             rules::PlanSettings settings = lab_settings(family);
             settings.dispatch = dispatch;
             const Rules rules{family, plan_of(std::move(ports), std::move(settings))};
@@ -169,6 +177,10 @@ TEST_CASE("node ports among many, listed and divided, are answered and refused a
                 CHECK(Lab::connect(lab().client(), node_port(30'200 + i)).error == ECONNREFUSED);
                 UdpFlow refused{lab().client(), node_port(30'200 + i)};
                 CHECK(refused.ask().error == ECONNREFUSED);
+            }
+            for (const unsigned n : {1U, 6U, 12U}) {
+                CHECK(Lab::connect(lab().client(), at(Lab::outside_ip(family, n), 30'200)).error ==
+                      ECONNREFUSED);
             }
         }
     }

@@ -181,6 +181,14 @@ TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
             large.services.push_back(
                 unserved_at((v4 ? "10.97." : "fd00:97::") + last + std::to_string(i % 200), i));
         }
+        // Addresses with the port of the first refused node port.
+        for (int i = 0; i < 20; ++i) {
+            auto behind = *unserved_at((v4 ? "10.98.0." : "fd00:98::") + std::to_string(i), i);
+            behind.ports[0].protocol = protocols[0];
+            behind.ports[0].node_port = 0;
+            behind.ports[0].port = 31'100;
+            large.services.push_back(std::make_shared<const rules::ServicePlan>(behind));
+        }
         finish(large);
         rules::Plan less = large;
         less.services.erase(less.services.begin() + 150, less.services.begin() + 160);
@@ -212,6 +220,11 @@ TEST_CASE("a tree grows, shrinks and goes: as if written from nothing") {
               "-A KUBE-NODEPORTS -p tcp -m tcp --dport 32256:32511 -j "
               "KUBE-TREE-H-TCP-32256-32511\n"})
             CHECK(filter.find(jump) != std::string::npos);
+        // The last rule leads to the addresses behind refused node ports.
+        const std::string behind = v4 ? "-A KUBE-EXTERNAL-SERVICES -d 10.98.0.0/28 -j KUBE-TREE-"
+                                      : "-A KUBE-EXTERNAL-SERVICES -d fd00:98::/124 -j KUBE-TREE-";
+        CHECK(filter.find(behind) != std::string::npos);
+        CHECK(filter.find("-A KUBE-EXTERNAL-SERVICES -m addrtype") < filter.find(behind));
         // A rule of somebody's in a chain of ports.
         const std::string iptables =
             "XTABLES_LOCKFILE=" + own_lock_path() + " " + tool(family) + " -t nat";

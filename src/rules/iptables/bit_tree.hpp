@@ -28,6 +28,7 @@ struct BitKey {
 struct BitRange {
     BitKey first;
     std::uint8_t length = 0;
+    std::uint8_t tree = 0;  ///< tells ranges of several trees apart that hang on one root
     /// Of those that begin as `key` does; `length` is at most the key's size.
     static BitRange around(const BitKey& key, unsigned length) noexcept;
     bool contains(const BitKey& key) const noexcept;

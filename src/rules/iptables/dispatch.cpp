@@ -18,6 +18,8 @@ using services::Protocol;
 /// Bits of a key made from a port: those of the protocol, then the port's.
 constexpr unsigned protocol_bits = 8;
 constexpr unsigned port_key_bits = protocol_bits + 16;
+/// BitRange::tree of addresses whose rules stand behind those of ports.
+constexpr std::uint8_t tree_behind = 1;
 /// What a refused node port's key is in.
 constexpr BitRange every_port{{.octets = {}, .size = port_key_bits}, 0};
 
@@ -60,7 +62,7 @@ struct Parts {
     std::vector<std::size_t> addresses;
     std::vector<std::size_t> ports;
     /// Those with an address that must stand behind `ports`.
-    std::vector<std::size_t> last;
+    std::vector<std::size_t> behind;
 };
 
 Parts parts_of(const TreeRoot& root, std::span<const TreeKey> rules) {
@@ -72,7 +74,7 @@ Parts parts_of(const TreeRoot& root, std::span<const TreeKey> rules) {
             anywhere.emplace(rule.protocol, rule.port);
             parts.ports.push_back(i);
         } else if (anywhere.contains({rule.protocol, rule.port})) {
-            parts.last.push_back(i);
+            parts.behind.push_back(i);
         } else {
             parts.addresses.push_back(i);
         }
@@ -93,6 +95,22 @@ std::vector<BitList> tree_of(const std::vector<std::size_t>& some, const KeyOf& 
         }
     }
     return lists;
+}
+
+/// Makes the chains of a tree others than those of one with the same networks.
+void set_tree(std::vector<BitList>& lists, std::uint8_t tree) {
+    for (BitList& list : lists) {
+        if (list.range) list.range->tree = tree;
+        for (BitEntry& entry : list.entries) {
+            if (entry.range) entry.range->tree = tree;
+        }
+    }
+}
+
+/// Moves the chains of `lists` behind `all`; what stood in their root stands in that of `all` then.
+void hang(std::vector<BitList> lists, std::vector<BitList>& all) {
+    std::ranges::copy(lists.front().entries, std::back_inserter(all.front().entries));
+    std::ranges::move(lists.begin() + 1, lists.end(), std::back_inserter(all));
 }
 
 }  // namespace
@@ -118,18 +136,18 @@ std::vector<BitList> dispatch_tree(const TreeRoot& root, std::span<const TreeKey
         return bits_of(rules[rule].protocol, rules[rule].port);
     });
     if (root.by == TreeBy::port) return ports;
-    std::vector<BitList> lists = tree_of(
-        parts.addresses, [&](std::size_t rule) { return bits_of(*rules[rule].destination); });
-    std::vector<BitEntry>& entries = lists.front().entries;
-    const bool apart = parts.ports.size() > undivided_rules_max;
-    if (apart) {
+    const auto address_of = [&](std::size_t rule) { return bits_of(*rules[rule].destination); };
+    std::vector<BitList> lists = tree_of(parts.addresses, address_of);
+    if (parts.ports.size() > undivided_rules_max) {
         ports.front().range = every_port;
-        entries.push_back({0, every_port});
+        lists.front().entries.push_back({0, every_port});
+        std::ranges::move(ports, std::back_inserter(lists));
     } else {
-        std::ranges::copy(ports.front().entries, std::back_inserter(entries));
+        hang(std::move(ports), lists);
     }
-    for (const std::size_t rule : parts.last) entries.push_back({rule, std::nullopt});
-    if (apart) std::ranges::move(ports, std::back_inserter(lists));
+    std::vector<BitList> behind = tree_of(parts.behind, address_of);
+    set_tree(behind, tree_behind);
+    hang(std::move(behind), lists);
     return lists;
 }
 
@@ -146,8 +164,9 @@ TreeKey tree_key(const Rule& rule) {
 
 std::string tree_chain_name(const TreeRoot& root, const BitRange& range) {
     if (!is_of_ports(range)) {
-        return chain_name(tree_prefix,
-                          hash_of(std::string{root.seed} + network_of(range).to_string()));
+        const std::string seed =
+            std::string{root.seed} + (range.tree == tree_behind ? "behind " : "");
+        return chain_name(tree_prefix, hash_of(seed + network_of(range).to_string()));
     }
     std::string name = chain_name(tree_prefix, root.ports);
     if (range == every_port) return name;

@@ -222,6 +222,35 @@ TEST_CASE("rules of refused node ports and those of addresses: a packet's first 
     }
 }
 
+TEST_CASE("addresses behind a refused node port of their port are divided, too") {
+    const std::vector<IpAddress> all = addresses(2'000);
+    Chain rules;
+    std::uint32_t number = 0;
+    // Some before it, which stand in networks that those behind it stand in, too.
+    for (std::size_t i = 0; i < all.size(); i += 2)
+        rules.push_back(port_rule(all[i], Protocol::tcp, 30'000, ++number));
+    rules.push_back(refused_rule(Protocol::tcp, 30'000, ++number));
+    for (const IpAddress& address : all)
+        rules.push_back(port_rule(address, Protocol::tcp, 30'000, ++number));
+    const Chains tree = tree_of(external_services_root, rules);
+    const Chains list = list_of(external_services_root, rules);
+    std::size_t most = 0;
+    for (const IpAddress& address : all) {
+        for (std::uint16_t port = 30'000; port <= 30'001; ++port) {
+            const Packet packet{address, Protocol::tcp, port};
+            const Meeting met = meet(tree, external_services_root, packet);
+            REQUIRE(met.met == meet(list, external_services_root, packet).met);
+            most = std::max(most, met.compared);
+        }
+    }
+    CHECK(most <= 120);
+    // Few stand in the root as they are.
+    rules.resize(1'000 + 1 + undivided_rules_max);
+    const Chain root = tree_of(external_services_root, rules).at("KUBE-EXTERNAL-SERVICES");
+    REQUIRE(root.size() > undivided_rules_max);
+    CHECK(root[root.size() - undivided_rules_max] == rules[1'001]);
+}
+
 TEST_CASE("node ports are met as in the list, in order") {
     std::minstd_rand random{4};
     for (const TreeRoot& root : {nat_nodeports_root, health_checks_root}) {
