@@ -254,3 +254,12 @@ TEST_CASE("command lines of node-cache are taken as they stand") {
         CHECK(run.node_local->skip_teardown != cache.teardown);
     }
 }
+
+TEST_CASE("a plugin of OpenShift's own image is refused by name") {
+    const conf::Compiled read = compile_text(
+        ".:5353 {\n    errors\n    ocp_dnsnameresolver {\n        namespaces a b \n    }\n}\n",
+        "Corefile");
+    CHECK(texts(read.problems) ==
+          Texts{"ocp_dnsnameresolver: not served, expected another plugin: it serves "
+                "OpenShift's own objects"});
+}
