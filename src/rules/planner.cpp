@@ -46,7 +46,7 @@ std::vector<Cidr> outermost(std::span<const Cidr> sorted, Family family) {
 
 struct Planner::State {
     PlanSettings settings;
-    bool stale = true;  ///< nothing planned so far holds: settings or facts are new
+    bool stale = true;  ///< nothing planned so far holds: facts are new
     NodeFacts node;
     std::shared_ptr<const Snapshot> planned_from;
     std::vector<Planned> services;  ///< sorted by key
@@ -124,12 +124,6 @@ Planner::Planner(PlanSettings settings) : state_{std::make_unique<State>()} {
 }
 
 Planner::~Planner() = default;
-
-void Planner::set_settings(PlanSettings settings) {
-    if (settings == state_->settings) return;
-    state_->settings = std::move(settings);
-    state_->stale = true;
-}
 
 Plan Planner::plan(const std::shared_ptr<const Snapshot>& snapshot, const NodeFacts& node) {
     State& state = *state_;

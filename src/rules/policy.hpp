@@ -29,9 +29,8 @@ public:
     explicit Planner(PlanSettings settings);
     ~Planner();
 
-    /// The plan for `snapshot`. Everything is planned anew when facts or settings changed.
+    /// The plan for `snapshot`. Everything is planned anew when facts changed.
     Plan plan(const std::shared_ptr<const services::Snapshot>& snapshot, const NodeFacts& node);
-    void set_settings(PlanSettings settings);
 
 private:
     struct State;

@@ -104,12 +104,6 @@ const Node* Zone::last_before(dns::NameView lower) const noexcept {
     return nullptr;
 }
 
-bool Zone::has_children(const Node& node) const noexcept {
-    // The first one follows it in canonical order.
-    const auto next = static_cast<std::size_t>(&node - nodes_.data()) + 1;
-    return next < nodes_.size() && name_of(nodes_[next]).is_under(name_of(node));
-}
-
 const Set* Zone::set_of(const Node& node, dns::Type type) const noexcept {
     for (const Set& set : sets_of(node)) {
         if (set.type == type) return &set;

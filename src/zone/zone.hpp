@@ -77,8 +77,6 @@ public:
     const Node* node(std::uint32_t i) const noexcept { return i == none ? nullptr : &nodes_[i]; }
     /// The last node with records whose name is `lower` or sorts before it, or nullptr.
     const Node* last_before(dns::NameView lower) const noexcept;
-    /// Whether there are names below it.
-    bool has_children(const Node& node) const noexcept;
     dns::NameView name_of(const Node& node) const noexcept {
         return dns::NameView::trusted(octets_.data() + node.name, node.name_size);
     }
