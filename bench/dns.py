@@ -139,30 +139,9 @@ class Nsd:
     def __init__(self, options, folder):
         self.port = rounds.free_port()
         write_zone(folder / "zone", options.services)
-        config = folder / "nsd.conf"
-        config.write_text(f"""
-server:
-  ip-address: 127.0.0.1@{self.port}
-  reuseport: yes
-  server-count: {options.threads}
-  zonesdir: "{folder}"
-  username: ""
-  pidfile: "{folder}/nsd.pid"
-  database: ""
-  xfrdfile: "{folder}/xfrd.state"
-  xfrdir: "{folder}"
-  zonelistfile: "{folder}/zone.list"
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: "{ZONE}"
-  zonefile: "zone"
-""")
         self.log = open(folder / "nsd.log", "w", encoding="utf-8")
-        self.process = subprocess.Popen(
-            ["taskset", "-c", options.server_cpus, "nsd", "-d", "-c", str(config)],
-            stdout=self.log, stderr=self.log)
+        self.process = rounds.start_nsd(folder, self.port, ZONE, options.server_cpus,
+                                        options.threads, self.log)
         self.pid = self.process.pid
 
 

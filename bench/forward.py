@@ -66,28 +66,7 @@ class Upstream:
     def __init__(self, options, folder):
         write_zone(options, folder)
         self.port = rounds.free_port()
-        config = folder / "nsd.conf"
-        config.write_text(f"""
-server:
-  ip-address: 127.0.0.1@{self.port}
-  server-count: 1
-  zonesdir: "{folder}"
-  username: ""
-  pidfile: "{folder}/nsd.pid"
-  database: ""
-  xfrdfile: "{folder}/xfrd.state"
-  xfrdir: "{folder}"
-  zonelistfile: "{folder}/zone.list"
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: "example"
-  zonefile: "zone"
-""")
-        self.process = subprocess.Popen(
-            ["taskset", "-c", options.load_cpus, "nsd", "-d", "-c", str(config)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = rounds.start_nsd(folder, self.port, "example", options.load_cpus)
 
     def to(self, _):
         return f"127.0.0.1:{self.port}"

@@ -37,6 +37,32 @@ def free_port():
         return s.getsockname()[1]
 
 
+def start_nsd(folder, port, zone, cpus, processes=1, log=subprocess.DEVNULL):
+    """NSD with the zone of that name in FOLDER/zone, at PORT of loopback."""
+    config = folder / "nsd.conf"
+    config.write_text(f"""
+server:
+  ip-address: 127.0.0.1@{port}
+  reuseport: yes
+  server-count: {processes}
+  zonesdir: "{folder}"
+  username: ""
+  pidfile: "{folder}/nsd.pid"
+  database: ""
+  xfrdfile: "{folder}/xfrd.state"
+  xfrdir: "{folder}"
+  zonelistfile: "{folder}/zone.list"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: "{zone}"
+  zonefile: "zone"
+""")
+    return subprocess.Popen(["taskset", "-c", cpus, "nsd", "-d", "-c", str(config)],
+                            stdout=log, stderr=log)
+
+
 def wait_for_answer(port, owner):
     for _ in range(600):
         done = subprocess.run(["dig", "+short", "+tries=1", "+time=1", "-p", str(port),
