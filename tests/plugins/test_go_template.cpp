@@ -1,5 +1,6 @@
 #include "plugins/template/go_template.hpp"
 #include "plugins/template/nodes.hpp"
+#include "support/template_data.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -8,38 +9,9 @@
 
 using namespace nameplane;
 using namespace nameplane::plugins::templating;
+using nameplane::test::TemplateData;
 
 namespace {
-
-class TestData final : public Data {
-public:
-    Outcome field(std::uint8_t object, std::string_view name,
-                  Value& value) const noexcept override {
-        static constexpr std::array<std::string_view, 3> matches{"ab.c.", "ab", "10"};
-        static constexpr std::array<std::string_view, 4> groups{"0", "ab.c.", "hex", "ff"};
-        if (object == 1 && name == "Id") {
-            value = Value::of(7, Value::Width::u16);
-        } else if (object != 0) {
-            return Outcome::wrong;
-        } else if (name == "Name") {
-            value = Value::of(std::string_view{"ab.c."});
-        } else if (name == "Match") {
-            value = Value::of(std::span<const std::string_view>{matches});
-        } else if (name == "Group") {
-            value = Value::map_of(groups);
-        } else if (name == "Message") {
-            value = Value::object_of(1, this);
-        } else if (name == "Messages" || name == "Empty") {
-            value = Value::objects_of(1, name == "Empty" ? 0 : 2, this, name == "Empty");
-        } else {
-            return Outcome::wrong;
-        }
-        return Outcome::good;
-    }
-    std::string_view meta(std::string_view label) const noexcept override {
-        return label == "a/b" ? "known" : "";
-    }
-};
 
 std::string told(Outcome outcome) {
     switch (outcome) {
@@ -61,7 +33,7 @@ std::string run(std::string_view text, std::size_t memory = 1 << 16) {
     Arena arena{memory};
     std::array<char, 4096> room;
     Output out{room};
-    const Outcome outcome = parsed->run(TestData{}, arena, out);
+    const Outcome outcome = parsed->run(TemplateData{}, arena, out);
     return outcome == Outcome::good ? std::string{out.text()} : told(outcome);
 }
 
