@@ -62,6 +62,9 @@ private:
         if (!origin) return;
         const auto [first, is_new] = first_of_.try_emplace(origin->to_string(), path.string());
         if (!is_new) {
+            // A ConfigMap is mounted as links to files in a hidden folder beside them.
+            std::error_code error;
+            if (fs::equivalent(path, first->second, error)) return;
             problem(path.string() + ": not used, " + first->second + " is for the same zone");
             return;
         }

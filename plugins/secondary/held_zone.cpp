@@ -4,6 +4,7 @@
 #include <nameplane/base/log.hpp>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace nameplane::plugins::secondary {
@@ -95,6 +96,11 @@ void HeldZone::ended(Fetch::Result result) {
         // Another one may be ahead of this, such as the one that a NOTIFY came from.
         if (!ask_next()) is_current();
         return;
+    }
+    // A primary may say one serial and send another.
+    if (zone_ != nullptr && !dns::serial_less(zone_->serial(), result.serial)) {
+        return failed("a transfer of serial " + std::to_string(result.serial) +
+                      ", which is not newer than ours");
     }
     const SocketAddress primary = settings_.primaries[primary_];
     if (const Status kept = keep(result.zone); !kept) return failed(kept.error().text);

@@ -101,7 +101,13 @@ Status TransferIn::take_record(const dns::Record& record) {
         serial_ = soa->serial;
         return builder_.add(record);
     }
-    if (soa == nullptr) return builder_.add(record);
+    if (soa == nullptr) {
+        // The builder would take it for the zone's.
+        const bool is_of_another = record.type == dns::Type::soa && !record.owner.equals(origin_);
+        if (!is_of_another) return builder_.add(record);
+        ++other_soas_;
+        return {};
+    }
     if (soa->serial != *serial_) return wrong("another SOA at the end than at the beginning");
     ended_ = true;
     return {};

@@ -39,7 +39,7 @@ public:
     const zone::ZonePtr& zone() const noexcept { return zone_; }
     std::size_t records() const noexcept { return records_; }
     /// Records that were no part of the zone and were left out.
-    std::size_t outside() const noexcept { return builder_.outside(); }
+    std::size_t outside() const noexcept { return builder_.outside() + other_soas_; }
 
 private:
     Status take_record(const dns::Record& record);
@@ -50,6 +50,7 @@ private:
     zone::Zone::Builder builder_;
     std::size_t octets_ = 0;
     std::size_t records_ = 0;
+    std::size_t other_soas_ = 0;           ///< of other names than the zone's
     std::optional<std::uint32_t> serial_;  ///< of the first SOA
     bool ended_ = false;                   ///< the second one has come
     zone::ZonePtr zone_;

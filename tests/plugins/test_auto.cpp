@@ -65,6 +65,19 @@ TEST_CASE("folders below are looked into, the first file of a zone counts") {
     CHECK(missing.problems.size() == 1);
 }
 
+TEST_CASE("of a mounted ConfigMap nothing is told, though its files are found twice") {
+    const TemporaryFolder folder;
+    folder.replace("..2026_1/db.example.org", "");
+    std::filesystem::create_directory_symlink("..2026_1", folder / "..data");
+    std::filesystem::create_symlink("..data/db.example.org", folder / "db.example.org");
+    const auto scan = zone_folder::scan(rule_of(folder.path(), R"(db\.(.*))", "{1}"));
+    CHECK(scan.files.size() == 1);
+    CHECK(scan.problems.empty());
+    // Until the old one goes there are two.
+    folder.replace("..2026_2/db.example.org", "");
+    CHECK(zone_folder::scan(rule_of(folder.path(), R"(db\.(.*))", "{1}")).problems.size() == 1);
+}
+
 TEST_CASE("a folder of many files that are no zones is told in few lines") {
     const TemporaryFolder folder;
     for (int i = 0; i < 30; ++i) folder.replace("any" + std::to_string(i), "");

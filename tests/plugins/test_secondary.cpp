@@ -67,6 +67,18 @@ TEST_CASE("secondary: a zone comes in one message or many") {
     CHECK(in.zone()->record_count() == 2);
 }
 
+TEST_CASE("secondary: a SOA of another name is none of the zone") {
+    Arena arena{1 << 20};
+    TransferIn in{origin, 77, {}};
+    const std::string below = "sub.example.org. 60 IN SOA a.example.org. b.example.org. 9 1 2 3 4";
+    const std::string beside = "example.com. 60 IN SOA a.example.com. b.example.com. 9 1 2 3 4";
+    REQUIRE(in.take(message({soa, www, below, beside, soa}), arena));
+    REQUIRE(in.zone() != nullptr);
+    CHECK(in.outside() == 2);
+    CHECK(in.zone()->serial() == 7);
+    CHECK(in.zone()->soa_owner().equals(origin));
+}
+
 TEST_CASE("secondary: what is wrong ends a transfer") {
     const std::string other_soa = "example.org. 60 IN SOA ns.example.org. h.example.org. 8 1 2 3 4";
     CHECK(come({message({www, soa})}) == "no SOA at the beginning");

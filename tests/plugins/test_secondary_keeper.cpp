@@ -52,6 +52,7 @@ public:
         std::uint32_t serial = 1;
         std::vector<std::string> lines;
         std::uint32_t expire = 86'400;
+        std::uint32_t told = 0;  ///< serial for who asks for the SOA alone; 0: the same
     };
     void put(const std::string& origin, Text text) {
         const std::lock_guard lock{mutex_};
@@ -104,9 +105,11 @@ private:
 
     static std::vector<std::string> lines_of(const std::string& origin, const Text& text,
                                              dns::Type type) {
+        const std::uint32_t serial =
+            type == dns::Type::axfr || text.told == 0 ? text.serial : text.told;
         const std::string soa = origin + " 60 IN SOA ns.example. h.example. " +
-                                std::to_string(text.serial) + " 3600 1 " +
-                                std::to_string(text.expire) + " 30";
+                                std::to_string(serial) + " 3600 1 " + std::to_string(text.expire) +
+                                " 30";
         if (type != dns::Type::axfr) return {soa};
         std::vector<std::string> lines{soa, origin + " 60 IN NS ns.example."};
         lines.insert(lines.end(), text.lines.begin(), text.lines.end());
@@ -450,6 +453,23 @@ TEST_CASE("secondary: a zone comes from the primary that has a newer one") {
     REQUIRE(lab.await([&] { return lab.failed() == 1; }));
     CHECK(lab.up_to_date() == before + 1);
     CHECK(lab.address_of("a.test.") == "192.0.2.7");
+}
+
+TEST_CASE("secondary: a transfer that is older than the serial it was told of changes nothing") {
+    Primary primary;
+    primary.put_member("a.test.", 5, "192.0.2.5");
+    Lab lab{primary, {.origins = {}, .by_hand = {"a.test."}}};
+    REQUIRE(lab.await_address("a.test.", "192.0.2.5"));
+    for (const std::uint32_t serial : {4U, 5U}) {
+        primary.put("a.test.", {serial, {"www.a.test. 60 IN A 192.0.2.4"}, 86'400, 6});
+        const std::uint64_t before = lab.failed();
+        REQUIRE(lab.notify("a.test."));
+        REQUIRE(lab.await([&] { return lab.failed() > before; }));
+        CHECK(lab.address_of("a.test.") == "192.0.2.5");
+    }
+    primary.put_member("a.test.", 6, "192.0.2.6");
+    REQUIRE(lab.notify("a.test."));
+    CHECK(lab.await_address("a.test.", "192.0.2.6"));
 }
 
 TEST_CASE("secondary: a zone that has come back after it expired is kept over a reload") {
