@@ -3,7 +3,6 @@
 #include "agent/page_server.hpp"
 #include <nameplane/base/log.hpp>
 
-#include <atomic>
 #include <cerrno>
 #include <string_view>
 #include <thread>
@@ -25,7 +24,6 @@ struct Listener {
     SocketAddress address;  // as configured
     std::uint16_t port = 0;
     PageServer http;
-    std::atomic<bool> ended{false};
     std::thread thread;
 };
 
@@ -117,7 +115,7 @@ struct Admin::State {
 Admin::Admin(std::unique_ptr<State> state) : state_{std::move(state)} {}
 
 Admin::~Admin() {
-    for (const auto& listener : state_->listeners) listener->http.stop();
+    for (const auto& listener : state_->listeners) listener->http.end();
     for (const auto& listener : state_->listeners) {
         if (listener->thread.joinable()) listener->thread.join();
     }
@@ -152,12 +150,7 @@ Result<std::unique_ptr<Admin>> Admin::bind(const conf::AdminConfig& config, Admi
 
 void Admin::start() {
     for (const auto& listener : state_->listeners) {
-        listener->thread = std::thread{[all = listener.get()] {
-            all->http.listen_after_bind();
-            all->ended = true;
-        }};
-        // stop() before the loop runs would be lost.
-        while (!listener->http.is_running() && !listener->ended) std::this_thread::yield();
+        listener->thread = std::thread{[&http = listener->http] { http.serve(); }};
     }
 }
 

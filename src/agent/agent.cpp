@@ -11,6 +11,7 @@
 #include "agent/health_check.hpp"
 #include "agent/kube_proxy_file.hpp"
 #include "agent/listeners.hpp"
+#include "agent/machine.hpp"
 #include "agent/metrics_text.hpp"
 #include "agent/names_latency.hpp"
 #include "agent/node.hpp"
@@ -296,7 +297,8 @@ struct Agent::Parts {
                                       .workers = workers,
                                       .udp_size_max = dns.udp_size_max,
                                       .terms = certificates.terms(),
-                                      .tcp_connections_max = dns.tcp_connections_max,
+                                      .tcp_connections_max =
+                                          connections_allowed(dns.tcp_connections_max),
                                       .share_ports = overrides.share_ports};
         if (!config.start.admin.pprof.empty()) options.profile = &profile.emplace(workers);
         auto bound = server::Server::bind(std::move(options), *chains, gate.published(), registry);

@@ -1,6 +1,7 @@
 #include "agent/health_ports.hpp"
 
 #include "agent/http_date.hpp"
+#include "agent/machine.hpp"
 #include "net/loop.hpp"
 #include "net/tcp.hpp"
 #include "services/delta.hpp"
@@ -28,6 +29,8 @@ using services::ServiceEntry;
 constexpr std::chrono::seconds client_wait{60};
 constexpr std::size_t clients_max = 1024;  ///< of all ports; the oldest makes room
 constexpr std::size_t request_octets_max = 8192;
+constexpr int accepts_in_a_row_max = 64;
+constexpr std::chrono::milliseconds starved_pause{100};
 
 /// Port of a Service that has one; 0 if not.
 std::uint16_t health_port_of(const services::Service& service) {
@@ -123,11 +126,13 @@ struct HealthPorts::State {
     std::function<bool()> proxy_healthy;
     std::chrono::milliseconds retry;
     const bool has_ipv6 = net::has_ipv6();
+    const std::size_t most = share_of_descriptors(clients_max, 8);
     net::Loop loop;
     // Only on the loop's thread.
     std::map<HealthPortKey, Served> served;
     Clients clients;
     std::unique_ptr<net::Timer> retry_timer = loop.timer([this] { try_again(); });
+    std::unique_ptr<net::Timer> starved = loop.timer([this] { look_again(); });
     std::thread thread;
 
     State(std::function<bool()> healthy, std::chrono::milliseconds again)
@@ -139,6 +144,7 @@ struct HealthPorts::State {
         loop.post([this] { loop.stop(); });
         thread.join();
         retry_timer.reset();
+        starved.reset();
         clients.clear();
         served.clear();
     }
@@ -194,9 +200,9 @@ struct HealthPorts::State {
             service.listeners.push_back({std::move(socket), nullptr});
         }
         for (Listener& listener : service.listeners) {
-            listener.watch = loop.watch(
-                listener.socket.fd(),
-                [this, key, socket = &listener.socket](bool, bool) { accept(key, *socket); });
+            listener.watch =
+                loop.watch(listener.socket.fd(),
+                           [this, key, at = &listener](bool, bool) { accept(key, *at); });
             listener.watch->start(true, false);
         }
         if (std::exchange(service.told, false)) {
@@ -206,11 +212,17 @@ struct HealthPorts::State {
         return true;
     }
 
-    void accept(const HealthPortKey& key, net::TcpListener& listener) {
-        for (;;) {
-            net::Accepted accepted = listener.accept();
-            if (accepted.status != net::AcceptStatus::accepted) return;
-            if (clients.size() >= clients_max) clients.pop_front();
+    void accept(const HealthPortKey& key, Listener& listener) {
+        for (int i = 0; i < accepts_in_a_row_max; ++i) {
+            net::Accepted accepted = listener.socket.accept();
+            if (accepted.status == net::AcceptStatus::none) return;
+            if (accepted.status == net::AcceptStatus::starved) {
+                // Who waits keeps the listener readable: make room, or look away for a while.
+                if (clients.empty()) return look_away(listener);
+                clients.pop_front();
+                continue;
+            }
+            if (clients.size() >= most) clients.pop_front();
             clients.push_back({.stream = std::move(*accepted.stream), .key = key});
             const auto client = std::prev(clients.end());
             client->watch =
@@ -218,6 +230,16 @@ struct HealthPorts::State {
             client->patience = loop.timer([this, client] { clients.erase(client); });
             client->patience->start(client_wait);
             client->watch->start(true, false);
+        }
+    }
+
+    void look_away(Listener& listener) {
+        listener.watch->stop();
+        starved->start(starved_pause);
+    }
+    void look_again() {
+        for (auto& [key, service] : served) {
+            for (Listener& listener : service.listeners) listener.watch->start(true, false);
         }
     }
 

@@ -3,6 +3,7 @@
 #include <nameplane/base/log.hpp>
 #include <nameplane/base/result.hpp>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -81,6 +82,28 @@ void set_conntrack(const conf::ConntrackConfig& config, const MachinePaths& path
 
 void set_oom_score(std::optional<std::int16_t> score, const MachinePaths& paths) {
     if (score) set_number(paths.oom_score_adj, *score);
+}
+
+void raise_descriptors() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    // What is refused leaves it as it is.
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+std::size_t share_of_descriptors(std::size_t wanted, std::size_t share) noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+    return std::max<std::size_t>(std::min<rlim_t>(wanted, limit.rlim_cur / share), 1);
+}
+
+std::size_t connections_allowed(std::size_t wanted) {
+    const std::size_t allowed = share_of_descriptors(wanted, 2);
+    if (allowed < wanted) {
+        NP_LOG_WARNING("machine.fewer_connections", "wanted", wanted, "allowed", allowed);
+    }
+    return allowed;
 }
 
 }  // namespace nameplane::agent

@@ -1,33 +1,37 @@
 #include "agent/page_server.hpp"
 
 #include "agent/http_date.hpp"
-#include <nameplane/base/ip.hpp>
+#include "agent/machine.hpp"
+#include "net/loop.hpp"
+#include "net/tcp.hpp"
+#include <nameplane/base/check.hpp>
 
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <functional>
+#include <list>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace nameplane::agent {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-// A client holds a thread until its time is over: enough of the one and little of the other.
-constexpr std::size_t threads_a_port = 8;
 constexpr std::chrono::seconds idle_wait{1};     // for a request, the first one or another
 constexpr std::chrono::seconds request_wait{2};  // from its first octet to the answer's last one
+constexpr std::chrono::milliseconds starved_pause{100};
+constexpr std::size_t request_octets_max = 16 << 10;
 /// What a client may send for nothing before it is left.
 constexpr std::size_t body_octets_max = std::size_t{64} * 1024;
+constexpr int accepts_in_a_row_max = 64;
 
 // Two programs on one port are a mistake: the library's own default, SO_REUSEPORT, would hide it.
 void set_socket_options(int socket) {
@@ -35,78 +39,73 @@ void set_socket_options(int socket) {
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 }
 
-/// A connection that can be used until a deadline.
-class BoundedStream final : public httplib::Stream {
+/// A request that is here, and its answer, as the library wants to read and write them.
+class Message final : public httplib::Stream {
 public:
-    explicit BoundedStream(int socket) : socket_{socket} {}
+    Message(std::string_view request, std::string& answer, const net::TcpStream& client)
+        : request_{request}, answer_{&answer}, client_{&client} {}
 
-    void use_for(std::chrono::milliseconds time) { deadline_ = Clock::now() + time; }
-
-    bool is_readable() const override { return begin_ != end_ || wait(POLLIN); }
-    bool is_writable() const override { return wait(POLLOUT); }
+    bool is_readable() const override { return !request_.empty(); }
+    bool is_writable() const override { return true; }
     ssize_t read(char* to, std::size_t size) override {
-        // The library asks for one octet after the other.
-        if (begin_ == end_) {
-            if (!wait(POLLIN)) return -1;
-            const ssize_t got = ::recv(socket_, room_.data(), room_.size(), MSG_DONTWAIT);
-            if (got <= 0) return got;
-            begin_ = 0;
-            end_ = static_cast<std::size_t>(got);
-        }
-        const std::size_t given = std::min(size, end_ - begin_);
-        std::memcpy(to, room_.data() + begin_, given);
-        begin_ += given;
+        if (request_.empty()) return -1;
+        const std::size_t given = request_.copy(to, size);
+        request_.remove_prefix(given);
         return static_cast<ssize_t>(given);
     }
     ssize_t write(const char* from, std::size_t size) override {
-        if (!wait(POLLOUT)) return -1;
-        return ::send(socket_, from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        answer_->append(from, size);
+        return static_cast<ssize_t>(size);
     }
     void get_remote_ip_and_port(std::string& ip, int& port) const override {
-        name(::getpeername, ip, port);
+        name(client_->peer(), ip, port);
     }
     void get_local_ip_and_port(std::string& ip, int& port) const override {
-        name(::getsockname, ip, port);
+        name(client_->local(), ip, port);
     }
-    socket_t socket() const override { return socket_; }
-    /// Whether so many octets came, and are gone now.
-    bool skip(std::size_t octets) {
-        std::array<char, 1024> nowhere;
-        while (octets != 0) {
-            const ssize_t got = read(nowhere.data(), std::min(octets, nowhere.size()));
-            if (got <= 0) return false;
-            octets -= static_cast<std::size_t>(got);
-        }
-        return true;
-    }
+    socket_t socket() const override { return client_->fd(); }
 
 private:
-    bool wait(short events) const {
-        for (;;) {
-            const auto left =
-                std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
-            if (left.count() <= 0) return false;
-            pollfd one{.fd = socket_, .events = events, .revents = 0};
-            const int ready = ::poll(&one, 1, static_cast<int>(left.count()));
-            if (ready >= 0) return ready > 0;
-            if (errno != EINTR) return false;
-        }
-    }
-    template <class Get> void name(Get get, std::string& ip, int& port) const {
-        sockaddr_storage storage{};
-        socklen_t size = sizeof storage;
-        if (get(socket_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return;
-        const auto address =
-            SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr&>(storage));
+    static void name(const SocketAddress& address, std::string& ip, int& port) {
         ip = address.address.to_string();
         port = address.port;
     }
 
-    int socket_;
-    Clock::time_point deadline_;
-    std::array<char, 1024> room_;
-    std::size_t begin_ = 0;  // of what was read and not taken
-    std::size_t end_ = 0;
+    std::string_view request_;
+    std::string* answer_;
+    const net::TcpStream* client_;
+};
+
+constexpr std::string_view head_end = "\r\n\r\n";
+
+/// One connection.
+struct Client {
+    net::TcpStream stream;
+    std::string request;   // of which nothing was answered yet
+    std::size_t body = 0;  // octets of one that was answered, still to come
+    std::string answer;
+    std::size_t sent = 0;
+    std::size_t requests_left;
+    bool last = false;      ///< its answer ends the connection
+    bool finished = false;  ///< it sends nothing more
+    bool leaving = false;   ///< it has had its last answer, and is to notice
+    std::unique_ptr<net::FdWatch> watch;
+    std::unique_ptr<net::Timer> patience;
+
+    std::size_t untaken() const noexcept { return answer.size() - sent; }
+    /// Where the request that is here whole ends; 0: none is. What gets no further is one, too: the
+    /// library says what is wrong with it.
+    std::size_t request_end() const noexcept {
+        if (body != 0) return 0;
+        const std::size_t at = request.find(head_end);
+        if (at != std::string::npos) return at + head_end.size();
+        return finished || request.size() > request_octets_max ? request.size() : 0;
+    }
+    void drop_body() {
+        const std::size_t here = std::min(body, request.size());
+        request.erase(0, here);
+        body -= here;
+    }
 };
 
 /// Octets of a request's body, which nobody reads; nothing: where it ends is not said in octets, or
@@ -144,38 +143,197 @@ void finish_headers(const httplib::Request& request, httplib::Response& response
 
 }  // namespace
 
-PageServer::PageServer() {
+struct PageServer::State {
+    using Clients = std::list<Client>;
+    /// What becomes of the connection: whether it goes on, behind so many octets of a body.
+    struct Answered {
+        bool goes_on = false;
+        std::size_t body = 0;
+    };
+    /// Answers the request of a message.
+    using Answer = std::function<Answered(Message&, bool is_last)>;
+
+    net::Loop loop;
+    Answer answer_to;
+    std::size_t requests_max = 1;  // of one connection
+    std::size_t most = clients_max;
+    std::optional<net::TcpListener> listener;
+    std::unique_ptr<net::FdWatch> arrivals;
+    std::unique_ptr<net::Timer> starved;
+    Clients clients;  // the one whose connection or last answer is longest ago first
+
+    void serve(net::TcpListener socket) {
+        listener.emplace(std::move(socket));
+        arrivals = loop.watch(listener->fd(), [this](bool, bool) { accept(); });
+        starved = loop.timer([this] { arrivals->start(true, false); });
+        arrivals->start(true, false);
+        loop.run();
+        clients.clear();
+        starved.reset();
+        arrivals.reset();
+        listener.reset();
+    }
+
+    void accept() {
+        for (int i = 0; i < accepts_in_a_row_max; ++i) {
+            net::Accepted next = listener->accept();
+            if (next.status == net::AcceptStatus::none) return;
+            const bool has_room = next.status == net::AcceptStatus::accepted;
+            if (!has_room || clients.size() >= most) {
+                if (clients.empty()) return look_away();
+                clients.pop_front();
+            }
+            if (has_room) add(std::move(*next.stream));
+        }
+    }
+
+    /// Who waits keeps the listener readable, and nothing can be done about it here.
+    void look_away() {
+        arrivals->stop();
+        starved->start(starved_pause);
+    }
+
+    void add(net::TcpStream stream) {
+        clients.push_back({.stream = std::move(stream), .requests_left = requests_max});
+        const auto client = std::prev(clients.end());
+        client->watch =
+            loop.watch(client->stream.fd(), [this, client](bool, bool) { go_on(client); });
+        client->patience = loop.timer([this, client] { clients.erase(client); });
+        client->patience->start(idle_wait);
+        client->watch->start(true, false);
+    }
+
+    // Answers, in order, whatever is there; erases the client when it is over.
+    void go_on(Clients::iterator client) {
+        while (!client->leaving) {
+            if (client->answer.empty()) {
+                if (client->request_end() == 0 && !read(*client)) break;
+                if (client->request_end() == 0) {
+                    if (client->finished) break;
+                    return client->watch->start(true, false);
+                }
+                answer(*client);
+            }
+            const net::Io wrote = write(*client);
+            if (wrote == net::Io::later) return wait_for(client);
+            if (wrote != net::Io::some) break;
+            if (client->last) {
+                leave(*client);
+            } else {
+                client->patience->start(idle_wait);
+                clients.splice(clients.end(), clients, client);
+            }
+        }
+        if (!client->leaving || is_gone(*client)) clients.erase(client);
+    }
+
+    // False: the client is gone.
+    static bool read(Client& client) {
+        std::array<std::uint8_t, 4096> room;
+        while (client.request_end() == 0 && !client.finished) {
+            const net::IoResult got = client.stream.read(room);
+            if (got.io == net::Io::later) return true;
+            if (got.io == net::Io::failed) return false;
+            client.finished = got.io == net::Io::closed;
+            const bool begins = client.request.empty() && client.body == 0;
+            if (begins) client.patience->start(request_wait);
+            client.request.append(reinterpret_cast<const char*>(room.data()), got.octets);
+            client.drop_body();
+        }
+        return true;
+    }
+
+    void answer(Client& client) {
+        const std::size_t end = client.request_end();
+        const std::string request = client.request.substr(0, end);
+        client.request.erase(0, end);
+        --client.requests_left;
+        // What has no end of its own is no request, and nothing is known of what follows.
+        client.last = client.requests_left == 0 || !request.ends_with(head_end);
+        Message message{request, client.answer, client.stream};
+        const Answered answered = answer_to(message, client.last);
+        client.last = client.last || !answered.goes_on;
+        client.body = answered.body;
+        client.drop_body();
+        client.sent = 0;
+    }
+
+    // Io::some: all of it went.
+    static net::Io write(Client& client) {
+        while (client.untaken() != 0) {
+            const auto* at = reinterpret_cast<const std::uint8_t*>(client.answer.data());
+            const auto rest = std::span{at, client.answer.size()}.subspan(client.sent);
+            const net::IoResult written = client.stream.write(rest);
+            if (written.io != net::Io::some) return written.io;
+            client.sent += written.octets;
+        }
+        client.answer = {};
+        client.sent = 0;
+        return net::Io::some;
+    }
+
+    // For the client to take more of its answer; those who have waited longest go, if too much
+    // lies here.
+    void wait_for(Clients::iterator client) {
+        client->watch->start(false, true);
+        std::size_t octets = 0;
+        for (const Client& each : clients) octets += each.untaken();
+        for (auto at = clients.begin(); octets > untaken_octets_max && at != clients.end();) {
+            const auto next = std::next(at);
+            octets -= at->untaken();
+            if (at->untaken() != 0) clients.erase(at);
+            at = next;
+        }
+    }
+
+    // To close at once would take the answer away from who still sends.
+    static void leave(Client& client) {
+        client.leaving = true;
+        ::shutdown(client.stream.fd(), SHUT_WR);
+        client.watch->start(true, false);
+    }
+    static bool is_gone(Client& client) {
+        std::array<std::uint8_t, 4096> room;
+        const net::Io io = client.finished ? net::Io::closed : client.stream.read(room).io;
+        return io == net::Io::closed || io == net::Io::failed;
+    }
+};
+
+PageServer::PageServer() : state_{std::make_unique<State>()} {
     set_error_handler(httplib::Server::Handler{name_error});
     set_post_routing_handler(finish_headers);
     set_socket_options(agent::set_socket_options);
     set_keep_alive_timeout(idle_wait.count());
-    new_task_queue = [] { return new httplib::ThreadPool(threads_a_port); };
 }
 
-bool PageServer::process_and_close_socket(socket_t socket) {
-    BoundedStream stream{socket};
-    bool good = true;
-    for (std::size_t left = keep_alive_max_count_; good && left != 0; --left) {
-        if (svr_sock_ == INVALID_SOCKET) break;  // stop() was called
-        stream.use_for(idle_wait);
-        if (!stream.is_readable()) break;
-        stream.use_for(request_wait);
+PageServer::~PageServer() {
+    const UniqueFd never_served{svr_sock_.exchange(INVALID_SOCKET)};
+}
+
+void PageServer::serve() {
+    UniqueFd bound{svr_sock_.exchange(INVALID_SOCKET)};
+    if (!bound) return;
+    auto listener = net::TcpListener::adopt(std::move(bound));
+    NP_CHECK(listener, "a socket that was bound listens");
+    state_->requests_max = keep_alive_max_count_;
+    state_->most = share_of_descriptors(clients_max, 16);
+    state_->answer_to = [this](Message& message, bool is_last) -> State::Answered {
         bool closed = false;
         std::optional<std::size_t> body = 0;
         // Pages are pages, whatever is to be done with them; the library would wait for a body of a
         // POST that has none.
-        const auto as_question = [&](httplib::Request& request) {
+        const auto as_question = [&body](httplib::Request& request) {
             body = body_of(request);
             if (request.method != "HEAD") request.method = "GET";
         };
-        good = process_request(stream, left == 1, closed, as_question) && !closed;
-        // What is not read when the connection is closed would take the answer away, too.
-        if (!body) ::shutdown(socket, SHUT_WR);
-        if (!stream.skip(body.value_or(body_octets_max)) || !body) good = false;
-    }
-    ::shutdown(socket, SHUT_RDWR);
-    ::close(socket);
-    return good;
+        const bool good = process_request(message, is_last, closed, as_question);
+        return {good && !closed && body, body.value_or(0)};
+    };
+    state_->serve(std::move(*listener));
+}
+
+void PageServer::end() noexcept {
+    state_->loop.stop();
 }
 
 }  // namespace nameplane::agent

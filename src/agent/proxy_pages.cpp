@@ -55,8 +55,7 @@ public:
             while (bound_ == 0 && !wait_stopped(retry)) {
                 if (bind()) NP_LOG_INFO("agent.listening", "what", name_, "port", bound_.load());
             }
-            if (bound_ != 0) http.listen_after_bind();
-            ended_ = true;
+            if (bound_ != 0) http.serve();
         }};
     }
 
@@ -66,13 +65,8 @@ public:
             stopping_ = true;
         }
         changed_.notify_all();
-        if (!thread_.joinable()) return;
-        // One that comes before the loop runs is lost.
-        while (!ended_) {
-            http.stop();
-            std::this_thread::yield();
-        }
-        thread_.join();
+        http.end();
+        if (thread_.joinable()) thread_.join();
     }
 
     PageServer http;
@@ -98,7 +92,6 @@ private:
     std::string name_;
     SocketAddress address_;
     std::atomic<std::uint16_t> bound_{0};
-    std::atomic<bool> ended_{false};
     std::mutex mutex_;
     std::condition_variable changed_;
     bool stopping_ = false;

@@ -92,6 +92,7 @@ int run_agent(RunCommand command) {
     log::set_level(settings.config.runtime.log_level);
     // A peer that hangs up is no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
     NP_LOG_INFO("agent.start", "version", NAMEPLANE_VERSION, "config",
                 config_name(command.overrides));
     for (const conf::Problem& warning : settings.warnings) {

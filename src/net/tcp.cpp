@@ -1,16 +1,45 @@
 #include "net/tcp.hpp"
 
+#include <nameplane/base/log.hpp>
+
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <limits>
 
 namespace nameplane::net {
 
 namespace {
 
 constexpr int connections_waiting_max = 512;
+/// What the kernel keeps of what a peer has no room for. It would let it grow to megabytes, each of
+/// which counts as ours.
+constexpr int unsent_octets_max = 128 << 10;
+
+/// At most so often, for all listeners: it can last, and come and go with every connection.
+constexpr std::chrono::minutes starved_told_every{1};
+
+void tell_starved(int reason) {
+    using Clock = std::chrono::steady_clock;
+    static std::atomic<Clock::rep> next{std::numeric_limits<Clock::rep>::min()};
+    const Clock::rep now = Clock::now().time_since_epoch().count();
+    Clock::rep due = next.load(std::memory_order_relaxed);
+    const Clock::rep after =
+        now + std::chrono::duration_cast<Clock::duration>(starved_told_every).count();
+    if (now < due || !next.compare_exchange_strong(due, after, std::memory_order_relaxed)) return;
+    NP_LOG_WARNING("net.starved", "error", errno_error(reason, "accept a connection"));
+}
+
+bool may_be_readable(int fd) noexcept {
+    pollfd one{.fd = fd, .events = POLLIN, .revents = 0};
+    return ::poll(&one, 1, 0) != 0;  // where it cannot be told, somebody may wait
+}
 
 IoResult result_of(ssize_t count) noexcept {
     if (count > 0) return {Io::some, static_cast<std::size_t>(count)};
@@ -47,10 +76,18 @@ TcpListener::TcpListener(UniqueFd fd) : fd_{std::move(fd)}, local_{local_address
 Result<TcpListener> TcpListener::bind(const SocketAddress& local, Share share) {
     Result<UniqueFd> fd = bound_socket(SOCK_STREAM, local, share);
     if (!fd) return fd.error();
-    if (::listen(fd->get(), connections_waiting_max) != 0) {
-        return errno_error(errno, "listen " + local.to_string());
+    return adopt(std::move(*fd));
+}
+
+Result<TcpListener> TcpListener::adopt(UniqueFd fd) {
+    const int flags = ::fcntl(fd.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+        ::listen(fd.get(), connections_waiting_max) != 0) {
+        return errno_error(errno, "listen " + local_address(fd.get()).to_string());
     }
-    return TcpListener{std::move(*fd)};
+    // Connections inherit it. A kernel that lacks it serves as well.
+    set_option(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_octets_max);
+    return TcpListener{std::move(fd)};
 }
 
 Accepted TcpListener::accept() noexcept {
@@ -65,17 +102,30 @@ Accepted TcpListener::accept() noexcept {
             return {AcceptStatus::accepted, TcpStream{std::move(fd), address}};
         }
         switch (errno) {
-        case EAGAIN: return {AcceptStatus::none, std::nullopt};
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM: return {AcceptStatus::starved, std::nullopt};
+        case EAGAIN:
         case EBADF:
         case EINVAL:
         case ENOTSOCK:
         case EOPNOTSUPP:
         case EFAULT: return {AcceptStatus::none, std::nullopt};
-        default: break;  // accept(2): errors of the connection itself; the next may do
+        // accept(2): of the connection itself, which is gone with it; the next one may do.
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case ENETDOWN:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case ENETUNREACH: break;
+        // Used up, or not allowed: the connection goes on waiting, and so it will be the next time.
+        default: {
+            const int reason = errno;
+            // The kernel says so as well where nobody waits.
+            if (!may_be_readable(fd_.get())) return {AcceptStatus::none, std::nullopt};
+            tell_starved(reason);
+            return {AcceptStatus::starved, std::nullopt};
+        }
         }
     }
 }

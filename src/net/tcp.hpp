@@ -50,7 +50,8 @@ private:
 enum class AcceptStatus : std::uint8_t {
     accepted,
     none,     ///< nobody is waiting
-    starved,  ///< somebody waits, but descriptors or memory are used up
+    starved,  ///< somebody waits, but descriptors or memory are used up, or we may not: to be tried
+              ///< again, but not at once
 };
 struct Accepted {
     AcceptStatus status = AcceptStatus::none;
@@ -62,10 +63,13 @@ class TcpListener {
 public:
     /// Binds and listens.
     static Result<TcpListener> bind(const SocketAddress& local, Share share);
+    /// Takes over a bound socket, whether or not it listens already.
+    static Result<TcpListener> adopt(UniqueFd fd);
 
     int fd() const noexcept { return fd_.get(); }
     const SocketAddress& local() const noexcept { return local_; }
-    /// The next connection that waits. Connections that failed meanwhile are skipped.
+    /// The next connection that waits. Connections that failed meanwhile are skipped. Why none can
+    /// be taken is logged, but not each time.
     Accepted accept() noexcept;
 
 private:

@@ -197,7 +197,7 @@ BOMBS = (*BROKEN, "expands", "unfolds")
 
 
 class Hostile(nameplane.AgentTest):
-    def begin(self, upstream, dns="", forward=""):
+    def begin(self, upstream, dns="", forward="", prefix=()):
         config = self.write("nameplane.toml", """
 [admin]
 health = "127.0.0.1:0"
@@ -212,7 +212,7 @@ from = "."
 to = ["127.0.0.1:%d"]
 %s
 """ % (dns, upstream.port, forward))
-        self.agent = self.start("--config", config).started()
+        self.agent = self.start("--config", config, prefix=prefix).started()
         self.addCleanup(lambda: self.assertEqual(self.agent.stop(), 0))
 
     def process_file(self, name):
@@ -376,6 +376,29 @@ to = ["127.0.0.1:%d"]
             self.assertLessEqual(outcomes[kind], {"SERVFAIL"} if kind in BROKEN else {"SERVFAIL", "NOERROR"})
         self.assertLess(each_ms, 100)
         self.assertLess(grown, 64)
+
+    def test_descriptors(self):
+        """Clients that hold connections, of DNS and of a page, take no descriptor that asking upstreams
+        needs: neither where we may have more than we were given, nor where we may not."""
+        for (most, allowed) in ((4096, None), (160, 80)):
+            with self.subTest(most=most):
+                self.begin(Upstream(self, lambda asked, _tcp: [asked.answer()]),
+                           prefix=("prlimit", "--nofile=100:%d" % most))
+                if allowed:
+                    self.agent.wait_for(r"machine\.fewer_connections .*allowed=%d" % allowed, seen=True)
+                held = []
+                for number in range(300):
+                    for port in ("dns", "health"):
+                        held.append(socket.create_connection(("127.0.0.1", self.agent.ports[port]),
+                                                             timeout=nameplane.WAIT_S))
+                    if number % 30 == 0:
+                        self.check_true("n%d.example" % number)
+                        self.check_true("t%d.example" % number, tcp=True)
+                        self.assertEqual(self.agent.get("health"), (200, "OK"))
+                for one in held:
+                    one.close()
+                self.check_true("good.example", tcp=True)
+                self.assertEqual(self.agent.get("health"), (200, "OK"))
 
     def test_slow_loris(self):
         """Many clients by TCP that send an octet now and then: others are answered, connections stay

@@ -156,6 +156,25 @@ TEST_CASE("a port that somebody else has is tried again") {
     ask_until(port, [](const std::string& answer) { return has(answer, " 200 OK"); });
 }
 
+TEST_CASE("out of descriptors, those who say nothing make room") {
+    HealthPorts ports{[] { return true; }};
+    const std::uint16_t port = free_port();
+    ports.set({{web, {.port = port, .local_endpoints = 1}}}, loopback_only());
+    const auto is_good = [](const std::string& answer) { return has(answer, " 200 OK"); };
+    ask_until(port, is_good);
+    const Client silent{port};
+    ask_until(port, is_good);  // who came before it is there
+    Client late = Client::begun();
+    {
+        const NoDescriptorsLeft none;
+        late.connect(port);
+        late.say("GET /any HTTP/1.0\r\n\r\n");
+        CHECK(is_good(late.hear()));
+    }
+    CHECK(silent.hear().empty());
+    ask_until(port, is_good);
+}
+
 TEST_CASE("many ports at once") {
     constexpr std::uint16_t many = 300;
     HealthPorts ports{[] { return true; }};

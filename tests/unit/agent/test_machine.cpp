@@ -2,7 +2,9 @@
 #include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -93,4 +95,22 @@ TEST_CASE("the hash table is never made smaller, and what is missing stops nothi
     set_conntrack({.max_per_core = 1, .min = 100}, other.paths);
     CHECK(other.sysctl("nf_conntrack_max") == 100);
     CHECK(Machine::read(other.paths.hash_size) == 1000);
+}
+
+TEST_CASE("as many descriptors as we may have, of which connections get half") {
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit few = before;
+    few.rlim_cur = std::min<rlim_t>(500, before.rlim_max);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    CHECK(connections_allowed(200) == 200);
+    CHECK(connections_allowed(1000) == 250);
+    CHECK(share_of_descriptors(100, 5) == 100);
+    CHECK(share_of_descriptors(101, 5) == 100);
+    CHECK(share_of_descriptors(7, 1000) == 1);
+    raise_descriptors();
+    rlimit after{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &after) == 0);
+    CHECK(after.rlim_cur == before.rlim_max);
+    CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }

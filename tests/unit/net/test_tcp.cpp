@@ -1,13 +1,22 @@
 #include "net/tcp.hpp"
 
 #include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstddef>
 #include <source_location>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace nameplane;
@@ -126,17 +135,58 @@ TEST_CASE("writing stops when the peer does not read and goes on when it does") 
 
 TEST_CASE("out of descriptors is told apart from nobody waiting") {
     TcpListener listener = bound("127.0.0.1");
+    TcpListener lonely = bound("127.0.0.1");
     const UniqueFd client = connected_to(listener.local());
     REQUIRE(wait_for(listener.fd(), POLLIN));
     rlimit before{};
     REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
     rlimit none = before;
-    none.rlim_cur = 0;
+    none.rlim_cur = 4;
     REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
     const AcceptStatus starved = listener.accept().status;
+    const AcceptStatus alone = lonely.accept().status;
     REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
     CHECK(starved == AcceptStatus::starved);
+    CHECK(alone == AcceptStatus::none);
     CHECK(listener.accept().status == AcceptStatus::accepted);
+}
+
+TEST_CASE("what may not be accepted is tried again later, and not at once for ever") {
+    TcpListener listener = bound("127.0.0.1");
+    const UniqueFd client = connected_to(listener.local());
+    REQUIRE(wait_for(listener.fd(), POLLIN));
+    AcceptStatus status = AcceptStatus::none;
+    // On a thread of its own, since it cannot be taken back.
+    std::thread{[&] {
+        std::array<sock_filter, 4> program{
+            {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_accept4, 0, 1),
+             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+        const sock_fprog filter{program.size(), program.data()};
+        if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return;
+        if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return;
+        status = listener.accept().status;
+    }}.join();
+    CHECK(status == AcceptStatus::starved);
+    CHECK(listener.accept().status == AcceptStatus::accepted);
+}
+
+TEST_CASE("a socket that was bound elsewhere is listened on without blocking") {
+    UniqueFd fd{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_storage storage;
+    const unsigned size = SocketAddress{ip("127.0.0.1"), 0}.to_sockaddr(storage);
+    REQUIRE(bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), size) == 0);
+    auto listener = TcpListener::adopt(std::move(fd));
+    REQUIRE(listener);
+    CHECK(listener->accept().status == AcceptStatus::none);
+    const UniqueFd client = connected_to(listener->local());
+    const net::TcpStream stream = accepted(*listener);
+    CHECK(stream.local() == listener->local());
+    int pipe[2];
+    REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+    const UniqueFd writing{pipe[1]};
+    CHECK_FALSE(TcpListener::adopt(UniqueFd{pipe[0]}));
 }
 
 TEST_CASE("TCP ports are shared like UDP ports") {
