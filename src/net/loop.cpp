@@ -27,6 +27,7 @@ struct TimerHandle {
 };
 struct PollHandle {
     uv_poll_t uv{};
+    int events = 0;  // waited for; 0: stopped
     std::function<void(bool, bool)> ready;
 };
 struct IdleHandle {
@@ -99,18 +100,29 @@ public:
 
     void start(bool readable, bool writable) override {
         const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+        handle_->events = events;
         if (events == 0) return stop();
-        const auto ready = [](uv_poll_t* poll, int status, int seen) {
-            // On an error both are reported: the next read or write tells what it was.
-            const bool failed = status < 0;
-            static_cast<PollHandle*>(poll->data)
-                ->ready(failed || (seen & UV_READABLE) != 0, failed || (seen & UV_WRITABLE) != 0);
-        };
-        check_uv(uv_poll_start(&handle_->uv, events, ready), "an open descriptor can be polled");
+        begin(*handle_);
     }
-    void stop() override { uv_poll_stop(&handle_->uv); }
+    void stop() override {
+        handle_->events = 0;
+        uv_poll_stop(&handle_->uv);
+    }
 
 private:
+    static void begin(PollHandle& handle) {
+        check_uv(uv_poll_start(&handle.uv, handle.events, seen),
+                 "an open descriptor can be polled");
+    }
+    static void seen(uv_poll_t* poll, int status, int events) {
+        auto& handle = *static_cast<PollHandle*>(poll->data);
+        // On an error both are reported: the next read or write tells what it was. libuv has
+        // stopped then; but some errors pass, and what comes behind them is waited for, too.
+        const bool failed = status < 0;
+        if (failed) begin(handle);
+        handle.ready(failed || (events & UV_READABLE) != 0, failed || (events & UV_WRITABLE) != 0);
+    }
+
     PollHandle* handle_;
 };
 

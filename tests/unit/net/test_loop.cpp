@@ -2,6 +2,7 @@
 #include "net/loop.hpp"
 
 #include <catch2/catch.hpp>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -203,6 +204,48 @@ TEST_CASE("a watched descriptor reports what it was asked for") {
     watch->start(false, true);
     loop.run();
     CHECK(seen == std::vector<std::pair<bool, bool>>{{false, true}, {true, false}, {true, false}});
+}
+
+TEST_CASE("an error that passes does not end a watch") {
+    const auto loopback = [](std::uint16_t port) {
+        sockaddr_in at{};
+        at.sin_family = AF_INET;
+        at.sin_port = port;
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        return at;
+    };
+    const auto bound = [](const UniqueFd& fd, sockaddr_in at) {
+        socklen_t size = sizeof at;
+        REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), size) == 0);
+        REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
+        return at;
+    };
+    const UniqueFd ours{::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    UniqueFd peer{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const sockaddr_in at = bound(ours, loopback(0));
+    const sockaddr_in peer_at = bound(peer, loopback(0));
+    REQUIRE(::connect(ours.get(), reinterpret_cast<const sockaddr*>(&peer_at), sizeof peer_at) ==
+            0);
+    // Nobody is there, which the kernel says of the socket; then somebody is.
+    peer.reset();
+    REQUIRE(::send(ours.get(), "x", 1, 0) == 1);
+    Loop loop;
+    std::vector<int> errors;
+    std::unique_ptr<net::FdWatch> watch;
+    watch = loop.watch(ours.get(), [&](bool readable, bool) {
+        REQUIRE(readable);
+        char octet = 0;
+        const bool came = ::recv(ours.get(), &octet, 1, 0) == 1;
+        errors.push_back(came ? 0 : errno);
+        if (came) return loop.stop();
+        peer = UniqueFd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+        bound(peer, peer_at);
+        REQUIRE(::sendto(peer.get(), "y", 1, 0, reinterpret_cast<const sockaddr*>(&at),
+                         sizeof at) == 1);
+    });
+    watch->start(true, false);
+    loop.run();
+    CHECK(errors == std::vector<int>{ECONNREFUSED, 0});
 }
 
 TEST_CASE("a watch that is stopped or gone reports nothing more") {
