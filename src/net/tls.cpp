@@ -22,6 +22,9 @@ namespace nameplane::net {
 namespace {
 
 constexpr std::size_t chunk_octets = 16 << 10;
+/// Steps of handshakes on one connection: one takes some twenty. What comes after it and is no data
+/// (changes of keys, handshakes that are refused) costs us work that leads nowhere.
+constexpr unsigned steps_max = 256;
 
 struct FreeContext {
     void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
@@ -110,6 +113,12 @@ std::span<const unsigned char> common(std::span<const std::string_view> ours,
     return {};
 }
 
+/// Counts the steps of a session that has a counter.
+void count_step(const SSL* session, int where, int) noexcept {
+    auto* const steps = static_cast<unsigned*>(SSL_get_app_data(session));
+    if ((where & SSL_CB_LOOP) != 0 && steps != nullptr) ++*steps;
+}
+
 }  // namespace
 
 struct TlsClient::State {
@@ -125,6 +134,7 @@ Result<std::shared_ptr<const TlsClient>> TlsClient::make(const Options& options)
     SSL_CTX* const context = state->context.get();
     if (context == nullptr) return tls_error("TLS");
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_info_callback(context, count_step);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_mode(context, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
     if (Status trusting = trust(context, options.authorities); !trusting) return trusting.error();
@@ -230,6 +240,7 @@ Result<std::shared_ptr<const TlsServer>> TlsServer::make(const Options& options)
     if (context == nullptr) return tls_error("TLS");
     SSL_CTX_set_app_data(context, state.get());
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_info_callback(context, count_step);
     // A client may not make us do a handshake again and again on one connection.
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
@@ -265,10 +276,12 @@ struct TlsStream::State {
     std::unique_ptr<SSL, FreeSession> session;
     BIO* in = nullptr;   // of the session
     BIO* out = nullptr;  // of the session
+    unsigned steps = 0;  // of handshakes
 
     State(std::shared_ptr<const void> made_from, TcpStream opened, SSL_CTX* from)
         : context{std::move(made_from)}, stream{std::move(opened)}, session{SSL_new(from)} {
         NP_CHECK(session != nullptr, "out of memory ends the process");
+        SSL_set_app_data(session.get(), &steps);
         in = BIO_new(BIO_s_mem());
         out = BIO_new(BIO_s_mem());
         BIO_set_mem_eof_return(in, -1);
@@ -380,6 +393,7 @@ IoResult TlsStream::read(std::span<std::uint8_t> room) noexcept {
         ERR_clear_error();
         const std::span<std::uint8_t> left = room.subspan(filled);
         const int got = SSL_read(state_->session.get(), left.data(), static_cast<int>(left.size()));
+        if (state_->steps > steps_max) return {Io::failed};
         if (got > 0) {
             filled += static_cast<std::size_t>(got);
             continue;
