@@ -126,8 +126,9 @@ private:
         if (called == ":method") exchange.method = text;
         if (called == ":path") exchange.target = text;
         if (begins_request(*frame)) exchange.trace.take(called, text);
-        mine.kept_ += called == ":method" || called == ":path" ? text.size() : 0;
-        return 0;
+        if (called != ":method" && called != ":path") return 0;
+        mine.kept_ += text.size();
+        return mine.kept_ > HttpLimits::kept_octets_max ? mine.give_up(found->first) : 0;
     }
 
     static int on_data(nghttp2_session*, std::uint8_t, std::int32_t stream,

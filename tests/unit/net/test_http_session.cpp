@@ -492,6 +492,22 @@ TEST_CASE("HTTP/2: who asks and does not read is given so much to keep and no mo
     CHECK(http.session->has_unfinished());
 }
 
+TEST_CASE("HTTP/2: what requests that wait were asked with is bounded in all") {
+    Http2 http{""};
+    REQUIRE(http.client.exchange());
+    std::vector<std::int32_t> streams;
+    const std::string path = '/' + std::string(HttpLimits::header_octets_max - 1000, 'p');
+    for (std::size_t i = 0; i < HttpLimits::streams_max; ++i) {
+        streams.push_back(http.client.ask("GET", path));
+        http.client.exchange();
+    }
+    std::size_t calmed = 0;
+    for (const std::int32_t stream : streams) {
+        if (http.client.responses[stream].error == NGHTTP2_ENHANCE_YOUR_CALM) ++calmed;
+    }
+    CHECK(calmed >= streams.size() - HttpLimits::kept_octets_max / path.size());
+}
+
 TEST_CASE("HTTP/2: shutting down takes nothing new and finishes the rest") {
     Http2 http{""};
     http.client.ask("GET", "/");
