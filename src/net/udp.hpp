@@ -83,6 +83,9 @@ public:
     /// Answers that the kernel refused, and failed receptions, since the beginning.
     std::uint64_t send_errors() const noexcept { return send_errors_; }
     std::uint64_t receive_errors() const noexcept { return receive_errors_; }
+    /// Datagrams that the kernel had no room for in this socket's queue, as it counts them: modulo
+    /// 2^32. 0 if it does not tell.
+    std::uint32_t overflowed() const noexcept;
 
 private:
     struct Slots;

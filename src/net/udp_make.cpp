@@ -2,10 +2,12 @@
 
 #include "net/udp_slots.hpp"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -110,6 +112,13 @@ Result<UdpSocket> UdpSocket::bind(const SocketAddress& local, Share share,
     enlarge_receive_buffer(fd->get());
     ignore_path_mtu(fd->get(), v6);
     return UdpSocket{std::move(*fd), answer_octets_max};
+}
+
+std::uint32_t UdpSocket::overflowed() const noexcept {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> told{};
+    socklen_t size = sizeof told;
+    if (::getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, told.data(), &size) != 0) return 0;
+    return told[SK_MEMINFO_DROPS];
 }
 
 UdpSocket UdpSocket::adopt(UniqueFd fd, std::size_t answer_octets_max) {

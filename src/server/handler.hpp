@@ -49,6 +49,8 @@ public:
     static constexpr std::size_t tcp_octets_max = 65535;
     /// So many queries may wait, refreshes included; more are answered SERVFAIL.
     static constexpr std::size_t waiting_max = 8192;
+    /// Octets of their messages, which are kept as long as they wait; the same.
+    static constexpr std::size_t held_octets_max = 16 << 20;
 
     struct Limits {
         std::uint16_t udp_size_max = 1232;
@@ -155,7 +157,8 @@ private:
         Return way;
         Transport transport = Transport::udp;
         Time since;
-        std::size_t flowed = 0;  ///< octets of an answer of many messages so far
+        std::size_t held_octets = 0;  ///< of its message
+        std::size_t flowed = 0;       ///< octets of an answer of many messages so far
     };
 
     /// What a query looks up meanwhile; in its arena.
@@ -217,6 +220,7 @@ private:
     Context* spare_ = nullptr;    // becomes current_ if that query waits
     Taken* answering_ = nullptr;  // what the query being answered came in
     std::size_t waiting_ = 0;
+    std::size_t held_octets_ = 0;
     Arena flow_arena_{arena_octets};  // of the one message of a flow that is being made
     std::array<Asked, 64> asked_{};   // zones of this batch; a batch of datagrams has no more
     std::size_t asked_size_ = 0;

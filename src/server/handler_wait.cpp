@@ -45,9 +45,9 @@ bool Handler::make_room(Query& query) noexcept {
     Taken& taken = *answering_;
     dns::Question& question = taken.question;
     if (spare_ == nullptr) spare_ = contexts_.take();
+    const bool fits = spare_ != nullptr && held_octets_ + taken.message.size() <= held_octets_max;
     const std::span<std::uint8_t> copy =
-        spare_ == nullptr ? std::span<std::uint8_t>{}
-                          : query.arena().array<std::uint8_t>(taken.message.size());
+        fits ? query.arena().array<std::uint8_t>(taken.message.size()) : std::span<std::uint8_t>{};
     if (copy.empty()) {
         oddities_->waiting_full.add(worker_);
         return false;
@@ -79,6 +79,8 @@ Handler::Context& Handler::set_aside(TakenPtr& taken, const Arrival& arrival) no
     context.late = arrival.late;
     context.transport = arrival.transport;
     context.since = std::chrono::steady_clock::now();
+    context.held_octets = context.taken->message.size();
+    held_octets_ += context.held_octets;
     arrival.late->hold(arrival, context.way);
     ++waiting_;
     return context;
@@ -292,6 +294,7 @@ void Handler::give_back(Context& context) noexcept {
     context.query.reset();
     context.reply.reset();
     context.pins = {};
+    held_octets_ -= std::exchange(context.held_octets, 0);
     if (context.arena.used() > arena_kept_octets) context.arena = Arena{arena_octets};
     context.arena.clear();
     contexts_.give_back(&context);

@@ -26,6 +26,7 @@ Oddities::Oddities(metrics::Registry& metrics)
     : too_short{dropped(metrics, "too_short")}, response{dropped(metrics, "response")},
       cut_off{dropped(metrics, "cut_off")}, by_plugin{dropped(metrics, "by_plugin")},
       unencodable{dropped(metrics, "unencodable")}, send_failed{dropped(metrics, "send_failed")},
+      overflowed{dropped(metrics, "overflowed")},
       waiting_full{metrics.counter("nameplane_dns_waiting_rejects_total",
                                    "Queries that had to wait when too many waited already.")},
       malformed{malformed_by(metrics, "malformed")}, no_question{malformed_by(metrics,
@@ -34,6 +35,6 @@ Oddities::Oddities(metrics::Registry& metrics)
       tcp_accepted{metrics.counter("nameplane_dns_tcp_connections_total",
                                    "TCP connections that were accepted.")},
       tcp_idle{closed(metrics, "idle")}, tcp_evicted{closed(metrics, "evicted")},
-      tcp_refused{closed(metrics, "refused")} {}
+      tcp_refused{closed(metrics, "refused")}, tcp_untaken{closed(metrics, "untaken")} {}
 
 }  // namespace nameplane::server

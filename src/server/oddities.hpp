@@ -15,6 +15,7 @@ struct Oddities {
     metrics::Counter& by_plugin;    ///< a plugin said so
     metrics::Counter& unencodable;  ///< no room for header and question
     metrics::Counter& send_failed;  ///< the kernel refused the answer
+    metrics::Counter& overflowed;   ///< the kernel had no room for a datagram
 
     // nameplane_dns_waiting_rejects_total: SERVFAIL, since too many wait already.
     metrics::Counter& waiting_full;
@@ -30,6 +31,7 @@ struct Oddities {
     metrics::Counter& tcp_idle;     ///< nothing whole came, or nothing was read, for too long
     metrics::Counter& tcp_evicted;  ///< had to make room for a new one
     metrics::Counter& tcp_refused;  ///< new, but all others were busy
+    metrics::Counter& tcp_untaken;  ///< too much lay there that it did not take
 };
 
 }  // namespace nameplane::server

@@ -165,8 +165,7 @@ bool TcpService::finish_writing(Connection& connection) {
         if (wrote.io != net::Io::some) return false;
         connection.unsent_from += wrote.octets;
         if (connection.unsent_from != connection.unsent.size()) return true;
-        connection.unsent = {};
-        connection.unsent_from = 0;
+        forget_unsent(connection);
     }
     connection.did_something = !connection.is_busy();
     return true;
@@ -177,10 +176,23 @@ bool TcpService::send(Connection& connection, std::span<const std::uint8_t> octe
     net::IoResult wrote{net::Io::later};
     if (!connection.is_busy()) wrote = connection.stream.write(octets);
     if (wrote.io != net::Io::some && wrote.io != net::Io::later) return false;
-    connection.unsent.insert(connection.unsent.end(),
-                             octets.begin() + static_cast<std::ptrdiff_t>(wrote.octets),
-                             octets.end());
+    const std::span<const std::uint8_t> left = octets.subspan(wrote.octets);
+    if (left.empty()) return true;
+    // Answers to queries that have waited come whether or not those before them were taken.
+    if (connection.unsent.size() + left.size() > unsent_octets_max ||
+        unsent_octets_ + left.size() > all_unsent_octets_max) {
+        batches_->handler().oddities().tcp_untaken.add(worker_);
+        return false;
+    }
+    connection.unsent.insert(connection.unsent.end(), left.begin(), left.end());
+    unsent_octets_ += left.size();
     return true;
+}
+
+void TcpService::forget_unsent(Connection& connection) noexcept {
+    unsent_octets_ -= connection.unsent.size();
+    connection.unsent = {};
+    connection.unsent_from = 0;
 }
 
 /// The next message of an answer of many, if the kernel has taken all that came before.
@@ -211,7 +223,10 @@ bool TcpService::read_frames(Connection& connection) {
     connection.unread.clear();
     StageClock* const clock = batches_->handler().begin_sample();
     net::IoResult got{net::Io::later};
-    if (!connection.finished) got = connection.stream.read(std::span{in_}.subspan(kept));
+    if (!connection.finished) {
+        const std::span<std::uint8_t> room = std::span{in_}.subspan(kept);
+        got = connection.stream.read(room.first(std::min(room.size(), reading_octets_max)));
+    }
     if (got.io == net::Io::failed) {
         batches_->handler().end_sample();
         return false;

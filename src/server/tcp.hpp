@@ -6,11 +6,14 @@
 //
 // What a client can cost us is bounded: a connection keeps at most one unfinished query,
 // waiting_max queries that wait, and the answers that the kernel did not take, and is not read from
-// while those lie there. An answer of many messages (a zone transfer) is made message by message,
-// as the kernel takes them, one a turn of the loop; meanwhile the connection is not read from. It
-// counts as alive only by whole queries and by answers taken whole, not
-// by octets: one that sends or reads a drop at a time is closed like an idle one, by its Terms
-// after its last deed.
+// while those lie there; who lets too much of them lie, or more when much lies for all, is closed.
+// An answer of many messages (a zone transfer) is made message by message, as the kernel takes
+// them, one a turn of the loop; meanwhile the connection is not read from. It counts as alive only
+// by whole queries and by answers taken whole, not by octets: one that sends or reads a drop at a
+// time is closed like an idle one, by its Terms after its last deed.
+//
+// When all places are taken, the connection that is idle longest makes room; when all are busy, one
+// of the client that has far more than the newcomer.
 //
 // Handshakes of TLS are work for the processor: they are done one step at a time, a millisecond or
 // two in a row, between which all else has its turn; and so many at once that there is no room for
@@ -88,9 +91,14 @@ private:
     };
 
     static constexpr std::size_t waiting_max = 128;  // on one connection
+    /// What lies there for a client, and for all of a worker's; who is in the way of more goes.
+    static constexpr std::size_t unsent_octets_max = 512 << 10;
+    static constexpr std::size_t all_unsent_octets_max = 16 << 20;
+    /// What is read at a time: a client that sends without end has its turn like any other.
+    static constexpr std::size_t reading_octets_max = 16 << 10;
     static constexpr std::size_t length_octets = 2;
     static constexpr std::size_t frame_octets_max = length_octets + Handler::tcp_octets_max;
-    static constexpr std::size_t room_octets = frame_octets_max + (16 << 10);
+    static constexpr std::size_t room_octets = frame_octets_max + reading_octets_max;
 
     bool accept(Listening& listening);
     void stop();
@@ -98,6 +106,7 @@ private:
     void add(net::TcpStream stream, const Place& place);
     bool take_https_place(const Place& place, const Terms& terms);
     bool hand_over_oldest_idle();
+    bool hand_over_of_greediest(const IpAddress& newcomer);
     bool close_oldest(bool (*chosen)(const Connection&, std::size_t), std::size_t listener);
     void make_room_elsewhere(std::size_t worker, net::TcpStream stream, const Place& place);
 
@@ -121,6 +130,7 @@ private:
     void count_response(const Connection& connection, unsigned status);
     bool send_output(Connection& connection);
     bool send(Connection& connection, std::span<const std::uint8_t> octets);
+    void forget_unsent(Connection& connection) noexcept;
     bool send_frame(Connection& connection, std::span<const std::uint8_t> message);
     void send_http(Connection& connection, std::uint64_t stream,
                    std::span<const std::uint8_t> message);
@@ -146,6 +156,7 @@ private:
     Connections connections_;  // the one whose last deed is longest ago first
     std::unordered_map<std::uint64_t, Connections::iterator> by_number_;
     std::uint64_t next_number_ = 0;
+    std::size_t unsent_octets_ = 0;  // of all connections
     std::unique_ptr<net::Timer> expiry_;
     std::chrono::milliseconds expiry_every_{0};  // 0: not armed
     std::unique_ptr<net::Timer> starved_;

@@ -88,6 +88,8 @@ void TcpService::admit(net::TcpStream stream, const Place& place) {
     if (holder && holder != worker_) {
         return make_room_elsewhere(*holder, std::move(stream), place);
     }
+    // All are busy: then nobody may have all of them.
+    if (hand_over_of_greediest(stream.peer().address)) return add(std::move(stream), place);
     batches_->handler().oddities().tcp_refused.add(worker_);
 }
 
@@ -178,8 +180,27 @@ bool TcpService::hand_over_oldest_idle() {
     return false;
 }
 
+/// The like of hand_over_oldest_idle(), but busy: the oldest one of the client that has the most
+/// here, if that is more than twice what `newcomer` would have.
+bool TcpService::hand_over_of_greediest(const IpAddress& newcomer) {
+    std::unordered_map<IpAddress, std::size_t> counts;
+    for (const Connection& each : connections_) ++counts[each.arrival.client.address];
+    const auto greediest =
+        std::ranges::max_element(counts, {}, [](const auto& one) { return one.second; });
+    if (greediest == counts.end()) return false;
+    const auto [address, count] = *greediest;
+    if (count <= 2 * (counts[newcomer] + 1)) return false;
+    const auto at = std::ranges::find_if(connections_, [&](const Connection& each) {
+        return each.arrival.client.address == address;
+    });
+    erase(at);
+    batches_->handler().oddities().tcp_evicted.add(worker_);
+    return true;
+}
+
 void TcpService::erase(Connections::iterator at) {
     if (at->flow != nullptr) batches_->handler().abandon(*at->flow);
+    forget_unsent(*at);
     if (at->is_shaking) --shaking_;
     if (at->holds_https_place) counts_->https[at->arrival.listener]->give_back();
     at->stream.finish();

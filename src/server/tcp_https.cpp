@@ -25,7 +25,8 @@ void TcpService::established(Connection& connection) {
 bool TcpService::read_http(Connection& connection) {
     net::HttpSession& session = *connection.https->session;
     net::IoResult got{net::Io::later};
-    if (!connection.finished) got = connection.stream.read(in_);
+    if (!connection.finished)
+        got = connection.stream.read(std::span{in_}.first(reading_octets_max));
     if (got.io == net::Io::failed) return false;
     if (got.io == net::Io::closed) connection.finished = true;
     const std::uint64_t responses = session.responses_sent();

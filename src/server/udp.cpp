@@ -46,6 +46,14 @@ void UdpService::count_send_errors() noexcept {
     }
 }
 
+void UdpService::count_overflowed() noexcept {
+    const std::uint32_t now = socket_.overflowed();
+    const std::uint32_t more = now - std::exchange(overflowed_seen_, now);
+    if (more == 0) return;
+    const Handler& handler = batches_->handler();
+    handler.oddities().overflowed.add(handler.worker(), more);
+}
+
 void UdpService::take(Handler& handler, std::size_t count) const noexcept {
     static_assert(net::UdpSocket::batch_max <= Handler::messages_max);
     std::array<Handler::Message, net::UdpSocket::batch_max> messages;

@@ -23,6 +23,8 @@ public:
     [[nodiscard]] bool drain();
     /// Sends what was answered late, now.
     void send_late() noexcept;
+    /// Counts what the kernel had no room for since the last call.
+    void count_overflowed() noexcept;
     SocketAddress local() const noexcept { return socket_.local(); }
 
     void hold(const Arrival& arrival, Return& way) noexcept override;
@@ -43,6 +45,7 @@ private:
     std::size_t listener_;
     Batches* batches_;
     std::uint64_t send_errors_seen_ = 0;
+    std::uint32_t overflowed_seen_ = 0;
     std::unique_ptr<net::FdWatch> watch_;
     std::unique_ptr<net::Soon> send_late_;
 };

@@ -76,9 +76,11 @@ void Worker::keep(std::shared_ptr<Tenant> tenant) {
     }
 }
 
-/// Lets go of what is no longer the newest, and of what nobody else holds any more.
+/// Lets go of what is no longer the newest, and of what nobody else holds any more; looks what has
+/// been lost.
 void Worker::refresh() {
     batches_.refresh();
+    for (UdpService& udp : udp_) udp.count_overflowed();
     std::erase_if(tenants_, [](const std::shared_ptr<Tenant>& tenant) {
         if (tenant.use_count() != 1) return false;
         tenant->close();

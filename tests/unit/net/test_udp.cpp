@@ -290,3 +290,17 @@ TEST_CASE("bind says what was wrong") {
     REQUIRE_FALSE(foreign);
     CHECK(foreign.error().text == "bind 192.0.2.1:0: Cannot assign requested address");
 }
+
+TEST_CASE("what the kernel had no room for is told") {
+    UdpSocket socket = bound("127.0.0.1");
+    CHECK(socket.overflowed() == 0);
+    const int small = 4096;
+    REQUIRE(setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
+    const UniqueFd client = client_at("127.0.0.1");
+    constexpr std::uint32_t count = 100;
+    for (std::uint32_t i = 0; i < count; ++i) send_to(client, socket.local(), "datagram");
+    std::size_t received = 0;
+    while (const std::size_t some = socket.receive()) received += some;
+    CHECK(received < count);
+    CHECK(socket.overflowed() == count - received);
+}

@@ -82,6 +82,11 @@ TcpClient::TcpClient(const SocketAddress& server, Options options)
         ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &options.receive_buffer,
                      sizeof options.receive_buffer);
     }
+    if (options.source) {
+        sockaddr_storage storage;
+        const unsigned size = SocketAddress{*options.source, 0}.to_sockaddr(storage);
+        must(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0, "bind");
+    }
     connect_to(fd_.get(), server);
 }
 

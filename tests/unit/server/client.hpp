@@ -37,6 +37,7 @@ class TcpClient {
 public:
     struct Options {
         int receive_buffer = 0;  ///< 0: the kernel's choice
+        std::optional<IpAddress> source = {};
     };
     explicit TcpClient(const SocketAddress& server) : TcpClient{server, Options{}} {}
     TcpClient(const SocketAddress& server, Options options);

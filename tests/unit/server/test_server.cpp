@@ -271,3 +271,20 @@ TEST_CASE("each listener leads to its own zones, over UDP and TCP") {
         CHECK(rcode_of(*bound[1], "big2.test") == dns::Rcode::no_error);
     }
 }
+
+TEST_CASE("queries that found no room are counted, by whichever worker had none") {
+    Running running{{.listen = {any_port("127.0.0.1")}}};
+    const UdpClient client{running.at("127.0.0.1")};
+    // Nobody takes them yet; the queue holds some thousands.
+    for (int i = 0; i < 40'000; ++i) client.send(query("drop.test"));
+    running.start();
+    const auto dropped = [&](const char* reason) {
+        return running.world.count("nameplane_dns_dropped_total", "reason", reason);
+    };
+    const auto end = std::chrono::steady_clock::now() + wait_max;
+    while (dropped("overflowed") + dropped("by_plugin") != 40'000) {
+        REQUIRE(std::chrono::steady_clock::now() < end);
+        std::this_thread::sleep_for(1ms);
+    }
+    CHECK(dropped("overflowed") > 0);
+}

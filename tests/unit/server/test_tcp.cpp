@@ -269,3 +269,31 @@ TEST_CASE("connections come and go without leaving anything behind") {
     }
     CHECK(running.world.count(closed, "reason", "refused") == 0);
 }
+
+TEST_CASE("when all connections are busy, one of who has most of them makes room for others") {
+    constexpr std::size_t most = 8;
+    Running running = serving({.tcp_connections_max = most});
+    running.start();
+    std::vector<TcpClient> greedy;
+    const auto hold = [&] {
+        const TcpClient& client = greedy.emplace_back(running.at("127.0.0.1"));
+        return client.send(framed(query("hold1.test"))) &&
+               client.send(framed(query("www.test", {.id = 2}))) && client.receive().has_value();
+    };
+    while (greedy.size() < most) REQUIRE(hold());
+    all_come_round(running);
+    // For itself it gets no more.
+    CHECK_FALSE(hold());
+    CHECK(running.world.count(closed, "reason", "refused") == 1);
+    std::vector<TcpClient> others;
+    for (int i = 0; i < 3; ++i) {
+        others.emplace_back(running.at("127.0.0.1"), TcpClient::Options{.source = ip("127.0.0.2")});
+        if (i == 2) break;  // would have as many as a third of the others'
+        REQUIRE(others.back().send(framed(query("hold1.test"))));
+        CHECK(id_of(others.back().ask(query("www.test", {.id = 3}))) == 3);
+        CHECK(greedy[static_cast<std::size_t>(i)].is_closed());
+    }
+    CHECK(others.back().is_closed());
+    CHECK(running.world.count(closed, "reason", "evicted") == 2);
+    CHECK(running.world.count(closed, "reason", "refused") == 2);
+}

@@ -330,3 +330,68 @@ TEST_CASE("when too many wait, the next ones are told so and counted; places com
         CHECK(box.answers.size() == 100 * round);
     }
 }
+
+TEST_CASE("who does not take late answers goes when too much of them lies there") {
+    Running running = serving();
+    running.start();
+    const TcpClient client{running.at("127.0.0.1"), {.receive_buffer = 4096}};
+    constexpr int count = 128;
+    Octets stream;
+    for (std::uint16_t id = 0; id < count; ++id) {
+        const Octets frame = framed(query("holdbig3800.test", {.id = id}));  // 61 kB of answer
+        stream.insert(stream.end(), frame.begin(), frame.end());
+    }
+    REQUIRE(client.send(stream));
+    const UdpClient other{running.at("127.0.0.1")};
+    while (running.world.count("coredns_dns_requests_total", "proto", "tcp") < count) {
+        other.ask(query("www.test"));
+    }
+    other.ask(query("release.test"));
+    other.ask(query("www.test"));
+    CHECK(running.world.count("nameplane_dns_tcp_closed_total", "reason", "untaken") == 1);
+    // What lay there for it does not count any more: the next one has as much room.
+    for (int round = 0; round < 40; ++round) {
+        const TcpClient next{running.at("127.0.0.1")};
+        REQUIRE(next.send(framed(query("holdbig3800.test"))));
+        REQUIRE(next.send(framed(query("www.test", {.id = 2}))));
+        REQUIRE(next.receive());
+        other.ask(query("release.test"));
+        REQUIRE(next.receive());
+    }
+    CHECK(running.world.count("nameplane_dns_tcp_closed_total", "reason", "untaken") == 1);
+}
+
+TEST_CASE("messages that are kept for queries that wait are bounded in all") {
+    Running running = serving();
+    running.start();
+    // An EDNS option of no meaning makes it large.
+    Octets large = query("hold.test");
+    large[11] = 1;
+    constexpr std::uint16_t room = 65535 - 100;
+    const auto high = [](std::size_t number) { return static_cast<std::uint8_t>(number >> 8); };
+    const auto low = [](std::size_t number) { return static_cast<std::uint8_t>(number); };
+    for (const std::uint8_t octet :
+         {std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{41}, std::uint8_t{16}, std::uint8_t{0},
+          std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}, high(room + 4),
+          low(room + 4), std::uint8_t{0}, std::uint8_t{12}, high(room), low(room)}) {
+        large.push_back(octet);
+    }
+    large.resize(large.size() + room);
+    const std::size_t fit = server::Handler::held_octets_max / large.size();
+    const UdpClient other{running.at("127.0.0.1")};
+    for (int round = 0; round < 2; ++round) {
+        std::vector<TcpClient> clients;
+        std::size_t asked = 0;
+        while (asked < fit + 100) {
+            const TcpClient& client = clients.emplace_back(running.at("127.0.0.1"));
+            for (int i = 0; i < 100; ++i, ++asked) REQUIRE(client.send(framed(large)));
+        }
+        const auto answered = [&] { return running.world.count(rejects); };
+        while (answered() < static_cast<double>((1 + round) * (asked - fit))) {
+            other.ask(query("www.test"));
+        }
+        // A small one still has room for itself alone, where it is no longer than what is left.
+        CHECK(answered() == static_cast<double>((1 + round) * (asked - fit)));
+        other.ask(query("release.test"));
+    }
+}

@@ -130,7 +130,8 @@ private:
 class Big final : public Plugin {
 public:
     Step ask(Query& query, Reply& reply) const noexcept override {
-        const std::string_view label = query.name().first_label();
+        std::string_view label = query.name().first_label();
+        if (label.starts_with("hold")) label.remove_prefix(4);
         if (!label.starts_with("big")) return Step::next;
         std::uint32_t records = 0;
         std::from_chars(label.data() + 3, label.data() + label.size(), records);

@@ -5,8 +5,8 @@
 //     big<n>.test.   n A records (as many as fit, all over TCP)
 //     drop.test.     nothing at all
 //     hold<n>.test.  waits until release.test. is asked on the same worker; then like anything
-//     else,
-//                    or, for holddrop.test., nothing at all
+//                    else, or, for holddrop.test., nothing at all, for holdbig<n>.test. like
+//                    big<n>.test.
 //     ask.<name>     a CNAME to <name>, and what the server says of that
 //     loop.test.     the same of itself
 //     fresh.test.    asks for a refresh, see refreshed()
