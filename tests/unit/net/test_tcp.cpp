@@ -133,6 +133,8 @@ TEST_CASE("writing stops when the peer does not read and goes on when it does") 
     CHECK(stream.write(octets_of("more")).io == Io::some);
 }
 
+// Not with UBSan, which opens a pipe to see whether memory is there.
+#ifndef __SANITIZE_ADDRESS__
 TEST_CASE("out of descriptors is told apart from nobody waiting") {
     TcpListener listener = bound("127.0.0.1");
     TcpListener lonely = bound("127.0.0.1");
@@ -150,6 +152,7 @@ TEST_CASE("out of descriptors is told apart from nobody waiting") {
     CHECK(alone == AcceptStatus::none);
     CHECK(listener.accept().status == AcceptStatus::accepted);
 }
+#endif
 
 TEST_CASE("what may not be accepted is tried again later, and not at once for ever") {
     TcpListener listener = bound("127.0.0.1");
