@@ -109,6 +109,15 @@ Status parameters(Words words) {
     return {};
 }
 
+Status types(Words words) {
+    for (const std::string& word : words) {
+        if (!parse_type(word) && ldns_get_rr_type_by_name(word.c_str()) == 0) {
+            return wrong(word, "a type");
+        }
+    }
+    return {};
+}
+
 /// Goes through the fields that are a word each, and through what is behind them.
 Status fields(const ldns_rr_descriptor& type, Words words) {
     const std::size_t count = ldns_rr_descriptor_maximum(&type);
@@ -134,6 +143,8 @@ Status fields(const ldns_rr_descriptor& type, Words words) {
             if (!word.starts_with('"')) word = '"' + word + '"';
         } else if (field == LDNS_RDF_TYPE_HEX) {
             return hex(words.subspan(i));
+        } else if (field == LDNS_RDF_TYPE_BITMAP) {
+            return types(words.subspan(i));
         } else if (field == LDNS_RDF_TYPE_SVCPARAMS) {
             return parameters(words.subspan(i));
         } else if (field != LDNS_RDF_TYPE_STR && field != LDNS_RDF_TYPE_TAG &&

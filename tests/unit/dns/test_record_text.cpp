@@ -123,6 +123,8 @@ TEST_CASE("numbers, names and digits that ldns would bend are refused", "[record
              {"DS 1 8 2 ab xy", "'xy', expected hexadecimal digits"},
              {"TYPE65280 \\# 1 xx", "'xx', expected hexadecimal digits"},
              {"TYPE65280 \\# 65536 00", "'65536', expected a number"},
+             {"NSEC b. A N RRSIG", "'N', expected a type"},
+             {"CSYNC 1 3 A 65", "'65', expected a type"},
              {"TYPE65536 \\# 0", "'TYPE65536', expected a type up to TYPE65535"},
          }) {
         INFO(row.data);
