@@ -204,13 +204,21 @@ private:
 
 void for_each_frontend(const PortPlan& port, const std::function<void(const Frontend&)>& visit) {
     using Kind = Frontend::Kind;
+    // The API admits one address several times; the kernel refuses an element that is there
+    // already. What the balancer says of an address counts, as in kube-proxy: its ranges keep
+    // others out.
+    const auto& balancers = port.load_balancer_ips;
+    const auto visit_each = [&](Kind kind, const std::vector<IpAddress>& addresses) {
+        for (auto at = addresses.begin(); at != addresses.end(); ++at) {
+            const bool again = std::find(addresses.begin(), at, *at) != at;
+            const bool balanced =
+                kind == Kind::external_ip && std::ranges::find(balancers, *at) != balancers.end();
+            if (!again && !balanced) visit({kind, port.protocol, port.port, *at});
+        }
+    };
     visit({Kind::cluster_ip, port.protocol, port.port, port.cluster_ip});
-    for (const IpAddress& address : port.external_ips) {
-        visit({Kind::external_ip, port.protocol, port.port, address});
-    }
-    for (const IpAddress& address : port.load_balancer_ips) {
-        visit({Kind::load_balancer_ip, port.protocol, port.port, address});
-    }
+    visit_each(Kind::external_ip, port.external_ips);
+    visit_each(Kind::load_balancer_ip, balancers);
     if (port.node_port != 0) visit({Kind::node_port, port.protocol, port.node_port, {}});
 }
 

@@ -40,7 +40,7 @@ struct Frontend {
 };
 
 using ElementSink = std::function<void(const Element&)>;
-/// The frontends of a port, the cluster IP first.
+/// The frontends of a port, the cluster IP first, each once.
 void for_each_frontend(const PortPlan& port, const std::function<void(const Frontend&)>& visit);
 /// The elements of one frontend. `number`: of a port with session affinity, else 0.
 void render_frontend(const PortPlan& port, const Frontend& frontend, std::uint32_t number,

@@ -69,6 +69,29 @@ TEST_CASE("a place belongs to who comes first in the plan, whoever came first in
     CHECK_FALSE(content.has_cluster_ip(ip("10.96.0.1")));
 }
 
+TEST_CASE("an address named several times is one place, the balancer's if it is one's") {
+    auto port = port_plan("ns/a:http", "10.96.0.1", {"10.0.0.1"});
+    port.external_ips = {ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.2")};
+    port.load_balancer_ips = {ip("192.0.2.1"), ip("192.0.2.3"), ip("192.0.2.3")};
+    port.source_ranges = {*Cidr::parse("198.18.0.0/15")};
+    std::vector<std::string> places;
+    std::vector<std::string> guarded;
+    Content content;
+    content.add(port);
+    content.next_pass();
+    content.render(port, [&](const Element& element) {
+        std::string text = to_text(element, Family::ipv4);
+        text.resize(text.find(' '));
+        if (element.map == MapId::service_ips) places.push_back(text);
+        if (element.map == MapId::firewall_ips) guarded.push_back(text);
+    });
+    std::ranges::sort(places);
+    CHECK(places == std::vector<std::string>{"10.96.0.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"});
+    CHECK(guarded == std::vector<std::string>{"192.0.2.1", "192.0.2.3"});
+    content.remove(port);
+    CHECK_FALSE(content.winner(external("192.0.2.1")));
+}
+
 TEST_CASE("changes tell what was, once, however often it changes meanwhile") {
     const auto old = port_plan("ns/a:http", "10.96.0.1", {"10.0.0.1", "10.0.0.2"});
     const auto now = port_plan("ns/a:http", "10.96.0.1", {"10.0.0.2", "10.0.0.3"});
