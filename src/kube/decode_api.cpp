@@ -20,6 +20,7 @@ constexpr FieldLimits api_limits{.ports_max = 20'000,
                                  .endpoints_max = 1000,
                                  .addresses_max = 10'000,
                                  .clashes = false,
+                                 .strict = false,
                                  .problems_max = 1};
 
 constexpr std::string_view over_long = "is longer than 8 MiB";

@@ -118,7 +118,9 @@ Node decode_node(BasicFieldReader<V>& read, const BasicField<V>& root, services:
                   [&](const BasicField<V>& item) {
                       const std::string type = read.text(read.get(item, "type"));
                       if (type != "InternalIP" && type != "ExternalIP") return;
-                      const auto address = read.address(read.get(item, "address"));
+                      const BasicField<V> field = read.get(item, "address");
+                      const auto address =
+                          read.limits().strict ? read.address(field) : read.address_if_any(field);
                       if (address)
                           (type == "InternalIP" ? node.addresses : external).push_back(*address);
                   });

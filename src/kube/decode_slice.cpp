@@ -134,7 +134,7 @@ std::optional<EndpointSlice> decode_slice(BasicFieldReader<V>& read, const Basic
                   [&](const BasicField<V>& item) {
                       slice.ports.push_back({.name = read.text(read.get(item, "name")),
                                              .protocol = read.protocol(read.get(item, "protocol")),
-                                             .port = read.port(read.get(item, "port"), 0)});
+                                             .port = read.port_if_any(read.get(item, "port"))});
                   });
     read.each_map(read.list(root, "endpoints"), read.limits().endpoints_max,
                   [&](const BasicField<V>& item) {

@@ -50,6 +50,38 @@ std::string quoted(std::string_view text) {
     return out + "'";
 }
 
+// Addresses in the forms that Go once read, and that API servers still take for the older fields.
+
+/// "010.0.0.07" as 10.0.0.7; what is none otherwise is none here.
+std::string without_leading_zeros(std::string_view text) {
+    const auto is_part = [](char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'F'); };
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool begins = out.empty() || !is_part(out.back());
+        const bool more = i + 1 < text.size() && is_part(text[i + 1]);
+        if (text[i] != '0' || !begins || !more) out += text[i];
+    }
+    return out;
+}
+
+/// What both parse() make of the text, or of the same in today's form.
+template <class T> std::optional<T> parse_old(std::string_view text) {
+    const std::optional<T> value = T::parse(text);
+    constexpr std::size_t octets_max = 256;  // of more than that nothing good can come
+    return value || text.size() > octets_max ? value : T::parse(without_leading_zeros(text));
+}
+
+constexpr unsigned mapped_bits = 96;
+
+/// ::ffff:10.0.0.7 as 10.0.0.7; any other as it is.
+IpAddress unmapped(const IpAddress& address) {
+    constexpr std::array<std::uint8_t, mapped_bits / 8> prefix{0, 0, 0, 0, 0,    0,
+                                                               0, 0, 0, 0, 0xff, 0xff};
+    const auto octets = address.bytes();
+    if (address.is_v4() || !std::ranges::equal(octets.first(prefix.size()), prefix)) return address;
+    return *IpAddress::from_bytes(octets.subspan(prefix.size()));
+}
+
 // What a scalar means, in YAML (by its look) and in JSON (by its type).
 
 std::string shown_scalar(Value value) {
@@ -202,10 +234,22 @@ std::uint16_t BasicFieldReader<V>::port(const Field& field, std::uint16_t unset)
     return static_cast<std::uint16_t>(number(field, 1, 65535, unset));
 }
 
+template <class V> std::uint16_t BasicFieldReader<V>::port_if_any(const Field& field) {
+    if (limits_.strict || !is_number(field)) return port(field, 0);
+    const auto number = number_of(field.value);
+    return number && *number <= 65535 ? static_cast<std::uint16_t>(*number) : 0;
+}
+
 template <class V> std::optional<IpAddress> BasicFieldReader<V>::address(const Field& field) {
-    auto address = IpAddress::parse(field.value.text());
+    auto address = address_if_any(field);
     if (!address) wrong(field, "an IP address");
     return address;
+}
+
+template <class V>
+std::optional<IpAddress> BasicFieldReader<V>::address_if_any(const Field& field) {
+    const auto address = parse_old<IpAddress>(field.value.text());
+    return address ? unmapped(*address) : address;
 }
 
 template <class V> std::optional<Cidr> BasicFieldReader<V>::cidr(const Field& field) {
@@ -214,8 +258,11 @@ template <class V> std::optional<Cidr> BasicFieldReader<V>::cidr(const Field& fi
     std::string_view text = field.value.text();
     while (text.starts_with(' ')) text.remove_prefix(1);
     while (text.ends_with(' ')) text.remove_suffix(1);
-    auto cidr = Cidr::parse(text);
+    auto cidr = parse_old<Cidr>(text);
     if (!cidr) wrong(field, "a network such as 10.0.0.0/8");
+    if (cidr && cidr->prefix() >= mapped_bits)
+        if (const IpAddress four = unmapped(cidr->address()); four.is_v4())
+            return Cidr::make(four, cidr->prefix() - mapped_bits);
     return cidr;
 }
 

@@ -45,6 +45,9 @@ struct FieldLimits {
     std::size_t addresses_max = 100;   ///< of a Service or Node, and of lists alike
     /// Whether what clashes within one object is looked for: an API server has done it.
     bool clashes = true;
+    /// Whether what an API server lets pass although it means nothing is reported; else it counts
+    /// as absent.
+    bool strict = true;
     /// Further ones are only counted.
     std::size_t problems_max = std::numeric_limits<std::size_t>::max();
 };
@@ -80,7 +83,12 @@ public:
     /// Whether it is a bare number, good or not.
     bool is_number(const Field& field) const;
     std::uint16_t port(const Field& field, std::uint16_t unset);
+    /// The same where an API server looks at no numbers; 0 if there is none.
+    std::uint16_t port_if_any(const Field& field);
+    /// In its old forms, too, which API servers take: with leading zeros, and IPv4 mapped to IPv6.
     std::optional<IpAddress> address(const Field& field);
+    /// Nothing, and nothing reported, if it is none.
+    std::optional<IpAddress> address_if_any(const Field& field);
     std::optional<Cidr> cidr(const Field& field);
     services::Protocol protocol(const Field& field);
     services::Labels labels(const Field& field);

@@ -119,7 +119,7 @@ Topology topology_of(const ServiceEntry& entry, const Candidates& candidates,
         all_have_nodes = all_have_nodes && !hints.nodes.empty();
         all_have_zones = all_have_zones && !hints.zones.empty();
         node_named = node_named || names(hints.nodes, node.name);
-        zone_named = zone_named || (!node.zone.empty() && names(hints.zones, node.zone));
+        zone_named = zone_named || names(hints.zones, node.zone);
     }
     if (all_have_nodes && node_named) return Topology::same_node;
     if (all_have_zones && zone_named) return Topology::same_zone;

@@ -299,6 +299,46 @@ TEST_CASE("an endpoint serves unless it says that it does not, ready or not") {
     CHECK_FALSE(serving(R"({"ready":true,"serving":false})"));
 }
 
+TEST_CASE("addresses may have the forms that API servers still take for old fields") {
+    const Service service = read<Service>(
+        Kind::service,
+        R"({"metadata":{"name":"a","namespace":"b"},"spec":{"type":"LoadBalancer","clusterIP":"010.096.000.007",)"
+        R"("clusterIPs":["010.096.000.007","FD00:10:96:0:000::ab"],"ipFamilies":["IPv4","IPv6"],"ports":[{"port":80}],)"
+        R"("externalIPs":["::ffff:203.0.113.8","2001:0db8::0a00"],"loadBalancerSourceRanges":)"
+        R"(["192.000.002.000/24","::ffff:198.18.0.0/111","::ffff:198.18.0.0/80","00ff::/016"]},)"
+        R"("status":{"loadBalancer":{"ingress":[{"ip":"203.000.113.060"}]}}})");
+    CHECK(service.cluster_ips == std::vector{ip("10.96.0.7"), ip("fd00:10:96::ab")});
+    CHECK(service.external_ips == std::vector{ip("203.0.113.8"), ip("2001:db8::a00")});
+    CHECK(service.source_ranges == std::vector{*Cidr::parse("192.0.2.0/24"),
+                                               *Cidr::parse("198.18.0.0/15"), *Cidr::parse("::/80"),
+                                               *Cidr::parse("ff::/16")});
+    REQUIRE(service.ingress.size() == 1);
+    CHECK(service.ingress[0].address == ip("203.0.113.60"));
+    const EndpointSlice slice = read<EndpointSlice>(
+        Kind::endpoint_slice,
+        R"({"metadata":{"name":"a","namespace":"b"},"addressType":"IPv4","endpoints":[)"
+        R"({"addresses":["010.244.002.001"]},{"addresses":["::ffff:10.244.2.2"]}]})");
+    REQUIRE(slice.endpoints.size() == 2);
+    CHECK(slice.endpoints[0].addresses == std::vector{ip("10.244.2.1")});
+    CHECK(slice.endpoints[1].addresses == std::vector{ip("10.244.2.2")});
+}
+
+TEST_CASE("what an API server does not look at spoils nothing else") {
+    const EndpointSlice slice = read<EndpointSlice>(
+        Kind::endpoint_slice,
+        R"({"metadata":{"name":"a","namespace":"b"},"addressType":"IPv4","ports":[{"name":"a","port":70000},)"
+        R"({"name":"b","port":-1},{"name":"c","port":0},{"name":"d","port":65535}]})");
+    CHECK(slice.ports == std::vector<services::EndpointPort>{{"a", Protocol::tcp, 0},
+                                                             {"b", Protocol::tcp, 0},
+                                                             {"c", Protocol::tcp, 0},
+                                                             {"d", Protocol::tcp, 65535}});
+    const Node node = read<Node>(
+        Kind::node,
+        R"({"metadata":{"name":"a"},"status":{"addresses":[{"type":"InternalIP","address":"nonsense"},)"
+        R"({"type":"InternalIP","address":"192.168.077.001"}]}})");
+    CHECK(node.addresses == std::vector{ip("192.168.77.1")});
+}
+
 TEST_CASE("a slice of host names is no slice of ours") {
     const ApiObject object = item(
         Kind::endpoint_slice,
