@@ -23,6 +23,7 @@ struct RulesPart::State {
     bool wants_localhost = false;   // set before the rule thread starts
     bool localhost_opened = false;  // the rule thread's; there is one at a time
 
+    std::optional<services::Node> last_seen;  // counts on after its object is gone
     rules::NodeFacts node;
     std::vector<rules::PlanSettings> settings;
     std::shared_ptr<const services::Snapshot> newest;
@@ -77,9 +78,10 @@ struct RulesPart::State {
 
     // Facts of the machine and of its Node object; remakes what depends on them.
     void look_at_node() {
-        rules::NodeFacts now = with_addresses(
-            merged_facts(rules::facts_of_this_machine(node_name), newest->node(node_name)),
-            config.node_addresses);
+        if (const services::Node* object = newest->node(node_name)) last_seen = *object;
+        rules::NodeFacts now = with_addresses(merged_facts(rules::facts_of_this_machine(node_name),
+                                                           last_seen ? &*last_seen : nullptr),
+                                              config.node_addresses);
         const bool same_node = now == node;
         node = std::move(now);
         std::vector<rules::PlanSettings> wanted = wanted_settings();
