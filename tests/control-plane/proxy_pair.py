@@ -146,8 +146,11 @@ class Pair:
                 node.set(sysctl, value)
         (self.proxy, self.agent) = (None, None)
 
-    def start(self):
+    def start_theirs(self):
         self.proxy = start_kube_proxy(self.theirs, self.folder, "iptables", self.flags)
+
+    def start(self):
+        self.start_theirs()
         self.agent = start_agent(self.ours, self.folder, "iptables", self.rules)
 
     def stop_processes(self):

@@ -2,7 +2,7 @@
 proxy looks at, in combinations that nobody would write by hand.
 
 What differs on purpose (docs/from-kube-proxy.md) does not come about: no two endpoints of a Service with one
-address disagree, and no slice goes from its Service to another, or to none."""
+address disagree, or have different nodes or hints, and no slice goes from its Service to another, or to none."""
 
 import random
 
@@ -20,7 +20,10 @@ OUTSIDE = {False: ("203.0.113.1", "203.0.113.2", "198.51.100.1", "198.51.100.2")
            True: ("2001:db8::1", "2001:db8::2", "2001:db8:1::1")}
 RANGES = ("192.0.2.0/24", "198.18.0.0/15", "192.168.77.0/24", "192.168.77.2/32", "10.0.0.0/8", "0.0.0.0/0",
           "2001:db8:2::/48", "fd00:77::/64", "::/0", " 192.0.2.64/26 ", "198.18.1.1/15", "127.0.0.0/8")
+PLACES = {False: ("10.244.1.%d", "10.244.2.%d"), True: ("fd00:244::%x", "fd00:244:2::%x")}
 ZONES = ("zone-a", "zone-b", "zone-c")
+ZONE = "topology.kubernetes.io/zone"
+POD_CIDRS = ("10.244.0.0/20", "10.245.16.0/20", "fd00:10:244::/64", "fd00:244::/64")
 OF_ANOTHER = "service.kubernetes.io/service-proxy-name"
 HEADLESS = "service.kubernetes.io/headless"
 OF_SERVICE = "kubernetes.io/service-name"
@@ -28,10 +31,11 @@ REFUSED = {404, 409, 422, 500}  # gone, there already, makes no sense, health ch
 
 
 class RandomServices:
-    """`done` and `refused` count changes; what the API refuses is no change."""
+    """`done` and `refused` count changes; what the API refuses is no change. Ports of Services and of endpoints
+    are any, or those of `ports`."""
 
-    def __init__(self, api, seed):
-        (self.api, self.random) = (api, random.Random(seed))
+    def __init__(self, api, seed, ports=()):
+        (self.api, self.random, self.ports) = (api, random.Random(seed), ports)
         (self.done, self.refused) = (0, 0)
         for namespace in NAMESPACES:
             api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
@@ -41,7 +45,7 @@ class RandomServices:
         end = self.done + count
         actions = {self._create_service: 20, self._patch_service: 22, self._retype: 5,
                    self._delete_service: 5, self._ingress: 6, self._label: 3, self._create_slice: 28,
-                   self._replace_slice: 30, self._delete_slice: 6, self._zone: 2}
+                   self._replace_slice: 30, self._delete_slice: 6, self._zone: 2, self._node: 1}
         while self.done < end:
             action = self.random.choices(list(actions), list(actions.values()))[0]
             try:
@@ -63,12 +67,15 @@ class RandomServices:
     def _place(self):
         return (self.random.choice(NAMESPACES), self.random.choice(NAMES))
 
+    def _number(self, usual):
+        return self.random.choice(self.ports or (*usual, self.random.randrange(1, 65536)))
+
     # -- Services --
 
     def _ports(self, node_ports):
         count = self.random.choice((1, 1, 2, 3))
         names = self.random.sample(PORT_NAMES, count) if count > 1 or self._chance(0.6) else [""]
-        return [port(self.random.choice((80, 443, 53, 132, self.random.randrange(1, 65536))), name,
+        return [port(self._number((80, 443, 53, 132)), name,
                      self.random.choice(PROTOCOLS),
                      self.random.randrange(30000, 30086) if node_ports and self._chance(0.5) else None)
                 for name in names]
@@ -89,7 +96,18 @@ class RandomServices:
             {"ipFamilyPolicy": "PreferDualStack"}))
 
     def _outside(self, most=3):
-        return self._some(OUTSIDE[False] + OUTSIDE[True], most) if self._chance(0.5) else []
+        if self._chance(0.5):
+            return []
+        addresses = self._some(OUTSIDE[False] + OUTSIDE[True], most)
+        again = self.random.sample(addresses, 1) if addresses and self._chance(0.1) else []
+        return [self._old_form(address) for address in addresses + again]
+
+    def _old_form(self, address):
+        """An address as it is, or in a form that the API still takes."""
+        if ":" in address or self._chance(0.9):
+            return address
+        return self.random.choice(("::ffff:" + address, ".".join("%03d" % int(part)
+                                                                 for part in address.split("."))))
 
     def _policy(self):
         return "Local" if self._chance(0.4) else "Cluster"
@@ -135,7 +153,8 @@ class RandomServices:
             self._ingress((namespace, name))
 
     def _ingress(self, place=None):
-        ingress = [{"ip": address} for address in self._some(OUTSIDE[False] + OUTSIDE[True], 3)]
+        ingress = [{"ip": self._old_form(address)}
+                   for address in self._some(OUTSIDE[False] + OUTSIDE[True], 3)]
         for one in ingress:
             mode = self.random.choice((None, "VIP", "VIP", "Proxy"))
             if mode:
@@ -201,7 +220,7 @@ class RandomServices:
         return {key: self._chance(0.5) for key in self._some(("ready", "serving", "terminating"), 3)}
 
     def _endpoint(self, address, hints):
-        zones = self._some(ZONES, 2) if hints in ("zones", "both") else ()
+        zones = self._some((*ZONES, ""), 2) if hints in ("zones", "both") else ()
         nodes = self._some((NODE, OTHER, "node-3"), 2) if hints in ("nodes", "both") else ()
         if hints == "ours":
             (zones, nodes) = (["zone-a"], [NODE, OTHER][:self.random.randint(1, 2)])
@@ -214,20 +233,22 @@ class RandomServices:
         six = number % 2 == 1
         hints = self.random.choice((None, None, "zones", "nodes", "both", "ours"))
         count = self.random.choice((0, 1, 1, 2, 3, 6, 12))
-        addresses = [("fd00:244:%x::%x" if six else "10.244.%d.%d") % (number, self.random.randrange(1, 40))
+        # Half of them where pods of the node are, half elsewhere; a slice has numbers of its own.
+        addresses = [self.random.choice(PLACES[six]) % (40 * number + self.random.randrange(1, 40))
                      for _ in range(count)]
         endpoints = [self._endpoint(address, hints) for address in sorted(set(addresses))]
         if self._chance(0.2):  # one that all slices have
-            endpoints.append(endpoint("fd00:244:9::9" if six else "10.244.9.9", OTHER, ready=True))
+            endpoints.append(endpoint("fd00:244:2::999" if six else "10.244.9.9", OTHER, ready=True))
+        endpoints += [dict(one) for one in endpoints if self._chance(0.05)]
         for one in endpoints:
             if self._chance(0.03):
-                one["addresses"].append("fd00:244:8::8" if six else "10.244.8.8")
-        ports = [port(self.random.choice((8080, 5353, self.random.randrange(1, 65536))), name,
+                one["addresses"] = [*one["addresses"], "fd00:244:2::888" if six else "10.244.8.8"]
+        ports = [port(self._number((8080, 5353)), name,
                       self.random.choice(PROTOCOLS))
                  for name in self._some(("", *PORT_NAMES), 4)]
         for one in ports:
-            if self._chance(0.03):
-                del one["port"]
+            if self._chance(0.05):
+                one["port"] = self.random.choice((0, None))
         labels = {OF_SERVICE: service}
         if self._chance(0.04):
             labels = {}
@@ -254,4 +275,28 @@ class RandomServices:
 
     def _zone(self):
         self.api.patch("Node", None, NODE, {"metadata": {"labels": {
-            "topology.kubernetes.io/zone": self.random.choice((None, *ZONES))}}})
+            ZONE: self.random.choice((None, "", *ZONES))}}})
+
+    def _node(self):
+        """What changes no rules: taints, labels, an address that is none."""
+        taints = [{"key": "example.org/%d" % number, "effect": "NoSchedule"}
+                  for number in range(self.random.randrange(3))]
+        self.api.patch("Node", None, NODE, {"spec": {"taints": taints, "unschedulable": self._chance(0.5)},
+                                            "metadata": {"labels": {"example.org/x": str(self.done)}}})
+        addresses = [one for one in self.api.get("Node", None, NODE)["status"]["addresses"]
+                     if one["address"] != "none"]
+        more = [{"type": "InternalIP", "address": "none"}] if self._chance(0.5) else []
+        self.api.patch("Node", None, NODE, {"status": {"addresses": more + addresses}}, "status")
+
+    def replace_node(self):
+        """Another one with the same name, with networks, a zone and an order of addresses of its own. kube-proxy
+        sees it when it is started again."""
+        self.api.delete("Node", None, NODE)
+        zone = self.random.choice((None, "", *ZONES))
+        cidrs = self.random.choice((POD_CIDRS[:1], POD_CIDRS[1:2], POD_CIDRS[2:3], POD_CIDRS[1:3], (POD_CIDRS[3], POD_CIDRS[0])))
+        self.api.create({"apiVersion": "v1", "kind": "Node", "spec": {"podCIDR": cidrs[0], "podCIDRs": list(cidrs)},
+                         "metadata": {"name": NODE, "labels": {} if zone is None else {ZONE: zone}}})
+        addresses = [{"type": self.random.choice(("InternalIP", "ExternalIP")), "address": address}
+                     for address in ("192.168.77.1", "192.168.77.2", "fd00:77::1")]
+        self.random.shuffle(addresses)
+        self.api.patch("Node", None, NODE, {"status": {"addresses": addresses}}, "status")

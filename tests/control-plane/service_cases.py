@@ -686,6 +686,58 @@ def of_another_proxy(c):
     c.slice("foreign", list(TWO))
 
 
+# -- what API servers let pass --
+
+@case
+def addresses_in_old_forms(c):
+    balancer(c, "old-forms", [{"ip": "203.000.113.079"}, {"ip": "::ffff:203.0.113.80"}],
+             clusterIP="10.096.077.007", externalIPs=["198.051.100.079", "::ffff:198.51.100.80"],
+             loadBalancerSourceRanges=["192.000.002.000/25", "::ffff:198.18.0.0/111"])
+    c.slice("old-forms", [endpoint("010.244.001.001", NODE), endpoint("::ffff:10.244.2.1")])
+
+
+@case
+def slice_ports_without_a_number_or_with_zero(c):
+    c.service("no-numbers", [port(80), port(81, "zero"), port(82, "good")])
+    c.slice("no-numbers", TWO, [{"name": "http"}, port(0, "zero"), port(8082, "good")])
+
+
+@case
+def slice_of_host_names_and_slice_without_ports(c):
+    c.service("names-too")
+    c.slice("names-too", TWO)
+    c.api.create({**c.slice_object("names-too", [endpoint("example.org")], suffix="b"), "addressType": "FQDN"})
+    c.api.create({**c.slice_object("names-too", REMOTE, suffix="c"), "ports": None})
+
+
+@case
+def one_endpoint_three_times_in_a_slice(c):
+    c.service("thrice", type="NodePort")
+    c.slice("thrice", [*TWO, TWO[0], TWO[0]])
+
+
+@case
+def external_ip_twice_and_that_of_the_balancer(c):
+    balancer(c, "address-again", [{"ip": "203.0.113.81"}, {"ip": "203.0.113.81"}],
+             externalIPs=["203.0.113.81", "203.0.113.81"], loadBalancerSourceRanges=["192.0.2.0/24"])
+    c.slice("address-again", TWO)
+
+
+@case
+def on_its_way_out_until_a_finalizer_lets_go(c):
+    c.service("on-its-way-out")
+    c.slice("on-its-way-out", TWO)
+    c.api.patch("Service", NAMESPACE, "on-its-way-out", {"metadata": {"finalizers": ["example.org/kept"]}})
+    c.delete("on-its-way-out")
+
+
+@case
+def hints_for_a_zone_without_a_name(c):
+    c.service("nameless-zone")
+    c.slice("nameless-zone", [endpoint("10.244.2.1", zones=[""], ready=True),
+                              endpoint("10.244.2.2", zones=["zone-b"], ready=True)])
+
+
 # -- changes --
 
 @case
@@ -801,6 +853,35 @@ def the_node_has_no_zone(c):
 @case
 def the_node_has_its_zone_again(c):
     c.node_labels({"topology.kubernetes.io/zone": "zone-a"})
+
+
+@case
+def the_node_has_an_address_that_is_none(c):
+    addresses = c.api.get("Node", None, NODE)["status"]["addresses"]
+    c.api.patch("Node", None, NODE, {"status": {"addresses": [
+        {"type": "InternalIP", "address": "none"}, *addresses]}}, "status")
+    c.node_labels({"topology.kubernetes.io/zone": "zone-b"})
+
+
+@case
+def the_node_is_tainted(c):
+    c.api.patch("Node", None, NODE, {"spec": {"unschedulable": True, "taints": [
+        {"key": "example.org/full", "effect": "NoExecute"}]}})
+    c.node_labels({"topology.kubernetes.io/zone": "zone-a"})
+
+
+@case
+def the_node_goes(c):
+    c.last_node = c.api.get("Node", None, NODE)
+    c.api.delete("Node", None, NODE)
+
+
+@case
+def the_node_comes_back(c):
+    for key in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
+        c.last_node["metadata"].pop(key, None)
+    c.api.create({"apiVersion": "v1", "kind": "Node", **c.last_node})
+    c.api.patch("Node", None, NODE, {"status": {"addresses": c.last_node["status"]["addresses"]}}, "status")
 
 
 def many_endpoints(cluster, count=1100):

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""The two ways to list: as a stream, where etcd lets the API server offer it, and in pages."""
+"""The two ways to list: as a stream, where etcd lets the API server offer it, and in pages; and a kind that the
+server does not know."""
+
+import re
 
 import control_plane
 import expected
-from cluster_test import ClusterTest, await_true, main
+from cluster_test import CONFIG, ClusterTest, await_true, main, run
 
 SERVICES = 620  # more than a page
 
@@ -33,6 +36,27 @@ class Streamed(ClusterTest):
 class Paged(Streamed):
     etcd = control_plane.OLD_ETCD
     HOW = "pages"
+
+
+class OfBefore133(ClusterTest):
+    """A server that knows no ServiceCIDR, which rules of nftables look at."""
+
+    api_flags = ("--emulated-version=1.32",)
+
+    def test_rules_come_and_what_is_not_there_is_rarely_asked_for(self):
+        status = self.api.request("GET", "/apis/networking.k8s.io/v1/servicecidrs")[0]
+        self.assertEqual(status, 404)
+        config = self.write("nft.toml", (CONFIG % "").replace('"iptables"', '"nftables"'))
+        agent = self.ready_agent(config=config)
+        self.await_lines(agent, "the list that failed", "api.optional_list_failed", "ServiceCIDR", "404")
+        for number in range(100):  # which takes longer than the pauses after any other failure
+            self.api.create(self.service("s%d" % number))
+        address = self.await_name(agent, "s99")
+        await_true("the last Service has rules", lambda: address in run(
+            "nft", "list", "table", "ip", "nameplane"))
+        asked = re.findall(r"^coredns_kubernetes_rest_client_requests_total\{.*404.*\} (\d+)$",
+                           agent.get("metrics")[1], re.MULTILINE)
+        self.assertEqual(asked, ["1"])
 
 
 if __name__ == "__main__":

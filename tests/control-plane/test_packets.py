@@ -1,10 +1,17 @@
 """What becomes of packets, beside a real kube-proxy in both of its modes: the same Services on the same API
 server, each proxy on a node of its own (packet_world.py), ours with iptables once with lists and once with
 trees. Every probe must meet the same fate: answered by the same endpoints, which see the same source,
-refused in the same way, dropped, or left alone."""
+refused in the same way, dropped, or left alone. First with the Services of service_cases.py, then with random
+ones, all from one seed (random_services.py).
+
+NAMEPLANE_RANDOM_PACKETS_S=600 goes on with random ones alone for that many seconds,
+NAMEPLANE_RANDOM_PACKETS_SEED=7 begins with that seed."""
 
 import collections
 import concurrent.futures
+import os
+import random
+import re
 import subprocess
 import tempfile
 import time
@@ -12,6 +19,7 @@ import time
 import cluster_test
 import packet_world
 import proxy_pair
+import random_services
 import service_cases
 from cluster_test import await_true
 
@@ -24,6 +32,7 @@ TABLES = {True: "nameplane", False: "kube-proxy"}
 ROUNDS = 4  # of all probes; those that still differ are sent again and again
 MORE_ROUNDS = 25
 AFRESH = 3  # times that all is forgotten of what differs: a proxy may have been late
+SHORT_S = 3600
 FEW = 4     # of that many endpoints each is met in time
 CHANGES = "an_endpoint_begins_to_terminate"  # the first case that changes what others made
 
@@ -33,6 +42,11 @@ MORE_CIDRS = {"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "meta
               "spec": {"cidrs": ["10.120.7.0/24", "fd00:10:120::/112"]}}
 UNUSED = ("10.111.255.77", "fd00:10:96::fe77", "10.120.7.77", "fd00:10:120::77", "10.119.0.77",
           "fd00:10:119::77")
+SEED = int(os.environ.get("NAMEPLANE_RANDOM_PACKETS_SEED", "6"))
+LONG_S = float(os.environ.get("NAMEPLANE_RANDOM_PACKETS_S", "0"))
+RANDOM_PORTS = (80, 443, 53, 132, 5353, 8080)
+RANDOM_CHANGES = 120  # before each comparison of random Services
+SAMPLE = 500          # of their probes
 NO_SERVICE = {"metadata": {"name": "no Service"}, "spec": {"sessionAffinity": "None"}}
 
 Probe = collections.namedtuple("Probe", "service sender protocol address port")
@@ -44,22 +58,27 @@ def ports_of(services, slices):
         for port in service["spec"].get("ports") or ():
             numbers.update(port[key] for key in ("port", "nodePort") if port.get(key))
     for one in slices:
-        numbers.update(port["port"] for port in one.get("ports") or ())
+        numbers.update(port["port"] for port in one.get("ports") or () if port.get("port"))
     return numbers
+
+
+def plain(address):
+    """An address in an old form that the API lets pass, in today's."""
+    return re.sub(r"\b0+(?=[0-9a-f])", "", address).removeprefix("::ffff:")
 
 
 def probes_of(service):
     (spec, name) = (service["spec"], service["metadata"]["name"])
     ingress = (service["status"].get("loadBalancer") or {}).get("ingress") or ()
-    balancers = [one["ip"] for one in ingress if one.get("ip")]
+    balancers = [plain(one["ip"]) for one in ingress if one.get("ip")]
     outside = ("pod", "endpoint", "node", "outside", "pod elsewhere")
     for port in spec.get("ports") or ():
         (protocol, number) = (port["protocol"], port["port"])
-        for address in [ip for ip in spec.get("clusterIPs") or () if ip != "None"]:
+        for address in [plain(ip) for ip in spec.get("clusterIPs") or () if ip != "None"]:
             for sender in outside:
                 yield Probe(name, sender, protocol, address, number)
             yield Probe(name, "pod", protocol, address, 1)
-        for address in spec.get("externalIPs") or ():
+        for address in map(plain, spec.get("externalIPs") or ()):
             for sender in outside:
                 yield Probe(name, sender, protocol, address, number)
         for address in balancers:
@@ -97,12 +116,28 @@ def ways_in(service, sender):
     return found
 
 
+def timeout_s(service):
+    return (service["spec"].get("sessionAffinityConfig") or {}).get("clientIP", {}).get("timeoutSeconds", 10800)
+
+
+def contested(services):
+    """(address, protocol, port) of more than one Service: whose it is, is chance in kube-proxy."""
+    owners = collections.defaultdict(set)
+    for service in services:
+        for probe in probes_of(service):
+            if probe.port != 1:
+                owners[probe[2:]].add((service["metadata"]["namespace"], probe.service))
+    return {place for (place, names) in owners.items() if len(names) > 1}
+
+
 class Comparison:
     """Fates of one probe with both proxies, gathered until they are equal."""
 
     def __init__(self, probe, service, endpoints):
         (self.probe, self.is_many) = (probe, endpoints > FEW)
         self.is_sticky = service["spec"]["sessionAffinity"] == "ClientIP"
+        if self.is_sticky and timeout_s(service) < SHORT_S:  # over between two rounds, or not
+            (self.is_sticky, self.is_many) = (False, True)
         self.fates = (set(), set())
 
     def _shown(self, fates):
@@ -169,14 +204,10 @@ class Packets(proxy_pair.NodesTest):
                         return address in text and str(number) in text
                     await_true("%s %s has %s" % (mode, world.node.name, address), seen)
 
-    def compare(self, mode, pair):
-        """Lines of what differs."""
+    def fixed_comparisons(self):
+        """Of every probe that the Services of service_cases.py are worth."""
         (services, _) = self.api.list("Service", service_cases.NAMESPACE)
-        (slices, _) = self.api.list("EndpointSlice", service_cases.NAMESPACE)
-        counts = collections.Counter()
-        for one in slices:
-            counts[one["metadata"]["labels"]["kubernetes.io/service-name"]] += \
-                len(one.get("endpoints") or ())
+        counts = self.endpoint_counts(service_cases.NAMESPACE)
         comparisons = []
         for service in services:
             name = service["metadata"]["name"]
@@ -184,7 +215,31 @@ class Packets(proxy_pair.NodesTest):
                 continue
             comparisons += [Comparison(probe, service, counts[name])
                             for probe in probes_of(service)]
-        comparisons += [Comparison(probe, NO_SERVICE, 0) for probe in probes_of_none()]
+        return comparisons + [Comparison(probe, NO_SERVICE, 0) for probe in probes_of_none()]
+
+    def random_comparisons(self, chance):
+        """Of a sample of the probes that random Services are worth."""
+        (services, comparisons) = ([], [])
+        for namespace in random_services.NAMESPACES:
+            services += [one for one in self.api.list("Service", namespace)[0]
+                         if one["spec"]["type"] != "ExternalName"]
+        by_chance = contested(services)
+        counts = {namespace: self.endpoint_counts(namespace) for namespace in random_services.NAMESPACES}
+        for service in services:
+            meta = service["metadata"]
+            comparisons += [Comparison(probe, service, counts[meta["namespace"]][meta["name"]])
+                            for probe in probes_of(service) if probe[2:] not in by_chance]
+        return chance.sample(comparisons, min(SAMPLE, len(comparisons)))
+
+    def endpoint_counts(self, namespace):
+        counts = collections.Counter()
+        for one in self.api.list("EndpointSlice", namespace)[0]:
+            name = (one["metadata"].get("labels") or {}).get("kubernetes.io/service-name")
+            counts[name] += len(one.get("endpoints") or ())
+        return counts
+
+    def compare(self, mode, pair, comparisons):
+        """Those that differ."""
         self.gather(pair, comparisons, ROUNDS)
         differing = [one for one in comparisons if not one.is_equal()]
         for _ in range(AFRESH):
@@ -201,7 +256,14 @@ class Packets(proxy_pair.NodesTest):
         kinds = collections.Counter(fate.split()[0] for one in comparisons for fate in one.fates[1])
         print("%s: %d probes of %d Services, fates %s, %d differ" % (
             mode, len(comparisons), len(services_seen), dict(kinds), len(differing)), flush=True)
-        self.assertGreaterEqual(len(services_seen), 60)
+        return differing
+
+    def compare_fixed(self, mode, pair):
+        """Lines of what differs."""
+        comparisons = self.fixed_comparisons()
+        differing = self.compare(mode, pair, comparisons)
+        self.assertGreaterEqual(len({one.probe.service for one in comparisons}), 60)
+        kinds = collections.Counter(fate.split()[0] for one in comparisons for fate in one.fates[1])
         for kind in ("ok", "silent", "icmp"):
             self.assertGreater(kinds[kind], 20, kind)
         answered = {(one.probe.protocol, ":" in one.probe.address) for one in comparisons
@@ -212,6 +274,13 @@ class Packets(proxy_pair.NodesTest):
                 in_cidr = ":119::" not in one.probe.address and ".119." not in one.probe.address
                 is_dropped = one.fates[1] <= {"silent", "forbidden"}
                 self.assertEqual(is_dropped, in_cidr and mode == "nftables", one.text(mode))
+        return [one.text(mode) for one in differing]
+
+    def compare_random(self, mode, pair, seed):
+        comparisons = self.random_comparisons(random.Random(seed))
+        differing = self.compare(mode, pair, comparisons)
+        self.assertGreater(sum(any(fate.startswith("ok") for fate in one.fates[1])
+                               for one in comparisons), len(comparisons) / 10)
         return [one.text(mode) for one in differing]
 
     def gather(self, pair, comparisons, rounds):
@@ -243,10 +312,10 @@ class Packets(proxy_pair.NodesTest):
         return await_true("%s is answered" % (probe,), lambda: next(
             (fate for fate in world.send([probe]) if fate != "silent"), None))
 
-    def assert_equal_fates(self, worlds):
+    def assert_equal_fates(self, worlds, compare, *more):
         begun = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(8) as self.pool:
-            found = [line for lines in self.pool.map(lambda item: self.compare(*item),
+            found = [line for lines in self.pool.map(lambda item: compare(*item, *more),
                                                      worlds.items()) for line in lines]
         print("%.1f s" % (time.monotonic() - begun), flush=True)
         if found:
@@ -255,22 +324,35 @@ class Packets(proxy_pair.NodesTest):
     def test_packets_meet_the_same_fate(self):
         names = [name for (name, _) in service_cases.CASES]
         first_change = names.index(CHANGES)
-        for (_, case) in service_cases.CASES[:first_change]:
-            case(self.cluster)
+        if not LONG_S:
+            for (_, case) in service_cases.CASES[:first_change]:
+                case(self.cluster)
         self.api.create(MORE_CIDRS)
         (services, _) = self.api.list("Service", service_cases.NAMESPACE)
         (slices, _) = self.api.list("EndpointSlice", service_cases.NAMESPACE)
-        worlds = self.worlds(ports_of(services, slices) | {8443, 30010, 30011, 30012, 30020})
+        worlds = self.worlds(ports_of(services, slices) | {8443, 30010, 30011, 30012, 30020, *RANDOM_PORTS})
         self.await_seen(worlds)
-        with self.subTest(after="all Services are there"):
-            self.assert_one_endpoint_by_all_ways(worlds)
-            self.assert_equal_fates(worlds)
-        for (_, case) in service_cases.CASES[first_change:]:
-            case(self.cluster)
-        self.await_seen(worlds)
-        with self.subTest(after="changes"):
-            self.assert_equal_fates(worlds)
-        self.service_cidrs_count_at_once(worlds["nftables"][1])
+        if not LONG_S:
+            with self.subTest(after="all Services are there"):
+                self.assert_one_endpoint_by_all_ways(worlds)
+                self.assert_equal_fates(worlds, self.compare_fixed)
+            for (_, case) in service_cases.CASES[first_change:]:
+                case(self.cluster)
+            self.await_seen(worlds)
+            with self.subTest(after="changes"):
+                self.assert_equal_fates(worlds, self.compare_fixed)
+            self.service_cidrs_count_at_once(worlds["nftables"][1])
+        self.random_services_meet_the_same_fate(worlds)
+
+    def random_services_meet_the_same_fate(self, worlds):
+        services = random_services.RandomServices(self.api, SEED, RANDOM_PORTS)
+        (seed, end) = (SEED, time.monotonic() + LONG_S)
+        while seed == SEED or time.monotonic() < end:
+            services.change(RANDOM_CHANGES)
+            self.await_seen(worlds)
+            with self.subTest(seed=SEED, changes=services.done):
+                self.assert_equal_fates(worlds, self.compare_random, seed)
+            seed += 1
 
     def service_cidrs_count_at_once(self, world):
         """Ours; kube-proxy tells its own rules of a change within an hour."""

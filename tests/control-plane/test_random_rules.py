@@ -1,5 +1,6 @@
 """Our iptables rules beside those of a real kube-proxy after random changes, all from one seed
-(random_services.py): live after every few of them, and from nothing under one setting after another.
+(random_services.py): live after every few of them, and from nothing under one setting after another. Ours lives through another Node of its
+name each time; kube-proxy, which must be started again for that, is.
 
 NAMEPLANE_RANDOM_RULES_S=600 goes on for that many seconds, NAMEPLANE_RANDOM_RULES_SEED=7 begins with that seed."""
 
@@ -35,6 +36,12 @@ class RandomRules(test_kube_proxy.RulesTest):
                     self.await_seen(pair, self.cluster.mark())
                     self.assert_equal_rules(pair)
                 services.change(CHANGES)
+            services.replace_node()
+            with self.subTest(seed=SEED, setting=name, changes=services.done, node="another"):
+                pair.proxy.kill()
+                pair.start_theirs()
+                self.await_seen(pair, self.cluster.mark())
+                self.assert_equal_rules(pair)
             pair.stop()
             turn += 1
         print("seed %d: %d changes, %d more refused, %d settings" % (
