@@ -32,10 +32,10 @@ REFUSED = {404, 409, 422, 500}  # gone, there already, makes no sense, health ch
 
 class RandomServices:
     """`done` and `refused` count changes; what the API refuses is no change. Ports of Services and of endpoints
-    are any, or those of `ports`."""
+    are any, or those of `ports`; a slice has as many endpoints as one of `sizes` says, or one more."""
 
-    def __init__(self, api, seed, ports=()):
-        (self.api, self.random, self.ports) = (api, random.Random(seed), ports)
+    def __init__(self, api, seed, ports=(), names=NAMES, sizes=(0, 1, 1, 2, 3, 6, 12)):
+        (self.api, self.random, self.ports, self.names, self.sizes) = (api, random.Random(seed), ports, names, sizes)
         (self.done, self.refused) = (0, 0)
         for namespace in NAMESPACES:
             api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
@@ -65,7 +65,7 @@ class RandomServices:
         return self.random.sample(values, self.random.randint(0, min(most, len(values))))
 
     def _place(self):
-        return (self.random.choice(NAMESPACES), self.random.choice(NAMES))
+        return (self.random.choice(NAMESPACES), self.random.choice(self.names))
 
     def _number(self, usual):
         return self.random.choice(self.ports or (*usual, self.random.randrange(1, 65536)))
@@ -232,7 +232,7 @@ class RandomServices:
         number = int(name[-1])
         six = number % 2 == 1
         hints = self.random.choice((None, None, "zones", "nodes", "both", "ours"))
-        count = self.random.choice((0, 1, 1, 2, 3, 6, 12))
+        count = self.random.choice(self.sizes)
         # Half of them where pods of the node are, half elsewhere; a slice has numbers of its own.
         addresses = [self.random.choice(PLACES[six]) % (40 * number + self.random.randrange(1, 40))
                      for _ in range(count)]
