@@ -23,7 +23,7 @@ RANGES = ("192.0.2.0/24", "198.18.0.0/15", "192.168.77.0/24", "192.168.77.2/32",
 PLACES = {False: ("10.244.1.%d", "10.244.2.%d"), True: ("fd00:244::%x", "fd00:244:2::%x")}
 ZONES = ("zone-a", "zone-b", "zone-c")
 ZONE = "topology.kubernetes.io/zone"
-POD_CIDRS = ("10.244.0.0/20", "10.245.16.0/20", "fd00:10:244::/64", "fd00:244::/64")
+POD_CIDRS = (("10.244.0.0/20", "10.245.16.0/20"), ("fd00:10:244::/64", "fd00:244::/64"))
 OF_ANOTHER = "service.kubernetes.io/service-proxy-name"
 HEADLESS = "service.kubernetes.io/headless"
 OF_SERVICE = "kubernetes.io/service-name"
@@ -289,14 +289,15 @@ class RandomServices:
         self.api.patch("Node", None, NODE, {"status": {"addresses": more + addresses}}, "status")
 
     def replace_node(self):
-        """Another one with the same name, with networks, a zone and an order of addresses of its own. kube-proxy
-        sees it when it is started again."""
+        """Another one with the same name, with networks, a zone and an order of addresses of its own, IPv4 first:
+        kube-proxy, which sees it when it is started again, ends where the first family has no network."""
         self.api.delete("Node", None, NODE)
         zone = self.random.choice((None, "", *ZONES))
-        cidrs = self.random.choice((POD_CIDRS[:1], POD_CIDRS[1:2], POD_CIDRS[2:3], POD_CIDRS[1:3], (POD_CIDRS[3], POD_CIDRS[0])))
+        cidrs = [self.random.choice(of_family) for of_family in POD_CIDRS][:self.random.randint(1, 2)]
         self.api.create({"apiVersion": "v1", "kind": "Node", "spec": {"podCIDR": cidrs[0], "podCIDRs": list(cidrs)},
                          "metadata": {"name": NODE, "labels": {} if zone is None else {ZONE: zone}}})
-        addresses = [{"type": self.random.choice(("InternalIP", "ExternalIP")), "address": address}
-                     for address in ("192.168.77.1", "192.168.77.2", "fd00:77::1")]
-        self.random.shuffle(addresses)
+        kind = self.random.choice(("InternalIP", "ExternalIP"))
+        own = ["192.168.77.1", "192.168.77.2"]
+        self.random.shuffle(own)
+        addresses = [{"type": kind, "address": address} for address in (*own, "fd00:77::1")]
         self.api.patch("Node", None, NODE, {"status": {"addresses": addresses}}, "status")
