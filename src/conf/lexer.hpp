@@ -18,8 +18,8 @@ struct Token {
 
 std::vector<Token> lex(std::string_view text);
 
-/// `word` as lex() reads it back as one word: in quotes where it needs them. One that needs them and
-/// ends in a backslash, or has one before a quote, cannot be written; it comes back changed.
+/// `word` as lex() reads it back as one word: in quotes where it needs them. One that needs them
+/// and ends in a backslash, or has one before a quote, cannot be written; it comes back changed.
 std::string quote(std::string_view word);
 
 }  // namespace nameplane::conf

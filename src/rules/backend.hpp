@@ -30,9 +30,9 @@ struct BackendOptions {
     std::string xtables_lock_path = "/run/xtables.lock";
 };
 
-/// Touches nothing yet. With the first apply() that succeeds, and with each full one, what the other
-/// writer or a kube-proxy of either mode left goes away; what of it cannot is tried again with the
-/// next one. Rule thread only.
+/// Touches nothing yet. With the first apply() that succeeds, and with each full one, what the
+/// other writer or a kube-proxy of either mode left goes away; what of it cannot is tried again
+/// with the next one. Rule thread only.
 std::unique_ptr<RuleWriter> make_backend(Family family, Backend backend,
                                          BackendOptions options = {});
 

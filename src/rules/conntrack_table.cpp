@@ -3,6 +3,7 @@
 
 #include "rules/answer.hpp"
 #include "rules/conntrack.hpp"
+#include "rules/protocol.hpp"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -36,15 +37,6 @@ using Conntrack = std::unique_ptr<nf_conntrack, ConntrackDestroyer>;
 
 std::uint8_t family_number(Family family) {
     return family == Family::ipv4 ? AF_INET : AF_INET6;
-}
-
-std::uint8_t number_of(services::Protocol protocol) {
-    switch (protocol) {
-    case services::Protocol::tcp: return IPPROTO_TCP;
-    case services::Protocol::udp: return IPPROTO_UDP;
-    case services::Protocol::sctp: return IPPROTO_SCTP;
-    }
-    return 0;
 }
 
 /// A request under construction.
@@ -81,7 +73,7 @@ void put_filter(nlmsghdr* header, Family family, const FlowFilter& filter) {
     }
     if (filter.protocol) {
         nlattr* protocol = mnl_attr_nest_start(header, CTA_TUPLE_PROTO);
-        mnl_attr_put_u8(header, CTA_PROTO_NUM, number_of(*filter.protocol));
+        mnl_attr_put_u8(header, CTA_PROTO_NUM, protocol_number(*filter.protocol));
         parts |= filter_protocol;
         // A port means something only with its protocol.
         if (filter.port) {

@@ -12,7 +12,8 @@
 // where they are many, in a tree of ports of their own, which only packets to an address of the
 // node walk. A rule with an address that stood behind one of these with its protocol and port
 // stands behind them still, in a second tree of addresses; any other pair of the two has no packet
-// in common, so that their order does not matter. (Of rules in that chain a packet meets one at most: each ends its way.)
+// in common, so that their order does not matter. (Of rules in that chain a packet meets one at
+// most: each ends its way.)
 
 #include "rules/iptables/bit_tree.hpp"
 #include "rules/iptables/rule.hpp"

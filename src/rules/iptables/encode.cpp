@@ -1,6 +1,7 @@
 #include "rules/iptables/encode.hpp"
 
 #include "rules/iptables/entry.hpp"
+#include "rules/protocol.hpp"
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_nat.h>
@@ -37,15 +38,6 @@ constexpr double probability_one = 2147483648.0;
 
 constexpr std::size_t aligned(std::size_t size) {
     return (size + 7) & ~std::size_t{7};
-}
-
-std::uint8_t number_of(services::Protocol protocol) {
-    switch (protocol) {
-    case services::Protocol::tcp: return IPPROTO_TCP;
-    case services::Protocol::udp: return IPPROTO_UDP;
-    case services::Protocol::sctp: return IPPROTO_SCTP;
-    }
-    return 0;
 }
 
 void put_text(char* out, std::size_t room, std::string_view text) {
@@ -322,7 +314,7 @@ private:
         // IPT_INV_* and IP6T_INV_* have the same values.
         if (rule_.source_negated) ip.invflags |= IPT_INV_SRCIP;
         if (rule_.destination_negated) ip.invflags |= IPT_INV_DSTIP;
-        if (rule_.protocol) ip.proto = number_of(*rule_.protocol);
+        if (rule_.protocol) ip.proto = protocol_number(*rule_.protocol);
         std::string_view name = rule_.in_interface;
         if (name.empty()) return;
         if (rule_.in_interface_negated) ip.invflags |= IPT_INV_VIA_IN;

@@ -1,8 +1,7 @@
 #include "rules/nftables/rule.hpp"
 
 #include "rules/nftables/render_names.hpp"
-
-#include <netinet/in.h>
+#include "rules/protocol.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -114,15 +113,6 @@ std::string chain_name(const Pick& pick) {
 
 std::string remember_chain_name(std::uint32_t timeout_s) {
     return "remember-" + std::to_string(timeout_s);
-}
-
-std::uint8_t protocol_number(services::Protocol protocol) noexcept {
-    switch (protocol) {
-    case services::Protocol::tcp: return IPPROTO_TCP;
-    case services::Protocol::udp: return IPPROTO_UDP;
-    case services::Protocol::sctp: return IPPROTO_SCTP;
-    }
-    return 0;
 }
 
 void Octets::add(const IpAddress& address) noexcept {

@@ -229,9 +229,6 @@ private:
     std::uint8_t size_ = 0;
 };
 
-/// IPPROTO_TCP and so on.
-std::uint8_t protocol_number(services::Protocol protocol) noexcept;
-
 /// Where an element leads: nothing for sets.
 struct Target {
     enum class Kind : std::uint8_t {

@@ -3,6 +3,7 @@
 #include "rules/nftables/content.hpp"
 #include "rules/nftables/render.hpp"
 #include "rules/nftables/render_names.hpp"
+#include "rules/protocol.hpp"
 
 #include <fmt/format.h>
 

@@ -2,6 +2,7 @@
 
 #include "rules/nftables/compare.hpp"
 #include "rules/nftables/encode.hpp"
+#include "rules/protocol.hpp"
 
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>

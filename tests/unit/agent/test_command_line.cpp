@@ -1,4 +1,5 @@
 #include "agent/command_line.hpp"
+#include "typed_commands.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -7,20 +8,11 @@
 
 using namespace nameplane;
 using namespace nameplane::agent;
+using nameplane::test::typed;
 
 namespace {
 
 using Arguments = std::vector<std::string>;
-
-template <class T> T parsed(const Arguments& arguments) {
-    const Command command = parse_command_line(arguments);
-    if (const auto* const said = std::get_if<SayCommand>(&command);
-        said && !std::is_same_v<T, SayCommand>) {
-        FAIL(said->text);
-    }
-    REQUIRE(std::holds_alternative<T>(command));
-    return std::get<T>(command);
-}
 
 std::size_t line_count(const std::string& text) {
     return static_cast<std::size_t>(std::ranges::count(text, '\n'));
@@ -35,7 +27,7 @@ struct Refused {
 }  // namespace
 
 TEST_CASE("nothing typed is a run with the defaults") {
-    const auto run = parsed<RunCommand>({});
+    const auto run = typed<RunCommand>({});
     CHECK(run.port_file.empty());
     CHECK(run.overrides.config_path.empty());
     CHECK_FALSE(run.overrides.port.has_value());
@@ -52,33 +44,33 @@ TEST_CASE("nothing typed is a run with the defaults") {
 }
 
 TEST_CASE("every option of a run arrives") {
-    const auto run = parsed<RunCommand>({"--config",
-                                         "f.toml",
-                                         "--manifests=m",
-                                         "--threads",
-                                         "2",
-                                         "--port",
-                                         "0",
-                                         "--listen",
-                                         "127.0.0.1",
-                                         "--listen",
-                                         "::1",
-                                         "--log-level",
-                                         "debug",
-                                         "--rules",
-                                         "iptables",
-                                         "--node-name",
-                                         "n",
-                                         "--port-file",
-                                         "p",
-                                         "--kubeconfig",
-                                         "k",
-                                         "--context",
-                                         "c",
-                                         "--master",
-                                         "https://h:6443",
-                                         "--state-file",
-                                         ""});
+    const auto run = typed<RunCommand>({"--config",
+                                        "f.toml",
+                                        "--manifests=m",
+                                        "--threads",
+                                        "2",
+                                        "--port",
+                                        "0",
+                                        "--listen",
+                                        "127.0.0.1",
+                                        "--listen",
+                                        "::1",
+                                        "--log-level",
+                                        "debug",
+                                        "--rules",
+                                        "iptables",
+                                        "--node-name",
+                                        "n",
+                                        "--port-file",
+                                        "p",
+                                        "--kubeconfig",
+                                        "k",
+                                        "--context",
+                                        "c",
+                                        "--master",
+                                        "https://h:6443",
+                                        "--state-file",
+                                        ""});
     const Overrides& given = run.overrides;
     CHECK(given.config_path == "f.toml");
     CHECK(given.manifests == "m");
@@ -93,17 +85,19 @@ TEST_CASE("every option of a run arrives") {
     CHECK(given.rules == conf::RulesMode::iptables);
     CHECK(given.node_name == "n");
     CHECK(run.port_file == "p");
-    CHECK(parsed<RunCommand>({"--rules", "off"}).overrides.rules == conf::RulesMode::off);
+    CHECK(typed<RunCommand>({"--rules", "off"}).overrides.rules == conf::RulesMode::off);
 }
 
 TEST_CASE("subcommands take their own options") {
-    CHECK(parsed<CheckCommand>({"check"}).overrides.config_path.empty());
-    CHECK(parsed<CheckCommand>({"check", "f.toml"}).overrides.config_path == "f.toml");
-    parsed<CleanupCommand>({"cleanup"});
-    const auto render = parsed<RenderCommand>(
-        {"render", "--manifests", "m", "--node-facts", "n.yaml", "--config", "f.toml", "--to",
-         "iptables-restore", "--family", "ipv6", "--node-name", "n", "--kubeconfig", "k", "--context", "c",
-         "--master", "https://10.0.0.1", "--service", "shop/web"});
+    CHECK(typed<CheckCommand>({"check"}).overrides.config_path.empty());
+    CHECK(typed<CheckCommand>({"check", "f.toml"}).overrides.config_path == "f.toml");
+    typed<CleanupCommand>({"cleanup"});
+    const auto render = typed<RenderCommand>(
+        {"render",    "--manifests", "m",        "--node-facts",     "n.yaml",
+         "--config",  "f.toml",      "--to",     "iptables-restore", "--family",
+         "ipv6",      "--node-name", "n",        "--kubeconfig",     "k",
+         "--context", "c",           "--master", "https://10.0.0.1", "--service",
+         "shop/web"});
     CHECK(render.overrides.manifests == "m");
     CHECK(render.overrides.kubeconfig == "k");
     CHECK(render.overrides.context == "c");
@@ -114,16 +108,16 @@ TEST_CASE("subcommands take their own options") {
     CHECK(render.node_facts == "n.yaml");
     CHECK(render.to == RenderTo::iptables_restore);
     CHECK(render.family == Family::ipv6);
-    CHECK(parsed<RenderCommand>({"render", "--to", "plan"}).to == RenderTo::plan);
-    CHECK(parsed<RenderCommand>({"render", "--to", "nft"}).to == RenderTo::nft);
-    CHECK(parsed<RenderCommand>({"render", "--to", "nft"}).family == Family::ipv4);
+    CHECK(typed<RenderCommand>({"render", "--to", "plan"}).to == RenderTo::plan);
+    CHECK(typed<RenderCommand>({"render", "--to", "nft"}).to == RenderTo::nft);
+    CHECK(typed<RenderCommand>({"render", "--to", "nft"}).family == Family::ipv4);
 }
 
 TEST_CASE("help fits a screen") {
     for (const Arguments& arguments :
          {Arguments{"--help"}, Arguments{"-h"}, Arguments{"render", "--help"},
           Arguments{"check", "--help"}, Arguments{"cleanup", "--help"}}) {
-        const auto help = parsed<SayCommand>(arguments);
+        const auto help = typed<SayCommand>(arguments);
         CHECK(help.code == exit_ok);
         CHECK(line_count(help.text) <= 36);
         for (std::size_t at = 0; at < help.text.size();) {
@@ -133,14 +127,14 @@ TEST_CASE("help fits a screen") {
             at = end + 1;
         }
     }
-    const std::string help = parsed<SayCommand>({"--help"}).text;
+    const std::string help = typed<SayCommand>({"--help"}).text;
     for (const char* word :
          {"check", "render", "cleanup", "--config", "--manifests", "--port", "--threads",
           "--listen", "--log-level", "--rules", "--node-name", "--version", "Exit codes"}) {
         INFO(word);
         CHECK(help.find(word) != std::string::npos);
     }
-    CHECK(parsed<SayCommand>({"--version"}).text == "nameplane " NAMEPLANE_VERSION "\n");
+    CHECK(typed<SayCommand>({"--version"}).text == "nameplane " NAMEPLANE_VERSION "\n");
 }
 
 TEST_CASE("what is not understood is said, with what may have been meant") {
@@ -167,7 +161,7 @@ TEST_CASE("what is not understood is said, with what may have been meant") {
     };
     for (const Refused& row : rows) {
         INFO("row at line " << row.place.line());
-        const auto said = parsed<SayCommand>(row.arguments);
+        const auto said = typed<SayCommand>(row.arguments);
         CHECK(said.code == exit_usage);
         CHECK(said.text == "nameplane: " + row.first_line + "\nTry 'nameplane --help'.\n");
     }
@@ -176,20 +170,20 @@ TEST_CASE("what is not understood is said, with what may have been meant") {
 TEST_CASE("CoreDNS' own flags work with one dash and with two") {
     for (const std::string dash : {"-", "--"}) {
         const auto run =
-            parsed<RunCommand>({dash + "conf", "/etc/coredns/Corefile", dash + "dns.port=1053",
-                                dash + "pidfile", "/run/p", dash + "quiet"});
+            typed<RunCommand>({dash + "conf", "/etc/coredns/Corefile", dash + "dns.port=1053",
+                               dash + "pidfile", "/run/p", dash + "quiet"});
         CHECK(run.overrides.config_path == "/etc/coredns/Corefile");
         CHECK(run.overrides.port == 1053);
         CHECK(run.pid_file == "/run/p");
         CHECK(run.quiet);
-        CHECK(parsed<RunCommand>({dash + "p", "54"}).overrides.port == 54);
-        CHECK(parsed<SayCommand>({dash + "version"}).code == exit_ok);
-        const auto plugins = parsed<SayCommand>({dash + "plugins"});
+        CHECK(typed<RunCommand>({dash + "p", "54"}).overrides.port == 54);
+        CHECK(typed<SayCommand>({dash + "version"}).code == exit_ok);
+        const auto plugins = typed<SayCommand>({dash + "plugins"});
         CHECK(plugins.code == exit_ok);
         CHECK(plugins.text.starts_with("acl\nany\n"));
         CHECK(plugins.text.find("\nkubernetes\n") != plugins.text.npos);
         CHECK(plugins.text.find("\nhealth\n") != plugins.text.npos);
     }
-    CHECK(parsed<ConvertCommand>({"convert", "Corefile"}).file == "Corefile");
-    CHECK(parsed<SayCommand>({"convert"}).code == exit_usage);
+    CHECK(typed<ConvertCommand>({"convert", "Corefile"}).file == "Corefile");
+    CHECK(typed<SayCommand>({"convert"}).code == exit_usage);
 }

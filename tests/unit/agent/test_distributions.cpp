@@ -3,27 +3,19 @@
 
 #include "agent/command_line.hpp"
 #include "agent/settings.hpp"
+#include "typed_commands.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::agent;
+using nameplane::test::typed;
 
 namespace {
 
 using Texts = std::vector<std::string>;
 
 const std::string files = NAMEPLANE_SOURCE_ROOT "/tests/config/kube-proxy/";
-
-template <class T> T parsed(const Texts& arguments, std::string_view called) {
-    const Command command = parse_command_line(arguments, called);
-    if (const auto* const said = std::get_if<SayCommand>(&command);
-        said != nullptr && !std::is_same_v<T, SayCommand>) {
-        FAIL(said->text);
-    }
-    REQUIRE(std::holds_alternative<T>(command));
-    return std::get<T>(command);
-}
 
 Texts texts(const std::vector<conf::Problem>& problems) {
     Texts all;
@@ -126,7 +118,7 @@ TEST_CASE("command lines of kube-proxy are taken as they stand") {
     for (const Proxy& proxy : proxies) {
         INFO(proxy.where);
         const conf::Compiled read =
-            load_settings(parsed<RunCommand>(proxy.arguments, proxy.called).overrides);
+            load_settings(typed<RunCommand>(proxy.arguments, proxy.called).overrides);
         CHECK(texts(read.problems) == Texts{});
         CHECK(texts(read.warnings) == proxy.warnings);
         CHECK(read.config.start.rules.mode == proxy.mode);
@@ -134,13 +126,13 @@ TEST_CASE("command lines of kube-proxy are taken as they stand") {
         // And written out, they are a file that means the same.
         Texts write = proxy.arguments;
         write.emplace_back("--write-config-to=/f");
-        parsed<WriteConfigCommand>(write, proxy.called);
+        typed<WriteConfigCommand>(write, proxy.called);
     }
 }
 
 TEST_CASE("underscores mean what dashes mean") {
     const auto start = [](const Texts& arguments) {
-        return load_settings(parsed<RunCommand>(arguments, "nameplane").overrides).config.start;
+        return load_settings(typed<RunCommand>(arguments, "nameplane").overrides).config.start;
     };
     const conf::StartConfig read =
         start({"--cluster_cidr=10.0.0.0/8", "--conntrack_min", "5", "--hostname_override=node_1"});
@@ -151,16 +143,16 @@ TEST_CASE("underscores mean what dashes mean") {
 
 TEST_CASE("flags of a log alone make nobody kube-proxy") {
     for (const char* const flag : {"--logtostderr=true", "--log_file=/l", "--skip-headers"}) {
-        CHECK(parsed<SayCommand>({flag}, "nameplane").code == exit_usage);
+        CHECK(typed<SayCommand>({flag}, "nameplane").code == exit_usage);
     }
-    CHECK(parsed<RunCommand>({"--proxy-port-range=0-0"}, "nameplane").overrides.kube_proxy);
+    CHECK(typed<RunCommand>({"--proxy-port-range=0-0"}, "nameplane").overrides.kube_proxy);
 }
 
 TEST_CASE("kube-proxy's clean-up takes the flags beside it") {
-    parsed<CleanupCommand>(
+    typed<CleanupCommand>(
         {"--v=2", "--cleanup", "--config=/var/lib/kube-proxy-config/config", "--proxy-mode=ipvs"},
         "/usr/local/bin/kube-proxy");
-    parsed<CleanupCommand>({"--cleanup", "--cleanup-ipvs=true"}, "kube-proxy");
+    typed<CleanupCommand>({"--cleanup", "--cleanup-ipvs=true"}, "kube-proxy");
 }
 
 TEST_CASE("rules of ipvs are refused however they are asked for") {
@@ -169,7 +161,7 @@ TEST_CASE("rules of ipvs are refused however they are asked for") {
                 "--ipvs-min-sync-period=10s", "--ipvs-sync-period=1m"},
           Texts{"--proxy_mode=ipvs", "--masquerade-all"}}) {
         const conf::Compiled read =
-            load_settings(parsed<RunCommand>(arguments, "kube-proxy").overrides);
+            load_settings(typed<RunCommand>(arguments, "kube-proxy").overrides);
         CHECK(
             texts(read.problems) ==
             Texts{"--proxy-mode: 'ipvs', expected 'iptables' or 'nftables': there are no rules of "
@@ -183,7 +175,7 @@ TEST_CASE("command lines of CoreDNS are taken as they stand") {
           Texts{"--conf=/etc/coredns/Corefile", "-quiet"},
           Texts{"-conf", "/etc/coredns/Corefile", "-dns.port=1053"}}) {
         for (const char* const called : {"coredns", "/coredns", "/usr/bin/coredns"}) {
-            const auto run = parsed<RunCommand>(arguments, called);
+            const auto run = typed<RunCommand>(arguments, called);
             CHECK(run.overrides.config_path == "/etc/coredns/Corefile");
             CHECK_FALSE(run.node_local);
             CHECK_FALSE(run.overrides.kube_proxy);
@@ -245,7 +237,7 @@ TEST_CASE("command lines of node-cache are taken as they stand") {
                    true},
          }) {
         INFO(cache.where);
-        const auto run = parsed<RunCommand>(cache.arguments, "/node-cache");
+        const auto run = typed<RunCommand>(cache.arguments, "/node-cache");
         REQUIRE(run.node_local);
         CHECK(run.node_local->addresses.size() == cache.addresses);
         CHECK(run.overrides.config_path == cache.corefile);

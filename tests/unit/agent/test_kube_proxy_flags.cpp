@@ -3,28 +3,20 @@
 #include "agent/kube_proxy_flags.hpp"
 #include "agent/settings.hpp"
 #include "kube/folder.hpp"
+#include "typed_commands.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace nameplane;
 using namespace nameplane::agent;
+using nameplane::test::typed;
 
 namespace {
 
 using Texts = std::vector<std::string>;
 
-template <class T> T parsed(const Texts& arguments, std::string_view called = "nameplane") {
-    const Command command = parse_command_line(arguments, called);
-    if (const auto* const said = std::get_if<SayCommand>(&command);
-        said != nullptr && !std::is_same_v<T, SayCommand>) {
-        FAIL(said->text);
-    }
-    REQUIRE(std::holds_alternative<T>(command));
-    return std::get<T>(command);
-}
-
 conf::Compiled compiled(const Texts& arguments, std::string_view called = "nameplane") {
-    return load_settings(parsed<RunCommand>(arguments, called).overrides);
+    return load_settings(typed<RunCommand>(arguments, called).overrides);
 }
 
 conf::StartConfig good(const Texts& arguments) {
@@ -40,7 +32,7 @@ Texts texts(const std::vector<conf::Problem>& problems) {
 }
 
 std::string said(const Texts& arguments) {
-    return parsed<SayCommand>(arguments).text;
+    return typed<SayCommand>(arguments).text;
 }
 
 const std::string pair = NAMEPLANE_SOURCE_ROOT "/tests/config/kube-proxy/";
@@ -50,13 +42,13 @@ const std::string pair = NAMEPLANE_SOURCE_ROOT "/tests/config/kube-proxy/";
 TEST_CASE("without a flag that only kube-proxy has, nobody stands in its place") {
     for (const Texts& arguments :
          {Texts{}, Texts{"--kubeconfig", "k", "--master=http://m"}, Texts{"--config", "f"}}) {
-        CHECK_FALSE(parsed<RunCommand>(arguments).overrides.kube_proxy.has_value());
+        CHECK_FALSE(typed<RunCommand>(arguments).overrides.kube_proxy.has_value());
     }
-    CHECK(parsed<RunCommand>({"--cluster-cidr="}).overrides.kube_proxy.has_value());
-    CHECK(parsed<RunCommand>({}, "/usr/local/bin/kube-proxy").overrides.kube_proxy.has_value());
+    CHECK(typed<RunCommand>({"--cluster-cidr="}).overrides.kube_proxy.has_value());
+    CHECK(typed<RunCommand>({}, "/usr/local/bin/kube-proxy").overrides.kube_proxy.has_value());
     CHECK(compiled({}, "kube-proxy").config.start.rules.mode == conf::RulesMode::iptables);
     // A link by that name to the program, and a command that is ours.
-    parsed<CheckCommand>({"check", "f"}, "kube-proxy");
+    typed<CheckCommand>({"check", "f"}, "kube-proxy");
 }
 
 TEST_CASE("what kubeadm's DaemonSet says is understood as it stands") {
@@ -106,14 +98,14 @@ TEST_CASE("flags mean what their fields mean") {
     REQUIRE(toml);
     const conf::Compiled ours = compile_text(*toml, "all-of-it.toml");
     CHECK(changed_fields(start, ours.config.start) == std::vector<std::string_view>{});
-    const auto run = parsed<RunCommand>({"--proxy-mode=nftables", "-v", "2", "--master=https://m"});
+    const auto run = typed<RunCommand>({"--proxy-mode=nftables", "-v", "2", "--master=https://m"});
     CHECK(run.overrides.log_level == log::Level::info);
     CHECK(run.overrides.master == "https://m");
     const conf::StartConfig nft = load_settings(run.overrides).config.start;
     CHECK(nft.rules.mode == conf::RulesMode::nftables);
     CHECK(nft.rules.node_ports_on_primary);
     CHECK(good({"--proxy-mode=nftables", "--masquerade-all"}).rules.masquerade_all);
-    CHECK(parsed<RunCommand>({"--profiling", "-v4"}).overrides.log_level == log::Level::debug);
+    CHECK(typed<RunCommand>({"--profiling", "-v4"}).overrides.log_level == log::Level::debug);
 }
 
 TEST_CASE("every flag of kube-proxy 1.35 is known") {
@@ -153,7 +145,7 @@ TEST_CASE("a 0 is a duration without a unit") {
               .conntrack.tcp_established.count() == 0);
     CHECK(texts(compiled({"--iptables-sync-period=0"}).problems) ==
           Texts{"(command line): --iptables-sync-period: '0', expected more than 0s"});
-    const auto command = parsed<WriteConfigCommand>(
+    const auto command = typed<WriteConfigCommand>(
         {"--write-config-to=/f", "--conntrack-tcp-timeout-established=0",
          "--conntrack-udp-timeout=90s", "--conntrack-udp-timeout-stream=1500ms",
          "--iptables-min-sync-period=250ms", "--conntrack-tcp-timeout-close-wait=26h"});
@@ -257,17 +249,17 @@ TEST_CASE("a file stands in the place of most flags") {
 }
 
 TEST_CASE("what is done in the place of running") {
-    parsed<CleanupCommand>({"--cleanup"});
-    CHECK_FALSE(parsed<RunCommand>({"--cleanup=false"}).overrides.kube_proxy->cleanup);
-    parsed<InitCommand>({"--init-only", "--proxy-mode=iptables"});
-    CHECK(parsed<WriteConfigCommand>({"--write-config-to=/f"}).path == "/f");
+    typed<CleanupCommand>({"--cleanup"});
+    CHECK_FALSE(typed<RunCommand>({"--cleanup=false"}).overrides.kube_proxy->cleanup);
+    typed<InitCommand>({"--init-only", "--proxy-mode=iptables"});
+    CHECK(typed<WriteConfigCommand>({"--write-config-to=/f"}).path == "/f");
     CHECK(said({"--proxy-mode=iptables", "--version"}).starts_with("nameplane "));
     CHECK(said({"--proxy-mode=iptables", "--version=raw"}).starts_with("nameplane "));
     CHECK(said({"--proxy-mode=iptables", "--help"}).find("Exit codes") != std::string::npos);
 }
 
 TEST_CASE("the file that is written holds what the flags say") {
-    const auto command = parsed<WriteConfigCommand>(
+    const auto command = typed<WriteConfigCommand>(
         {"--write-config-to=/f", "--proxy-mode=nftables",
          "--nodeport-addresses=10.0.0.0/8,fd00::/8", "--feature-gates=B=false,A=true",
          "--iptables-sync-period=40s", "--oom-score-adj=7", "--cluster-cidr=10.0.0.0/8",
@@ -283,7 +275,7 @@ TEST_CASE("the file that is written holds what the flags say") {
     }
     CHECK(text.find("windowsRunAsService") == std::string::npos);
 
-    const auto off = parsed<WriteConfigCommand>(
+    const auto off = typed<WriteConfigCommand>(
         {"--write-config-to=/f", "--healthz-port=0", "--metrics-bind-address="});
     const std::string defaults = kube_proxy_yaml(off.overrides.kube_proxy->values);
     CHECK(defaults.find("\nhealthzBindAddress: 0.0.0.0:10256\n") != std::string::npos);
