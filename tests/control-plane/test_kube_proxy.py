@@ -66,7 +66,14 @@ class RulesTest(proxy_pair.NodesTest):
             for node in (pair.theirs, pair.ours):
                 await_true(lambda: "%s has %s; the end of our log:\n%s" % (
                                node.name, words, "\n".join(pair.agent.read_lines()[-20:])),
-                           lambda: all(word in node.saved(family) for word in words))
+                           lambda: self.has(pair, node.saved(family), words))
+
+    @staticmethod
+    def has(pair, saved, words):
+        # Nobody writes any more when it has ended.
+        if pair.proxy.process.poll() is not None:
+            raise AssertionError("kube-proxy ended:\n" + pair.proxy.last_lines())
+        return all(word in saved for word in words)
 
     def differences(self, pair):
         return [family + " " + line for (family, (theirs, ours)) in pair.saved().items()
