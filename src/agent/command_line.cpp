@@ -166,6 +166,22 @@ CLI::App* add_render(CLI::App& app, Given& given) {
     return render;
 }
 
+// "--option=" as "--option" and "": CLI11 would take the next argument for the value.
+std::vector<std::string> with_empty_values(const std::vector<std::string>& arguments) {
+    std::vector<std::string> apart;
+    bool options = true;
+    for (const std::string& argument : arguments) {
+        options = options && argument != "--";
+        if (options && argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+            apart.push_back(argument.substr(0, argument.size() - 1));
+            apart.emplace_back();
+        } else {
+            apart.push_back(argument);
+        }
+    }
+    return apart;
+}
+
 Overrides overrides_of(const Given& given, const CLI::App& app) {
     const auto has = [&](const std::string& name) {
         const CLI::Option* const option = app.get_option_no_throw(name);
@@ -264,7 +280,7 @@ Command parse_command_line(const std::vector<std::string>& arguments, std::strin
     Result<KubeProxyArguments> proxy = take_kube_proxy_flags(taken->rest, called);
     if (!proxy) return wrong_use(proxy.error().text);
     try {
-        std::vector<std::string> ours = with_our_flags(std::move(proxy->rest));
+        std::vector<std::string> ours = with_empty_values(with_our_flags(std::move(proxy->rest)));
         std::ranges::reverse(ours);
         app.parse(ours);
     } catch (const CLI::CallForHelp&) {

@@ -113,6 +113,15 @@ TEST_CASE("subcommands take their own options") {
     CHECK(typed<RenderCommand>({"render", "--to", "nft"}).family == Family::ipv4);
 }
 
+TEST_CASE("nothing behind = is an empty value, and takes no argument along") {
+    const auto run = typed<RunCommand>({"--state-file=", "--node-name", "n"});
+    CHECK(run.overrides.state_file == "");
+    CHECK(run.overrides.node_name == "n");
+    CHECK(typed<RunCommand>({"--node-name", "n", "--state-file="}).overrides.state_file == "");
+    // A value of its own may end so.
+    CHECK(typed<RunCommand>({"--node-name=a="}).overrides.node_name == "a=");
+}
+
 TEST_CASE("help fits a screen") {
     for (const Arguments& arguments :
          {Arguments{"--help"}, Arguments{"-h"}, Arguments{"render", "--help"},
