@@ -44,7 +44,7 @@ void look_at(const nlmsghdr* message) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::span<const std::uint8_t> datagram{data, size};
     nlmsghdr first{};
-    std::memcpy(&first, data, std::min(size, sizeof first));
+    if (size != 0) std::memcpy(&first, data, std::min(size, sizeof first));
     (void)Answer{first.nlmsg_seq, "read"}.take(datagram, look_at);
     for (const Watched watched : {Watched::our_table, Watched::kube_chains}) {
         (void)tells_of_change(datagram, Family::ipv4, watched, 1);
