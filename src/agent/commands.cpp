@@ -35,12 +35,12 @@ void complain(std::string_view text) {
     }
 }
 
-namespace {
-
 bool complain_about(const conf::Compiled& settings) {
     for (const conf::Problem& problem : settings.problems) complain(problem.to_string());
     return !settings.problems.empty();
 }
+
+namespace {
 
 // A listener for each zone of each block, wherever this machine would have them.
 chain::Layout apart(const std::vector<conf::ServerConfig>& servers) {

@@ -19,7 +19,9 @@ void complain(std::string_view text);
 /// runs.
 Status try_plugins(const conf::Config& config);
 
-/// Says all that is wrong in `settings`, and what its plugins do not like; false: nothing.
+/// Says all that is wrong in `settings`; false: nothing.
+bool complain_about(const conf::Compiled& settings);
+/// The same, and what its plugins do not like.
 bool complain_about_all(const conf::Compiled& settings);
 
 /// Prints a Corefile or kube-proxy's file as TOML, or TOML as a Corefile.

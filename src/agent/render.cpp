@@ -118,18 +118,12 @@ conf::Config for_rules_only(conf::Config config, RenderTo to) {
     return config;
 }
 
-/// "ns/name" of "ns/name:port".
-std::string_view service_name(const rules::ServicePlan& service) {
-    const std::string_view port = service.ports.front().name;
-    return port.substr(0, port.find(':'));
-}
-
 /// Leaves only that Service in the plan. Errc::not_found if it has no rules.
 Status keep_only(rules::Plan& plan, std::string_view wanted) {
     std::vector<std::string> names;
-    for (const auto& service : plan.services) names.emplace_back(service_name(*service));
+    for (const auto& service : plan.services) names.emplace_back(service->ports.front().service());
     std::erase_if(plan.services,
-                  [&](const auto& service) { return service_name(*service) != wanted; });
+                  [&](const auto& service) { return service->ports.front().service() != wanted; });
     if (!plan.services.empty()) return {};
     const std::vector<std::string_view> known{names.begin(), names.end()};
     return Error{Errc::not_found, "no rules for Service '" + std::string{wanted} + "' in " +
@@ -155,8 +149,7 @@ int failed(const Error& error, int code = exit_failed) {
 
 int run_render(const RenderCommand& command) {
     const conf::Compiled settings = load_settings(command.overrides);
-    for (const conf::Problem& problem : settings.problems) complain(problem.to_string());
-    if (!settings.problems.empty()) return exit_usage;
+    if (complain_about(settings)) return exit_usage;
     const conf::Config config = for_rules_only(settings.config, command.to);
     const conf::StartConfig& start = config.start;
     if (source_of(start) == Source::none) {

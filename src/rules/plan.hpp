@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nameplane::rules {
@@ -97,6 +98,10 @@ struct PortPlan {
     Unserved internal = Unserved::none;
     Unserved external = Unserved::none;
 
+    /// "ns/name".
+    std::string_view service() const noexcept {
+        return std::string_view{name}.substr(0, name.find(':'));
+    }
     bool externally_reachable() const noexcept {
         return node_port != 0 || !external_ips.empty() || !load_balancer_ips.empty();
     }

@@ -245,12 +245,8 @@ void render_affinity(const PortPlan& port, std::uint32_t number, const ElementSi
     }
 }
 
-std::string_view service_name(const PortPlan& port) noexcept {
-    return std::string_view{port.name}.substr(0, port.name.find(':'));
-}
-
 void render_shared(const PortPlan& port, const ElementSink& sink) {
-    Element cluster_ip{.map = MapId::cluster_ips, .name = service_name(port)};
+    Element cluster_ip{.map = MapId::cluster_ips, .name = port.service()};
     cluster_ip.key.add(port.cluster_ip);
     sink(cluster_ip);
     Element hairpin{.map = MapId::hairpin_connections, .name = hairpin_comment};

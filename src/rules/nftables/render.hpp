@@ -54,8 +54,6 @@ template <class Visit> void for_each_hairpin(const PortPlan& port, Visit&& visit
     }
     for (const PlanEndpoint& endpoint : port.local_endpoints) visit(endpoint.address);
 }
-/// "ns/web" of "ns/web:http".
-std::string_view service_name(const PortPlan& port) noexcept;
 /// What stands at a hairpin element: it may serve many Services.
 inline constexpr std::string_view hairpin_comment = "endpoint";
 /// Elements that several ports may want: cluster IPs, and endpoints that may meet themselves; some

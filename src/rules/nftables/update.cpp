@@ -99,7 +99,7 @@ void change_shared(Update& update, MapId map, const IpAddress& address,
     if (map == MapId::hairpin_connections) element.key.add(address);
     if (is) {
         const bool cluster_ip = map == MapId::cluster_ips;
-        element.name = cluster_ip ? service_name(*shared.port) : hairpin_comment;
+        element.name = cluster_ip ? shared.port->service() : hairpin_comment;
         update.add(element);
     } else {
         update.remove(element);
