@@ -2,6 +2,7 @@
 
 #include "agent/http_date.hpp"
 #include "agent/machine.hpp"
+#include "agent/outgoing.hpp"
 #include "net/loop.hpp"
 #include "net/tcp.hpp"
 #include "services/delta.hpp"
@@ -14,7 +15,6 @@
 #include <list>
 #include <optional>
 #include <set>
-#include <span>
 #include <thread>
 #include <utility>
 
@@ -105,8 +105,7 @@ struct HealthPorts::State {
         HealthPortKey key;
         std::string request;
         std::size_t body = 0;  // octets of a body that are still to come
-        std::string answer;
-        std::size_t sent = 0;
+        Outgoing answer;
         bool last = false;  ///< closed after this answer
         std::unique_ptr<net::FdWatch> watch;
         std::unique_ptr<net::Timer> patience;
@@ -252,7 +251,7 @@ struct HealthPorts::State {
                 if (!has_request(*client)) return client->watch->start(true, false);
                 answer(*client);
             }
-            const net::Io wrote = write(*client);
+            const net::Io wrote = client->answer.write(client->stream);
             if (wrote == net::Io::later) return client->watch->start(false, true);
             if (wrote != net::Io::some || client->last) break;
             client->patience->start(client_wait);
@@ -297,22 +296,8 @@ struct HealthPorts::State {
         client.request.erase(0, end);
         client.body = reply.body;
         drop_body(client);
-        client.answer = std::move(reply.text);
-        client.sent = 0;
+        client.answer.text = std::move(reply.text);
         client.last = reply.close;
-    }
-
-    // Io::some: all of it went.
-    static net::Io write(Client& client) {
-        while (client.sent < client.answer.size()) {
-            const auto* at = reinterpret_cast<const std::uint8_t*>(client.answer.data());
-            const auto rest = std::span{at, client.answer.size()}.subspan(client.sent);
-            const net::IoResult written = client.stream.write(rest);
-            if (written.io != net::Io::some) return written.io;
-            client.sent += written.octets;
-        }
-        client.answer.clear();
-        return net::Io::some;
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include "agent/http_date.hpp"
 #include "agent/machine.hpp"
+#include "agent/outgoing.hpp"
 #include "net/loop.hpp"
 #include "net/tcp.hpp"
 #include <nameplane/base/check.hpp>
@@ -16,7 +17,6 @@
 #include <functional>
 #include <list>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -83,8 +83,7 @@ struct Client {
     net::TcpStream stream;
     std::string request;   // of which nothing was answered yet
     std::size_t body = 0;  // octets of one that was answered, still to come
-    std::string answer;
-    std::size_t sent = 0;
+    Outgoing answer;
     std::size_t requests_left;
     bool last = false;      ///< its answer ends the connection
     bool finished = false;  ///< it sends nothing more
@@ -92,7 +91,6 @@ struct Client {
     std::unique_ptr<net::FdWatch> watch;
     std::unique_ptr<net::Timer> patience;
 
-    std::size_t untaken() const noexcept { return answer.size() - sent; }
     /// Where the request that is here whole ends; 0: none is. What gets no further is one, too: the
     /// library says what is wrong with it.
     std::size_t request_end() const noexcept {
@@ -214,7 +212,7 @@ struct PageServer::State {
                 }
                 answer(*client);
             }
-            const net::Io wrote = write(*client);
+            const net::Io wrote = client->answer.write(client->stream);
             if (wrote == net::Io::later) return wait_for(client);
             if (wrote != net::Io::some) break;
             if (client->last) {
@@ -250,26 +248,11 @@ struct PageServer::State {
         --client.requests_left;
         // What has no end of its own is no request, and nothing is known of what follows.
         client.last = client.requests_left == 0 || !request.ends_with(head_end);
-        Message message{request, client.answer, client.stream};
+        Message message{request, client.answer.text, client.stream};
         const Answered answered = answer_to(message, client.last);
         client.last = client.last || !answered.goes_on;
         client.body = answered.body;
         client.drop_body();
-        client.sent = 0;
-    }
-
-    // Io::some: all of it went.
-    static net::Io write(Client& client) {
-        while (client.untaken() != 0) {
-            const auto* at = reinterpret_cast<const std::uint8_t*>(client.answer.data());
-            const auto rest = std::span{at, client.answer.size()}.subspan(client.sent);
-            const net::IoResult written = client.stream.write(rest);
-            if (written.io != net::Io::some) return written.io;
-            client.sent += written.octets;
-        }
-        client.answer = {};
-        client.sent = 0;
-        return net::Io::some;
     }
 
     // For the client to take more of its answer; those who have waited longest go, if too much
@@ -277,11 +260,11 @@ struct PageServer::State {
     void wait_for(Clients::iterator client) {
         client->watch->start(false, true);
         std::size_t octets = 0;
-        for (const Client& each : clients) octets += each.untaken();
+        for (const Client& each : clients) octets += each.answer.untaken();
         for (auto at = clients.begin(); octets > untaken_octets_max && at != clients.end();) {
             const auto next = std::next(at);
-            octets -= at->untaken();
-            if (at->untaken() != 0) clients.erase(at);
+            octets -= at->answer.untaken();
+            if (at->answer.untaken() != 0) clients.erase(at);
             at = next;
         }
     }
