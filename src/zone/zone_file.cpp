@@ -6,6 +6,7 @@
 #include "zone/entries.hpp"
 #include "zone/generate.hpp"
 #include <nameplane/conf/statement.hpp>
+#include <nameplane/text.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -25,10 +26,6 @@ constexpr dns::Ttl generated_ttl = 3600;
 
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
-}
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
 class Reading {
@@ -108,8 +105,7 @@ private:
     bool read_entry(File& file, const Entry& entry) {
         const Words words = entry.words;
         if (!entry.owner_left_out && words[0].starts_with('$')) {
-            std::string name;
-            for (const char c : words[0]) name += lower(c);
+            const std::string name = lower(words[0]);
             if (name == "$ttl") return read_ttl(file, words);
             if (name == "$origin") return read_origin(file, words);
             if (name == "$include") return read_include(file, words);
